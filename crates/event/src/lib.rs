@@ -1,0 +1,2 @@
+//! The structure of a binlog.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The client/server protocol, both roles, without IO.
+#![forbid(unsafe_code)]
