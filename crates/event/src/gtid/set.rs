@@ -1,0 +1,184 @@
+//! Sets of GTIDs as sorted, disjoint intervals, and their algebra.
+
+use std::collections::BTreeMap;
+
+use super::{Gtid, GtidTag, ServerUuid};
+
+/// Numbers from `start` up to but not including `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// The largest number a GTID has, 2^63 - 2, so that an interval's exclusive end fits in an i64.
+pub(super) const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
+
+/// A set of GTIDs.
+///
+/// Its text form is MySQL's (`uuid:1-5:7:tag:1-3,…`), its binary form that of previous-GTIDs events
+/// and of `COM_BINLOG_DUMP_GTID`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GtidSet {
+    // Intervals are sorted, do not touch each other, and no list is empty: equal sets are equal.
+    pub(super) sources: BTreeMap<(ServerUuid, GtidTag), Vec<Interval>>,
+}
+
+impl GtidSet {
+    /// The empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no GTID is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// How many GTIDs are in the set.
+    #[must_use]
+    pub fn count(&self) -> u128 {
+        self.sources.values().flatten().map(|i| u128::from(i.end - i.start)).sum()
+    }
+
+    /// Whether `gtid` is in the set.
+    #[must_use]
+    pub fn contains(&self, gtid: &Gtid) -> bool {
+        self.sources.get(&(gtid.uuid, gtid.tag)).is_some_and(|intervals| {
+            let after = intervals.partition_point(|i| i.start <= gtid.number);
+            after > 0 && gtid.number < intervals[after - 1].end
+        })
+    }
+
+    /// Adds one GTID. A number that no GTID has (0, or over 2^63 - 2) is left out.
+    pub fn insert(&mut self, gtid: Gtid) {
+        if (1..=NUMBER_MAX).contains(&gtid.number) {
+            let interval = Interval { start: gtid.number, end: gtid.number + 1 };
+            self.insert_interval(gtid.uuid, gtid.tag, interval);
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &GtidSet) {
+        for (&(uuid, tag), intervals) in &other.sources {
+            for &interval in intervals {
+                self.insert_interval(uuid, tag, interval);
+            }
+        }
+    }
+
+    /// Whether every GTID of this set is in `other`.
+    #[must_use]
+    pub fn is_subset(&self, other: &GtidSet) -> bool {
+        self.sources.iter().all(|(source, intervals)| {
+            let theirs = other.sources.get(source).map_or(&[][..], Vec::as_slice);
+            intervals.iter().all(|mine| {
+                let after = theirs.partition_point(|i| i.start <= mine.start);
+                after > 0 && mine.end <= theirs[after - 1].end
+            })
+        })
+    }
+
+    /// The GTIDs of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &GtidSet) -> GtidSet {
+        let mut sources = BTreeMap::new();
+        for (source, mine) in &self.sources {
+            let theirs = other.sources.get(source).map_or(&[][..], Vec::as_slice);
+            let left: Vec<_> = mine.iter().flat_map(|&i| without(i, theirs)).collect();
+            if !left.is_empty() {
+                sources.insert(*source, left);
+            }
+        }
+        GtidSet { sources }
+    }
+
+    /// Adds a valid interval, joining those that it touches.
+    pub(super) fn insert_interval(&mut self, uuid: ServerUuid, tag: GtidTag, new: Interval) {
+        let intervals = self.sources.entry((uuid, tag)).or_default();
+        match intervals.last_mut() {
+            // Transactions mostly come in order.
+            Some(last) if last.end == new.start => last.end = new.end,
+            Some(last) if new.start <= last.end => join(intervals, new),
+            _ => intervals.push(new),
+        }
+    }
+}
+
+/// Replaces all intervals that `new` overlaps or touches by one.
+fn join(intervals: &mut Vec<Interval>, new: Interval) {
+    let first = intervals.partition_point(|i| i.end < new.start);
+    let past = intervals.partition_point(|i| i.start <= new.end);
+    let joined = intervals[first..past]
+        .iter()
+        .fold(new, |all, i| Interval { start: all.start.min(i.start), end: all.end.max(i.end) });
+    intervals.splice(first..past, [joined]);
+}
+
+/// What is left of `interval` without `others`, which are sorted and disjoint.
+fn without(interval: Interval, others: &[Interval]) -> Vec<Interval> {
+    let mut left = Vec::new();
+    let mut start = interval.start;
+    let first = others.partition_point(|i| i.end <= interval.start);
+    for other in others[first..].iter().take_while(|i| i.start < interval.end) {
+        if start < other.start {
+            left.push(Interval { start, end: other.start });
+        }
+        start = other.end;
+    }
+    if start < interval.end {
+        left.push(Interval { start, end: interval.end });
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn gtid(source: u8, number: u64) -> Gtid {
+        Gtid { uuid: ServerUuid([source; 16]), tag: GtidTag::NONE, number }
+    }
+
+    fn pairs() -> impl Strategy<Value = BTreeSet<(u8, u64)>> {
+        prop::collection::btree_set((0u8..3, 1u64..40), 0..60)
+    }
+
+    fn set(pairs: impl IntoIterator<Item = (u8, u64)>) -> GtidSet {
+        let mut set = GtidSet::new();
+        for (source, number) in pairs {
+            set.insert(gtid(source, number));
+        }
+        set
+    }
+
+    proptest! {
+        #[test]
+        fn algebra_agrees_with_sets_of_single_gtids(a in pairs(), b in pairs(), order in any::<bool>()) {
+            let forward = set(a.iter().copied());
+            let other = set(b.iter().copied());
+            let backward = set(a.iter().rev().copied());
+            prop_assert_eq!(&forward, if order { &backward } else { &forward });
+            prop_assert_eq!(forward.count(), a.len() as u128);
+            prop_assert_eq!(forward.is_subset(&other), a.is_subset(&b));
+            prop_assert_eq!(forward.difference(&other), set(&a - &b));
+            let mut union = forward.clone();
+            union.extend(&other);
+            prop_assert_eq!(&union, &set(&a | &b));
+            for source in 0..3 {
+                for number in 0..41 {
+                    prop_assert_eq!(
+                        forward.contains(&gtid(source, number)),
+                        a.contains(&(source, number))
+                    );
+                }
+            }
+        }
+    }
+}

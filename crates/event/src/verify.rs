@@ -1,0 +1,340 @@
+//! The gate through which every event goes before it is stored, published or trusted.
+
+use crate::checksum::CHECKSUM_LEN;
+use crate::{
+    ChecksumAlgorithm, EVENT_SIZE_MAX, EventError, EventHeader, EventKind, EventPart, FIRST_EVENT,
+    FormatDescription, HEADER_LEN, LogPos, TransactionState, VerifyError, Violation, event_crc32,
+};
+
+/// Checks the events of one file, in order: size, CRC32, `log_pos`, and transaction grammar.
+///
+/// Events come whole or in parts; no event is kept. After an error the verifier is still at the
+/// end of the last good event, from which reading can start again with a new one.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    /// Where the last good event ends.
+    offset: u64,
+    format: Option<FormatDescription>,
+    /// The checksum of artificial events: the reader's own choice until the source has sent a
+    /// format description, then what that says.
+    artificial_checksum: ChecksumAlgorithm,
+    transaction: TransactionState,
+    ended: bool,
+    /// The event of which not all parts have come.
+    unfinished: Option<Unfinished>,
+}
+
+/// What to do with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is part of the file.
+    Store,
+    /// The source made it for the reader; it belongs to no file.
+    Artificial,
+}
+
+/// What a verifier says of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// The event's header.
+    pub header: EventHeader,
+    /// Whether it belongs into the file.
+    pub disposition: Disposition,
+}
+
+#[derive(Debug, Clone)]
+struct Unfinished {
+    verified: Verified,
+    /// Bytes that came.
+    len: u64,
+    /// The last bytes that came, which may be the checksum: not hashed yet.
+    held: Vec<u8>,
+    crc: Option<crc32fast::Hasher>,
+    after: TransactionState,
+}
+
+impl Verifier {
+    /// A verifier before a file's first event.
+    ///
+    /// `artificial_checksum` is what artificial events have before the first format description
+    /// of a connection: what the reader set `@source_binlog_checksum` to. It does not matter for
+    /// bytes from a file.
+    #[must_use]
+    pub fn at_start(artificial_checksum: ChecksumAlgorithm) -> Self {
+        Self {
+            offset: FIRST_EVENT,
+            format: None,
+            artificial_checksum,
+            transaction: TransactionState::Outside,
+            ended: false,
+            unfinished: None,
+        }
+    }
+
+    /// A verifier that goes on where this one stands, with what comes over a new connection.
+    #[must_use]
+    pub fn resume(&self, artificial_checksum: ChecksumAlgorithm) -> Self {
+        Self { artificial_checksum, unfinished: None, ..self.clone() }
+    }
+
+    /// Where the last good event ends, in bytes from the file's start.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The file's format, once its first event was seen.
+    #[must_use]
+    pub fn format(&self) -> Option<&FormatDescription> {
+        self.format.as_ref()
+    }
+
+    /// What the last good event left the stream in the middle of.
+    #[must_use]
+    pub fn transaction(&self) -> TransactionState {
+        self.transaction
+    }
+
+    /// The checksum that the next artificial event has.
+    #[must_use]
+    pub fn artificial_checksum(&self) -> ChecksumAlgorithm {
+        self.artificial_checksum
+    }
+
+    /// Whether the file has its last event, a Rotate or Stop.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Checks an event or a part of one. The event is good once this has returned `Ok` for its
+    /// last part; the parts before tell only what it is and whether it will belong into the file.
+    ///
+    /// # Errors
+    /// [`VerifyError`] names the first rule that the event breaks and where it begins.
+    #[inline]
+    pub fn check(&mut self, part: EventPart<'_>) -> Result<Verified, VerifyError> {
+        if part.first && part.last { self.check_whole(part.bytes) } else { self.check_part(part) }
+    }
+
+    /// Forgets the parts of an event that will not come to its end.
+    pub fn abandon_event(&mut self) {
+        self.unfinished = None;
+    }
+
+    fn check_whole(&mut self, event: &[u8]) -> Result<Verified, VerifyError> {
+        let verified = self.classify(event)?;
+        let header = verified.header;
+        let outcome = self.judge_whole(&verified, event);
+        let after = outcome.map_err(|violation| self.error(header.kind, violation))?;
+        self.accept(verified, after);
+        Ok(verified)
+    }
+
+    fn judge_whole(
+        &mut self,
+        verified: &Verified,
+        event: &[u8],
+    ) -> Result<TransactionState, Violation> {
+        let header = &verified.header;
+        if header.size as usize != event.len() {
+            return Err(Violation::Size { header: header.size, actual: event.len() as u64 });
+        }
+        if verified.disposition == Disposition::Artificial {
+            if header.kind == EventKind::FORMAT_DESCRIPTION {
+                self.artificial_checksum = checked_format(event)?.checksum;
+            } else {
+                check_crc(event, self.artificial_checksum)?;
+            }
+            return Ok(self.transaction);
+        }
+        self.check_place(header)?;
+        if header.kind == EventKind::FORMAT_DESCRIPTION {
+            let format = checked_format(event)?;
+            self.artificial_checksum = format.checksum;
+            self.format = Some(format);
+            return Ok(self.transaction);
+        }
+        check_crc(event, self.checksum())?;
+        self.transaction_after(header, without_crc(event, self.checksum()), true)
+    }
+
+    fn check_part(&mut self, part: EventPart<'_>) -> Result<Verified, VerifyError> {
+        if part.first {
+            self.begin(part.bytes)?;
+        } else if let Some(unfinished) = &mut self.unfinished {
+            unfinished.feed(part.bytes);
+        }
+        let Some(unfinished) = &self.unfinished else {
+            let missing =
+                EventError::Truncated { field: "event header", needed: HEADER_LEN, available: 0 };
+            return Err(self.error(EventKind(0), missing.into()));
+        };
+        let verified = unfinished.verified;
+        if part.last
+            && let Some(unfinished) = self.unfinished.take()
+        {
+            let kind = verified.header.kind;
+            unfinished.judge().map_err(|violation| self.error(kind, violation))?;
+            self.accept(verified, unfinished.after);
+        }
+        Ok(verified)
+    }
+
+    /// Judges what the first part of a large event can tell.
+    fn begin(&mut self, bytes: &[u8]) -> Result<(), VerifyError> {
+        let verified = self.classify(bytes)?;
+        let header = verified.header;
+        let mut after = Ok(self.transaction);
+        if header.kind == EventKind::FORMAT_DESCRIPTION {
+            // Always a few hundred bytes, so never in parts.
+            after = Err(Violation::ImpossibleSize { size: header.size });
+        } else if verified.disposition == Disposition::Store {
+            after = self
+                .check_place(&header)
+                .and_then(|()| self.transaction_after(&header, bytes, false));
+        }
+        let after = after.map_err(|violation| self.error(header.kind, violation))?;
+        let crc = (!self.checksum().is_empty()).then(crc32fast::Hasher::new);
+        let held = Vec::with_capacity(CHECKSUM_LEN);
+        let mut unfinished = Unfinished { verified, len: 0, held, crc, after };
+        unfinished.feed(bytes);
+        self.unfinished = Some(unfinished);
+        Ok(())
+    }
+
+    fn classify(&self, event: &[u8]) -> Result<Verified, VerifyError> {
+        let header =
+            EventHeader::parse(event).map_err(|error| self.error(EventKind(0), error.into()))?;
+        let (disposition, checksum) = if header.is_artificial() {
+            (Disposition::Artificial, self.artificial_checksum)
+        } else {
+            (Disposition::Store, self.checksum())
+        };
+        let len_min = HEADER_LEN + checksum.len();
+        if (header.size as usize) < len_min || header.size > EVENT_SIZE_MAX {
+            let violation = Violation::ImpossibleSize { size: header.size };
+            return Err(self.error(header.kind, violation));
+        }
+        Ok(Verified { header, disposition })
+    }
+
+    /// Whether an event may stand here: behind the one before, and not behind the file's end.
+    #[inline]
+    fn check_place(&self, header: &EventHeader) -> Result<(), Violation> {
+        let is_format = header.kind == EventKind::FORMAT_DESCRIPTION;
+        match &self.format {
+            None if !is_format => return Err(Violation::NoFormatDescription),
+            Some(_) if is_format => return Err(Violation::SecondFormatDescription),
+            _ => {}
+        }
+        if self.ended {
+            return Err(Violation::AfterEnd);
+        }
+        if header.kind == EventKind::START_ENCRYPTION {
+            return Err(Violation::Encrypted);
+        }
+        let expected = LogPos::of(self.offset + u64::from(header.size));
+        // MariaDB leaves log_pos 0 in events that were written to a transaction's cache.
+        let may_be_zero = || self.format.as_ref().is_some_and(|f| f.server_version.is_mariadb());
+        if header.log_pos != expected && !(header.log_pos.0 == 0 && may_be_zero()) {
+            return Err(Violation::LogPos { expected: expected.0, found: header.log_pos.0 });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn transaction_after(
+        &self,
+        header: &EventHeader,
+        event: &[u8],
+        whole: bool,
+    ) -> Result<TransactionState, Violation> {
+        let query_len = self.format.as_ref().and_then(|f| f.post_header_len(EventKind::QUERY));
+        self.transaction.after(header, event, whole, query_len.unwrap_or(QUERY_POST_HEADER_LEN))
+    }
+
+    fn accept(&mut self, verified: Verified, after: TransactionState) {
+        if verified.disposition == Disposition::Store {
+            self.offset += u64::from(verified.header.size);
+            self.transaction = after;
+            self.ended = matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP);
+        }
+    }
+
+    fn checksum(&self) -> ChecksumAlgorithm {
+        self.format.as_ref().map_or(ChecksumAlgorithm::None, |f| f.checksum)
+    }
+
+    fn error(&self, kind: EventKind, violation: Violation) -> VerifyError {
+        VerifyError { offset: self.offset, kind, violation }
+    }
+}
+
+impl Unfinished {
+    /// Hashes what came, but for the last bytes of it, which may be the checksum.
+    fn feed(&mut self, bytes: &[u8]) {
+        self.len += bytes.len() as u64;
+        let Some(crc) = &mut self.crc else { return };
+        let tail = bytes.len().min(CHECKSUM_LEN);
+        let (now, later) = bytes.split_at(bytes.len() - tail);
+        let settled = (self.held.len() + tail).saturating_sub(CHECKSUM_LEN);
+        // At least as many held bytes are settled as a full tail pushes out.
+        crc.update(&self.held[..settled]);
+        self.held.drain(..settled);
+        crc.update(now);
+        self.held.extend_from_slice(later);
+    }
+
+    fn judge(&self) -> Result<(), Violation> {
+        let size = self.verified.header.size;
+        if u64::from(size) != self.len {
+            return Err(Violation::Size { header: size, actual: self.len });
+        }
+        match (&self.crc, self.held.first_chunk::<CHECKSUM_LEN>()) {
+            (Some(crc), Some(&stored)) => {
+                compare(u32::from_le_bytes(stored), crc.clone().finalize())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The fixed part of Query events since MySQL 5.0, in bytes.
+const QUERY_POST_HEADER_LEN: usize = 13;
+
+fn without_crc(event: &[u8], algorithm: ChecksumAlgorithm) -> &[u8] {
+    &event[..event.len().saturating_sub(algorithm.len())]
+}
+
+/// Reads a format description event, which always carries a CRC32 if its server knows checksums,
+/// also where it says that other events carry none.
+fn checked_format(event: &[u8]) -> Result<FormatDescription, Violation> {
+    let format = FormatDescription::parse(event)?;
+    if format.server_version.knows_checksums() {
+        check_crc32(event)?;
+    }
+    Ok(format)
+}
+
+#[inline]
+fn check_crc(event: &[u8], algorithm: ChecksumAlgorithm) -> Result<(), Violation> {
+    match algorithm {
+        ChecksumAlgorithm::None => Ok(()),
+        ChecksumAlgorithm::Crc32 => check_crc32(event),
+    }
+}
+
+#[inline]
+fn check_crc32(event: &[u8]) -> Result<(), Violation> {
+    let (body, stored) = event.split_last_chunk::<CHECKSUM_LEN>().ok_or(EventError::Truncated {
+        field: "checksum",
+        needed: CHECKSUM_LEN,
+        available: event.len(),
+    })?;
+    compare(u32::from_le_bytes(*stored), event_crc32(body))
+}
+
+fn compare(stored: u32, computed: u32) -> Result<(), Violation> {
+    if stored == computed { Ok(()) } else { Err(Violation::Checksum { stored, computed }) }
+}
