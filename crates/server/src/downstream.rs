@@ -1,0 +1,7 @@
+//! The side that replicas and clients talk to: listeners, login, and the SQL they say.
+//!
+//! Sending binlog events is not here: a dump is handed to a [`DumpService`]. Nor is the way to the
+//! upstream: what this side must know of it comes through [`StreamFacts`].
+
+pub mod error;
+pub mod sql;

@@ -1,0 +1,255 @@
+//! Errors as clients see them: a MySQL error number, an SQLSTATE and a text.
+//!
+//! Replicas and tools react to the number (and some to the text), so each constructor follows the
+//! server error reference of the MySQL manual. What goes wrong inside binlogd is not here.
+
+use std::fmt;
+
+/// An error that is sent to a client as an ERR packet; the connection lives on unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// MySQL's error number.
+    pub code: u16,
+    /// The five characters of SQLSTATE.
+    pub state: [u8; 5],
+    /// The text people and logs see.
+    pub message: String,
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = String::from_utf8_lossy(&self.state);
+        write!(f, "ERROR {} ({state}): {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// The general SQLSTATE.
+const GENERAL: &[u8; 5] = b"HY000";
+/// "Syntax error or access rule violation".
+const SYNTAX_OR_ACCESS: &[u8; 5] = b"42000";
+/// "Communication link failure".
+const LINK_FAILURE: &[u8; 5] = b"08S01";
+
+/// How much of the offending text a syntax error repeats, in characters.
+const NEAR_CHARS_MAX: usize = 80;
+
+impl SqlError {
+    /// Any error number with its SQLSTATE and text.
+    pub fn new(code: u16, state: &[u8; 5], message: impl Into<String>) -> Self {
+        Self { code, state: *state, message: message.into() }
+    }
+
+    /// ER_CON_COUNT_ERROR: no room for another connection.
+    pub fn too_many_connections() -> Self {
+        Self::new(1040, b"08004", "Too many connections")
+    }
+
+    /// ER_HANDSHAKE_ERROR: what came is not a handshake response.
+    pub fn bad_handshake() -> Self {
+        Self::new(1043, LINK_FAILURE, "Bad handshake")
+    }
+
+    /// ER_ACCESS_DENIED_ERROR: unknown user or wrong password.
+    pub fn access_denied(user: &str, host: &str, with_password: bool) -> Self {
+        let using = if with_password { "YES" } else { "NO" };
+        let text = format!("Access denied for user '{user}'@'{host}' (using password: {using})");
+        Self::new(1045, b"28000", text)
+    }
+
+    /// ER_NO_DB_ERROR: a table was named without a database.
+    pub fn no_database() -> Self {
+        Self::new(1046, b"3D000", "No database selected")
+    }
+
+    /// ER_UNKNOWN_COM_ERROR: a command byte nobody here understands.
+    pub fn unknown_command() -> Self {
+        Self::new(1047, LINK_FAILURE, "Unknown command")
+    }
+
+    /// ER_SERVER_SHUTDOWN: binlogd is going away.
+    pub fn server_shutdown() -> Self {
+        Self::new(1053, LINK_FAILURE, "Server shutdown in progress")
+    }
+
+    /// ER_BAD_FIELD_ERROR: a bare word that is no variable, constant or function.
+    pub fn unknown_column(name: &str) -> Self {
+        Self::new(1054, b"42S22", format!("Unknown column '{name}' in 'field list'"))
+    }
+
+    /// ER_PARSE_ERROR: `near` is the statement from the offending token on, `line` counts from 1.
+    pub fn syntax(near: &[u8], line: usize) -> Self {
+        let text = String::from_utf8_lossy(near);
+        let near: String = text.chars().take(NEAR_CHARS_MAX).collect();
+        let text = format!(
+            "You have an error in your SQL syntax; check the manual that corresponds to your \
+             MySQL server version for the right syntax to use near '{near}' at line {line}"
+        );
+        Self::new(1064, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_EMPTY_QUERY: nothing but spaces and comments.
+    pub fn empty_query() -> Self {
+        Self::new(1065, SYNTAX_OR_ACCESS, "Query was empty")
+    }
+
+    /// ER_NO_SUCH_THREAD: `KILL` of a connection that is not there.
+    pub fn no_such_thread(id: u64) -> Self {
+        Self::new(1094, GENERAL, format!("Unknown thread id: {id}"))
+    }
+
+    /// ER_KILL_DENIED_ERROR: `KILL` of another user's connection without the right to.
+    pub fn kill_denied(id: u64) -> Self {
+        Self::new(1095, GENERAL, format!("You are not owner of thread {id}"))
+    }
+
+    /// ER_UNKNOWN_TABLE, for `information_schema`, which binlogd has none of.
+    pub fn unknown_schema_table(table: &str, schema: &str) -> Self {
+        Self::new(1109, b"42S02", format!("Unknown table '{table}' in {schema}"))
+    }
+
+    /// ER_UNKNOWN_CHARACTER_SET.
+    pub fn unknown_character_set(name: &str) -> Self {
+        Self::new(1115, SYNTAX_OR_ACCESS, format!("Unknown character set: '{name}'"))
+    }
+
+    /// ER_TOO_MANY_FIELDS: a list in a statement has more members than the limit.
+    pub fn too_many_columns() -> Self {
+        Self::new(1117, GENERAL, "Too many columns")
+    }
+
+    /// ER_NO_SUCH_TABLE: a binlog server has no tables.
+    pub fn no_such_table(schema: &str, table: &str) -> Self {
+        Self::new(1146, b"42S02", format!("Table '{schema}.{table}' doesn't exist"))
+    }
+
+    /// ER_NET_PACKET_TOO_LARGE; the connection is closed.
+    pub fn packet_too_large() -> Self {
+        let text = "Got a packet bigger than 'max_allowed_packet' bytes";
+        Self::new(1153, LINK_FAILURE, text)
+    }
+
+    /// ER_NET_PACKETS_OUT_OF_ORDER; the connection is closed.
+    pub fn packets_out_of_order() -> Self {
+        Self::new(1156, LINK_FAILURE, "Got packets out of order")
+    }
+
+    /// ER_UNKNOWN_SYSTEM_VARIABLE.
+    pub fn unknown_system_variable(name: &str) -> Self {
+        Self::new(1193, GENERAL, format!("Unknown system variable '{name}'"))
+    }
+
+    /// ER_SPECIFIC_ACCESS_DENIED_ERROR: `privileges` are MySQL's names, separated by commas.
+    pub fn privilege_needed(privileges: &str) -> Self {
+        let text = format!(
+            "Access denied; you need (at least one of) the {privileges} privilege(s) for this \
+             operation"
+        );
+        Self::new(1227, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_LOCAL_VARIABLE: a session variable was addressed as a global one.
+    pub fn session_only(name: &str) -> Self {
+        let text =
+            format!("Variable '{name}' is a SESSION variable and can't be used with SET GLOBAL");
+        Self::new(1228, GENERAL, text)
+    }
+
+    /// ER_GLOBAL_VARIABLE: a global variable was set for the session.
+    pub fn set_global_needed(name: &str) -> Self {
+        let text =
+            format!("Variable '{name}' is a GLOBAL variable and should be set with SET GLOBAL");
+        Self::new(1229, GENERAL, text)
+    }
+
+    /// ER_WRONG_VALUE_FOR_VAR.
+    pub fn wrong_value(name: &str, value: &str) -> Self {
+        let text = format!("Variable '{name}' can't be set to the value of '{value}'");
+        Self::new(1231, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_WRONG_TYPE_FOR_VAR.
+    pub fn wrong_type(name: &str) -> Self {
+        let text = format!("Incorrect argument type to variable '{name}'");
+        Self::new(1232, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_NOT_SUPPORTED_YET: SQL that MySQL knows and binlogd does not.
+    pub fn not_supported(what: &str) -> Self {
+        let text = format!("This version of MySQL doesn't yet support '{what}'");
+        Self::new(1235, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_INCORRECT_GLOBAL_LOCAL_VAR: `kind` is what the variable is ("read only", "GLOBAL").
+    pub fn incorrect_scope(name: &str, kind: &str) -> Self {
+        Self::new(1238, GENERAL, format!("Variable '{name}' is a {kind} variable"))
+    }
+
+    /// ER_COLLATION_CHARSET_MISMATCH.
+    pub fn collation_mismatch(collation: &str, charset: &str) -> Self {
+        let text = format!("COLLATION '{collation}' is not valid for CHARACTER SET '{charset}'");
+        Self::new(1253, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_UNKNOWN_COLLATION.
+    pub fn unknown_collation(name: &str) -> Self {
+        Self::new(1273, GENERAL, format!("Unknown collation: '{name}'"))
+    }
+
+    /// ER_OPTION_PREVENTS_STATEMENT: what a read-only server says to a write.
+    pub fn read_only() -> Self {
+        let text = "The MySQL server is running with the --super-read-only option so it cannot \
+                    execute this statement";
+        Self::new(1290, GENERAL, text)
+    }
+
+    /// ER_UNSUPPORTED_PS: there are no prepared statements here.
+    pub fn no_prepared_statements() -> Self {
+        let text = "This command is not supported in the prepared statement protocol yet";
+        Self::new(1295, GENERAL, text)
+    }
+
+    /// ER_SP_DOES_NOT_EXIST, for a function nobody here knows.
+    pub fn unknown_function(name: &str) -> Self {
+        Self::new(1305, SYNTAX_OR_ACCESS, format!("FUNCTION {name} does not exist"))
+    }
+
+    /// ER_QUERY_INTERRUPTED: the statement or the dump was killed.
+    pub fn interrupted() -> Self {
+        Self::new(1317, b"70100", "Query execution was interrupted")
+    }
+
+    /// ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT.
+    pub fn wrong_parameter_count(function: &str) -> Self {
+        let text = format!("Incorrect parameter count in the call to native function '{function}'");
+        Self::new(1582, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.
+    pub fn secure_transport_required() -> Self {
+        let text = "Connections using insecure transport are prohibited while \
+                    --require_secure_transport=ON.";
+        Self::new(3159, GENERAL, text)
+    }
+
+    /// ER_CLIENT_INTERACTION_TIMEOUT; the connection is closed.
+    pub fn idle_too_long() -> Self {
+        let text = "The client was disconnected by the server because of inactivity. See \
+                    wait_timeout and interactive_timeout for configuring this behavior.";
+        Self::new(4031, GENERAL, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syntax_error_repeats_at_most_eighty_characters_of_the_statement() {
+        let error = SqlError::syntax("é".repeat(100).as_bytes(), 3);
+        assert_eq!(error.message.matches('é').count(), 80);
+        assert!(error.message.ends_with("' at line 3"), "{error}");
+        assert_eq!((error.code, &error.state), (1064, b"42000"));
+    }
+}

@@ -1,0 +1,310 @@
+//! What a statement says, once read.
+
+use super::Value;
+
+/// A statement that binlogd answers, or refuses in a way that needs the session to say how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// `SET …, …`
+    Set(Vec<Assignment>),
+    /// `SELECT …` without a table (or from `DUAL`).
+    Select(Select),
+    /// `SELECT … FROM` a table: there are none, the session says which error that is.
+    SelectFrom {
+        /// The database, where one is named.
+        schema: Option<String>,
+        /// The table.
+        table: String,
+    },
+    /// `SHOW …`
+    Show(Show),
+    /// `KILL …`
+    Kill(Kill),
+    /// `USE db`
+    Use(String),
+    /// `START TRANSACTION`, `BEGIN`, `COMMIT`, `ROLLBACK`: nothing to do on a server without tables.
+    Transaction(TransactionVerb),
+}
+
+/// What a transaction statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionVerb {
+    /// `BEGIN`, `START TRANSACTION`
+    Begin,
+    /// `COMMIT`
+    Commit,
+    /// `ROLLBACK`
+    Rollback,
+}
+
+/// Which of a system variable's values is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// `@@global.x`, `SHOW GLOBAL VARIABLES`, `SET GLOBAL x` (also `PERSIST`).
+    Global,
+    /// `@@session.x` and `@@local.x`.
+    Session,
+}
+
+/// One member of a `SET` list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// `@name = expr`
+    User {
+        /// The name without `@`, in lower case: case does not count.
+        name: Vec<u8>,
+        /// What is assigned.
+        value: Expr,
+    },
+    /// `@@name = …`, `name = …`, `GLOBAL name = …`
+    System {
+        /// The scope, if one is named.
+        scope: Option<Scope>,
+        /// The name as written, in lower case.
+        name: String,
+        /// What is assigned.
+        value: SetValue,
+    },
+    /// `NAMES x [COLLATE y]`; no charset means `DEFAULT`.
+    Names {
+        /// The character set.
+        charset: Option<String>,
+        /// The collation.
+        collation: Option<String>,
+    },
+    /// `CHARACTER SET x`; `None` means `DEFAULT`.
+    CharacterSet(Option<String>),
+}
+
+/// What is assigned to a system variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetValue {
+    /// `DEFAULT`
+    Default,
+    /// A bare word: `ON`, `utf8mb4`.
+    Word(String),
+    /// Anything else.
+    Expr(Expr),
+}
+
+/// A value to compute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expr {
+    /// A constant.
+    Literal(Value),
+    /// `@name`, in lower case.
+    User(Vec<u8>),
+    /// `@@[scope.]name`
+    System {
+        /// The scope, if one is named.
+        scope: Option<Scope>,
+        /// The name as written.
+        name: String,
+    },
+    /// `name(args)`; some functions are written without parentheses.
+    Call {
+        /// The function's name as written.
+        function: String,
+        /// What it is applied to.
+        args: Vec<Expr>,
+    },
+    /// A bare or qualified name, `*` included: nothing here has columns.
+    Column(String),
+}
+
+/// `SELECT` of a list of values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select {
+    /// The columns, at least one.
+    pub items: Vec<SelectItem>,
+    /// `LIMIT`, if there is one.
+    pub limit: Option<Limit>,
+}
+
+/// A column of a `SELECT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectItem {
+    /// What is computed.
+    pub expr: Expr,
+    /// The name of the result's column: the alias, else the text as the client wrote it.
+    pub name: Vec<u8>,
+}
+
+/// `LIMIT [offset,] count`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Rows to leave out first.
+    pub offset: u64,
+    /// Rows to return at most.
+    pub count: u64,
+}
+
+impl Limit {
+    /// Cuts `rows` to what the limit lets through.
+    pub fn apply<T>(limit: Option<Self>, rows: Vec<T>) -> Vec<T> {
+        let Some(limit) = limit else { return rows };
+        let bounded = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        rows.into_iter().skip(bounded(limit.offset)).take(bounded(limit.count)).collect()
+    }
+}
+
+/// What `SHOW` is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    /// `SHOW [GLOBAL|SESSION] VARIABLES`
+    Variables {
+        /// Global or the session's values.
+        scope: Scope,
+        /// Which of them.
+        filter: Filter,
+    },
+    /// `SHOW [GLOBAL|SESSION] STATUS`
+    Status {
+        /// Global or the session's values.
+        scope: Scope,
+        /// Which of them.
+        filter: Filter,
+    },
+    /// `SHOW BINARY LOGS`, `SHOW MASTER LOGS`
+    BinaryLogs,
+    /// `SHOW BINARY LOG STATUS`, `SHOW MASTER STATUS`
+    BinaryLogStatus,
+    /// `SHOW REPLICAS`
+    Replicas,
+    /// `SHOW SLAVE HOSTS`: the same with the older column names.
+    SlaveHosts,
+    /// `SHOW [FULL] PROCESSLIST`
+    ProcessList {
+        /// Whether statements are shown whole.
+        full: bool,
+    },
+    /// `SHOW WARNINGS`, `SHOW ERRORS`
+    Warnings {
+        /// `LIMIT`, if there is one.
+        limit: Option<Limit>,
+    },
+    /// `SHOW COUNT(*) WARNINGS`, `SHOW COUNT(*) ERRORS`
+    WarningCount {
+        /// Whether errors alone are counted.
+        errors: bool,
+    },
+    /// `SHOW GRANTS [FOR CURRENT_USER]`
+    Grants,
+}
+
+/// Which rows of a `SHOW` are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// All of them.
+    All,
+    /// `LIKE 'pattern'`
+    Like(Vec<u8>),
+    /// `WHERE condition`
+    Where(Condition),
+}
+
+impl Filter {
+    /// Whether a row of this name can pass, whatever its value: lets expensive values stay uncomputed.
+    pub fn may_match_name(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Like(pattern) => super::like(name.as_bytes(), pattern),
+            Self::Where(condition) => condition.eval(name.as_bytes(), None).unwrap_or(true),
+        }
+    }
+
+    /// Whether a row passes.
+    pub fn matches(&self, name: &str, value: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Like(pattern) => super::like(name.as_bytes(), pattern),
+            Self::Where(condition) => condition.eval(name.as_bytes(), Some(value)).unwrap_or(false),
+        }
+    }
+}
+
+/// A condition over a row's name and value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// All hold.
+    And(Vec<Condition>),
+    /// At least one holds.
+    Or(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// One comparison.
+    Compare(Comparison),
+}
+
+/// `Variable_name = 'x'` and its like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// What is compared.
+    pub field: Field,
+    /// How.
+    pub operator: Operator,
+    /// With what: one text, or for `IN` any number.
+    pub texts: Vec<Vec<u8>>,
+}
+
+/// The columns of `SHOW VARIABLES` and `SHOW STATUS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `Variable_name`
+    Name,
+    /// `Value`
+    Value,
+}
+
+/// How a comparison compares; case does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `=` and `IN`: equal to one of the texts.
+    In,
+    /// `LIKE`
+    Like,
+}
+
+impl Condition {
+    /// Whether the condition holds; `None` if that hangs on a value not given.
+    fn eval(&self, name: &[u8], value: Option<&[u8]>) -> Option<bool> {
+        match self {
+            Self::And(all) => join(all, true, name, value),
+            Self::Or(any) => join(any, false, name, value),
+            Self::Not(inner) => inner.eval(name, value).map(|holds| !holds),
+            Self::Compare(comparison) => {
+                let text = match comparison.field {
+                    Field::Name => name,
+                    Field::Value => value?,
+                };
+                let mut texts = comparison.texts.iter();
+                Some(match comparison.operator {
+                    Operator::In => texts.any(|other| super::eq_ignore_case(text, other)),
+                    Operator::Like => texts.any(|pattern| super::like(text, pattern)),
+                })
+            }
+        }
+    }
+}
+
+/// AND (`neutral` true) and OR (`neutral` false) over three values: true, false, not known.
+fn join(list: &[Condition], neutral: bool, name: &[u8], value: Option<&[u8]>) -> Option<bool> {
+    let mut result = Some(neutral);
+    for condition in list {
+        match condition.eval(name, value) {
+            Some(holds) if holds != neutral => return Some(holds),
+            Some(_) => {}
+            None => result = None,
+        }
+    }
+    result
+}
+
+/// `KILL [CONNECTION|QUERY] id`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kill {
+    /// The connection's id.
+    pub id: Expr,
+    /// `QUERY`: what it does ends, the connection stays.
+    pub query_only: bool,
+}

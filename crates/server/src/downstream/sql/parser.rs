@@ -1,0 +1,299 @@
+//! Tokens into a [`Statement`]: what each kind of statement may look like.
+//!
+//! Recursion is bounded by [`DEPTH_MAX`], lists by [`LIST_LEN_MAX`]. Statements that MySQL knows and
+//! binlogd does not are told apart from what is no SQL at all: the errors differ.
+
+mod expr;
+mod set;
+mod show;
+
+use super::lexer::{Kind, Lexer, Token};
+use super::{Dialect, Kill, Statement, TransactionVerb};
+use crate::downstream::error::SqlError;
+
+/// How deep parentheses, signs and `NOT` may nest.
+const DEPTH_MAX: usize = 32;
+/// How many members a list (columns, assignments, `IN`) may have; MySQL's own limit of columns.
+const LIST_LEN_MAX: usize = 4096;
+
+/// Reads one statement, with or without a semicolon at its end.
+///
+/// # Errors
+/// MySQL's own: 1064 with the offending text for what is no SQL, 1065 for nothing at all, 1290 for
+/// writes, 1235 for SQL that binlogd does not answer.
+pub fn parse(sql: &[u8], dialect: Dialect) -> Result<Statement, SqlError> {
+    let mut parser = Parser::new(sql, dialect)?;
+    let statement = parser.statement()?;
+    if !matches!(statement, Statement::SelectFrom { .. }) {
+        parser.end()?;
+    }
+    Ok(statement)
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    /// The token in hand.
+    token: Token<'a>,
+    /// Where the token before it ended.
+    last_end: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(sql: &'a [u8], dialect: Dialect) -> Result<Self, SqlError> {
+        let mut lexer = Lexer::new(sql, dialect);
+        let token = lexer.next()?;
+        Ok(Self { lexer, token, last_end: 0, depth: 0 })
+    }
+
+    fn statement(&mut self) -> Result<Statement, SqlError> {
+        let word = match self.token.kind {
+            Kind::Word(word) => word.to_ascii_uppercase(),
+            Kind::End | Kind::Punct(b';') => {
+                self.end()?;
+                return Err(SqlError::empty_query());
+            }
+            Kind::Punct(b'(') => return Err(SqlError::not_supported("parenthesized queries")),
+            _ => return Err(self.error()),
+        };
+        match word.as_slice() {
+            b"SELECT" => self.select(),
+            b"SET" => self.set(),
+            b"SHOW" => self.show().map(Statement::Show),
+            b"KILL" => self.kill(),
+            b"USE" => self.use_database(),
+            b"BEGIN" => self.begin(),
+            b"START" => self.start(),
+            b"COMMIT" => self.end_transaction(TransactionVerb::Commit),
+            b"ROLLBACK" => self.end_transaction(TransactionVerb::Rollback),
+            verb => Err(match refusal(verb) {
+                Some(refusal) => refusal,
+                None => self.error(),
+            }),
+        }
+    }
+
+    fn kill(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        let query_only = self.eat("QUERY")?;
+        if !query_only {
+            self.eat("CONNECTION")?;
+        }
+        Ok(Statement::Kill(Kill { id: self.expr()?, query_only }))
+    }
+
+    fn use_database(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        Ok(Statement::Use(self.name()?))
+    }
+
+    fn begin(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        self.eat("WORK")?;
+        Ok(Statement::Transaction(TransactionVerb::Begin))
+    }
+
+    fn start(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        if ["REPLICA", "SLAVE", "GROUP_REPLICATION", "ALL"].iter().any(|word| self.is(word)) {
+            return Err(SqlError::not_supported("START REPLICA"));
+        }
+        self.expect("TRANSACTION")?;
+        if !self.at_end() {
+            self.transaction_option()?;
+            while self.eat_punct(b',')? {
+                self.transaction_option()?;
+            }
+        }
+        Ok(Statement::Transaction(TransactionVerb::Begin))
+    }
+
+    fn transaction_option(&mut self) -> Result<(), SqlError> {
+        if self.eat("WITH")? {
+            self.expect("CONSISTENT")?;
+            return self.expect("SNAPSHOT");
+        }
+        self.expect("READ")?;
+        if self.eat("ONLY")? { Ok(()) } else { self.expect("WRITE") }
+    }
+
+    /// `COMMIT|ROLLBACK [WORK] [AND [NO] CHAIN] [NO RELEASE]`
+    fn end_transaction(&mut self, verb: TransactionVerb) -> Result<Statement, SqlError> {
+        self.bump()?;
+        self.eat("WORK")?;
+        if self.eat("AND")? {
+            self.eat("NO")?;
+            self.expect("CHAIN")?;
+        }
+        if self.is("RELEASE") {
+            return Err(SqlError::not_supported("RELEASE"));
+        }
+        if self.is("TO") {
+            return Err(SqlError::not_supported("SAVEPOINT"));
+        }
+        if self.eat("NO")? {
+            self.expect("RELEASE")?;
+        }
+        Ok(Statement::Transaction(verb))
+    }
+
+    /// Nothing but a semicolon may follow.
+    fn end(&mut self) -> Result<(), SqlError> {
+        self.eat_punct(b';')?;
+        if self.token.kind == Kind::End { Ok(()) } else { Err(self.error()) }
+    }
+
+    fn at_end(&self) -> bool {
+        matches!(self.token.kind, Kind::End | Kind::Punct(b';'))
+    }
+
+    /// Takes the token in hand and reads on.
+    fn bump(&mut self) -> Result<Token<'a>, SqlError> {
+        let next = self.lexer.next()?;
+        self.last_end = self.token.end;
+        Ok(std::mem::replace(&mut self.token, next))
+    }
+
+    /// A syntax error at the token in hand.
+    fn error(&self) -> SqlError {
+        self.lexer.error_at(self.token.start)
+    }
+
+    fn is(&self, keyword: &str) -> bool {
+        matches!(self.token.kind, Kind::Word(word) if word.eq_ignore_ascii_case(keyword.as_bytes()))
+    }
+
+    fn is_any(&self, keywords: &[&str]) -> bool {
+        keywords.iter().any(|keyword| self.is(keyword))
+    }
+
+    fn eat(&mut self, keyword: &str) -> Result<bool, SqlError> {
+        let is = self.is(keyword);
+        if is {
+            self.bump()?;
+        }
+        Ok(is)
+    }
+
+    fn expect(&mut self, keyword: &str) -> Result<(), SqlError> {
+        if self.eat(keyword)? { Ok(()) } else { Err(self.error()) }
+    }
+
+    fn is_punct(&self, byte: u8) -> bool {
+        self.token.kind == Kind::Punct(byte)
+    }
+
+    fn eat_punct(&mut self, byte: u8) -> Result<bool, SqlError> {
+        let is = self.is_punct(byte);
+        if is {
+            self.bump()?;
+        }
+        Ok(is)
+    }
+
+    fn expect_punct(&mut self, byte: u8) -> Result<(), SqlError> {
+        if self.eat_punct(byte)? { Ok(()) } else { Err(self.error()) }
+    }
+
+    /// An identifier, quoted or not.
+    fn name(&mut self) -> Result<String, SqlError> {
+        let name = match &self.token.kind {
+            Kind::Word(word) => String::from_utf8_lossy(word).into_owned(),
+            Kind::Quoted(name) => String::from_utf8_lossy(name).into_owned(),
+            _ => return Err(self.error()),
+        };
+        self.bump()?;
+        Ok(name)
+    }
+
+    /// Strings side by side are one string.
+    fn text(&mut self) -> Result<Vec<u8>, SqlError> {
+        let Kind::Text(first) = &self.token.kind else { return Err(self.error()) };
+        let mut text = first.to_vec();
+        self.bump()?;
+        while let Kind::Text(more) = &self.token.kind {
+            text.extend_from_slice(more);
+            self.bump()?;
+        }
+        Ok(text)
+    }
+
+    /// Runs `parse` one level deeper.
+    fn nested<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        if self.depth >= DEPTH_MAX {
+            return Err(SqlError::not_supported("expressions nested this deep"));
+        }
+        self.depth += 1;
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+/// How a statement that MySQL knows is refused; `None` for a word that begins no statement.
+fn refusal(verb: &[u8]) -> Option<SqlError> {
+    const WRITES: &[&str] = &[
+        "ALTER",
+        "ANALYZE",
+        "CREATE",
+        "DELETE",
+        "DROP",
+        "GRANT",
+        "IMPORT",
+        "INSERT",
+        "INSTALL",
+        "LOAD",
+        "OPTIMIZE",
+        "RENAME",
+        "REPAIR",
+        "REPLACE",
+        "REVOKE",
+        "TRUNCATE",
+        "UNINSTALL",
+        "UPDATE",
+    ];
+    const OTHERS: &[&str] = &[
+        "BACKUP",
+        "BINLOG",
+        "CACHE",
+        "CALL",
+        "CHANGE",
+        "CHECK",
+        "CHECKSUM",
+        "CLONE",
+        "DEALLOCATE",
+        "DESC",
+        "DESCRIBE",
+        "DO",
+        "EXECUTE",
+        "EXPLAIN",
+        "FLUSH",
+        "GET",
+        "HANDLER",
+        "HELP",
+        "LOCK",
+        "PREPARE",
+        "PURGE",
+        "RELEASE",
+        "RESET",
+        "RESIGNAL",
+        "RESTART",
+        "SAVEPOINT",
+        "SHUTDOWN",
+        "SIGNAL",
+        "STOP",
+        "TABLE",
+        "UNLOCK",
+        "VALUES",
+        "WITH",
+        "XA",
+    ];
+    let verb = std::str::from_utf8(verb).ok()?;
+    if WRITES.contains(&verb) {
+        return Some(SqlError::read_only());
+    }
+    OTHERS.contains(&verb).then(|| SqlError::not_supported(verb))
+}
