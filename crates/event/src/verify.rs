@@ -3,7 +3,8 @@
 use crate::checksum::CHECKSUM_LEN;
 use crate::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventError, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, HEADER_LEN, LogPos, TransactionState, VerifyError, Violation, event_crc32,
+    FormatDescription, Gtid, GtidSet, HEADER_LEN, LogPos, TransactionState, VerifyError, Violation,
+    event_crc32, gtid_of, previous_gtids,
 };
 
 /// Checks the events of one file, in order: size, CRC32, `log_pos`, and transaction grammar.
@@ -19,6 +20,12 @@ pub struct Verifier {
     /// format description, then what that says.
     artificial_checksum: ChecksumAlgorithm,
     transaction: TransactionState,
+    /// The GTID of the transaction that is under way.
+    announced: Option<Gtid>,
+    /// The GTIDs of transactions that are complete, not yet taken.
+    committed: GtidSet,
+    /// Where the last good event begins.
+    last_event: Option<u64>,
     ended: bool,
     /// The event of which not all parts have come.
     unfinished: Option<Unfinished>,
@@ -50,8 +57,13 @@ struct Unfinished {
     /// The last bytes that came, which may be the checksum: not hashed yet.
     held: Vec<u8>,
     crc: Option<crc32fast::Hasher>,
+    /// The event itself, where its contents are wanted: a previous-GTIDs event.
+    kept: Option<Vec<u8>>,
     after: TransactionState,
 }
+
+/// The largest previous-GTIDs event that is read, in bytes: some four million intervals.
+const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 
 impl Verifier {
     /// A verifier before a file's first event.
@@ -66,6 +78,9 @@ impl Verifier {
             format: None,
             artificial_checksum,
             transaction: TransactionState::Outside,
+            announced: None,
+            committed: GtidSet::new(),
+            last_event: None,
             ended: false,
             unfinished: None,
         }
@@ -99,6 +114,19 @@ impl Verifier {
     #[must_use]
     pub fn artificial_checksum(&self) -> ChecksumAlgorithm {
         self.artificial_checksum
+    }
+
+    /// Where the last good event begins, in bytes from the file's start; `None` before the first.
+    #[must_use]
+    pub fn last_event(&self) -> Option<u64> {
+        self.last_event
+    }
+
+    /// Takes the GTIDs that became complete since the last call: those of whole transactions, and
+    /// those that the file's previous-GTIDs event lists.
+    #[must_use]
+    pub fn take_committed(&mut self) -> GtidSet {
+        std::mem::take(&mut self.committed)
     }
 
     /// Whether the file has its last event, a Rotate or Stop.
@@ -156,7 +184,14 @@ impl Verifier {
             return Ok(self.transaction);
         }
         check_crc(event, self.checksum())?;
-        self.transaction_after(header, without_crc(event, self.checksum()), true)
+        let body = without_crc(event, self.checksum());
+        let after = self.transaction_after(header, body, true)?;
+        if header.kind.is_gtid() {
+            self.announced = gtid_of(header, body)?;
+        } else if header.kind == EventKind::PREVIOUS_GTIDS {
+            self.committed.extend(&previous_gtids(body)?);
+        }
+        Ok(after)
     }
 
     fn check_part(&mut self, part: EventPart<'_>) -> Result<Verified, VerifyError> {
@@ -176,6 +211,10 @@ impl Verifier {
         {
             let kind = verified.header.kind;
             unfinished.judge().map_err(|violation| self.error(kind, violation))?;
+            if let Some(event) = &unfinished.kept {
+                let set = previous_gtids(without_crc(event, self.checksum()));
+                self.committed.extend(&set.map_err(|error| self.error(kind, error.into()))?);
+            }
             self.accept(verified, unfinished.after);
         }
         Ok(verified)
@@ -197,7 +236,12 @@ impl Verifier {
         let after = after.map_err(|violation| self.error(header.kind, violation))?;
         let crc = (!self.checksum().is_empty()).then(crc32fast::Hasher::new);
         let held = Vec::with_capacity(CHECKSUM_LEN);
-        let mut unfinished = Unfinished { verified, len: 0, held, crc, after };
+        let kept = (header.kind == EventKind::PREVIOUS_GTIDS).then(Vec::new);
+        if kept.is_some() && header.size > PREVIOUS_GTIDS_SIZE_MAX {
+            let violation = Violation::ImpossibleSize { size: header.size };
+            return Err(self.error(header.kind, violation));
+        }
+        let mut unfinished = Unfinished { verified, len: 0, held, crc, kept, after };
         unfinished.feed(bytes);
         self.unfinished = Some(unfinished);
         Ok(())
@@ -256,6 +300,12 @@ impl Verifier {
 
     fn accept(&mut self, verified: Verified, after: TransactionState) {
         if verified.disposition == Disposition::Store {
+            self.last_event = Some(self.offset);
+            if after.is_outside()
+                && let Some(gtid) = self.announced.take()
+            {
+                self.committed.insert(gtid);
+            }
             self.offset += u64::from(verified.header.size);
             self.transaction = after;
             self.ended = matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP);
@@ -275,6 +325,9 @@ impl Unfinished {
     /// Hashes what came, but for the last bytes of it, which may be the checksum.
     fn feed(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
+        }
         let Some(crc) = &mut self.crc else { return };
         let tail = bytes.len().min(CHECKSUM_LEN);
         let (now, later) = bytes.split_at(bytes.len() - tail);

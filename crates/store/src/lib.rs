@@ -1,1 +1,28 @@
-//! See ARCHITECTURE.md.
+//! Durable binlog files: what binlogd keeps of one stream, on a file system that may fail.
+//!
+//! A [`Store`] is the folder of one stream. Its [`Catalog`] lists the files and says how far they
+//! are durable; its one [`Writer`] appends to the last of them; any number of [`Cursor`]s read up
+//! to the durable frontier and never past it. Nothing here knows a socket, and every byte to and
+//! from the disk goes through [`Fs`].
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod cursor;
+mod error;
+mod frontier;
+mod fs;
+mod index_file;
+mod name;
+mod recovery;
+mod store;
+mod writer;
+
+pub use catalog::{Catalog, FileHead, FileId, LogFile, Position};
+pub use cursor::{Cursor, Read};
+pub use error::StoreError;
+pub use frontier::{Frontier, FrontierWatch};
+pub use fs::{File, Fs, FsLock, OsFs};
+pub use name::LogName;
+pub use recovery::Resume;
+pub use store::{SourceId, Store};
+pub use writer::{Batch, Writer};

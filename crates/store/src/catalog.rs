@@ -1,0 +1,264 @@
+//! What files a stream has, in order, and how far each may be read.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use binlogd_event::{
+    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, GtidSet, HEADER_LEN,
+    previous_gtids,
+};
+
+use crate::frontier::FrontierCell;
+use crate::{Frontier, FrontierWatch, Fs, LogName, SourceId, StoreError};
+
+/// A file's place in the stream: larger is later, across timelines. Holds for one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FileId(pub u64);
+
+/// A place in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Position {
+    /// The file.
+    pub file: FileId,
+    /// Bytes from the file's start.
+    pub offset: u64,
+}
+
+/// A binlog file of the store.
+#[derive(Debug)]
+pub struct LogFile {
+    /// Its place in the stream.
+    pub id: FileId,
+    /// The server that wrote it.
+    pub source: SourceId,
+    /// Its name, which is that on the source.
+    pub name: LogName,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length once it is no longer written to.
+    closed_len: AtomicU64,
+    head: OnceLock<FileHead>,
+}
+
+/// What a file's first events say.
+#[derive(Debug)]
+pub struct FileHead {
+    /// The format description event as it stands in the file.
+    pub format_event: Vec<u8>,
+    /// The same, read.
+    pub format: FormatDescription,
+    /// All GTIDs of the files before; empty where the file does not say.
+    pub previous_gtids: GtidSet,
+}
+
+/// The largest previous-GTIDs event that is read, in bytes: some four million intervals.
+const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
+
+/// The largest format description event, in bytes; real ones have about 120 (MariaDB's 250).
+const FORMAT_SIZE_MAX: u32 = 1024;
+
+/// The files of a stream and its frontier, shared by the writer and all readers.
+#[derive(Debug)]
+pub struct Catalog {
+    pub(crate) fs: Arc<dyn Fs>,
+    files: RwLock<Vec<Arc<LogFile>>>,
+    pub(crate) frontier: FrontierCell,
+    executed: Mutex<GtidSet>,
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        fs: Arc<dyn Fs>,
+        files: Vec<Arc<LogFile>>,
+        durable: Position,
+        executed: GtidSet,
+    ) -> Self {
+        Self {
+            fs,
+            files: RwLock::new(files),
+            frontier: FrontierCell::new(durable),
+            executed: Mutex::new(executed),
+        }
+    }
+
+    /// The files that have durable bytes, oldest first.
+    #[must_use]
+    pub fn files(&self) -> Vec<Arc<LogFile>> {
+        let durable = self.frontier.now().durable;
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let past = files.partition_point(|file| file.id <= durable.file);
+        let past = if durable.offset > FIRST_EVENT { past } else { past.saturating_sub(1) };
+        files[..past].to_vec()
+    }
+
+    /// The file called `name`; the newest, where several timelines have one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Arc<LogFile>> {
+        self.files().into_iter().rev().find(|file| file.name.as_str() == name)
+    }
+
+    /// The file that follows `id`, once it has durable bytes.
+    #[must_use]
+    pub fn after(&self, id: FileId) -> Option<Arc<LogFile>> {
+        let durable = self.frontier.now().durable;
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let next = files.get(files.partition_point(|file| file.id <= id))?;
+        (next.id < durable.file || next.id == durable.file && durable.offset > FIRST_EVENT)
+            .then(|| next.clone())
+    }
+
+    /// How many bytes of a file may be read.
+    #[must_use]
+    pub fn readable_len(&self, file: &LogFile) -> u64 {
+        let durable = self.frontier.now().durable;
+        match file.id.cmp(&durable.file) {
+            std::cmp::Ordering::Less => file.closed_len.load(Ordering::Acquire),
+            std::cmp::Ordering::Equal => durable.offset,
+            std::cmp::Ordering::Greater => 0,
+        }
+    }
+
+    /// Whether a file will get no more bytes.
+    #[must_use]
+    pub fn is_closed(&self, file: &LogFile) -> bool {
+        file.id < self.frontier.now().durable.file
+    }
+
+    /// How far the stream has come.
+    #[must_use]
+    pub fn frontier(&self) -> Frontier {
+        self.frontier.now()
+    }
+
+    /// Watches how far the stream has come.
+    #[must_use]
+    pub fn watch(&self) -> FrontierWatch {
+        self.frontier.watch()
+    }
+
+    /// The GTIDs of all durable transactions, and of those before the first file.
+    #[must_use]
+    pub fn executed(&self) -> GtidSet {
+        self.executed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The GTIDs of the transactions before the first file.
+    ///
+    /// # Errors
+    /// If the first file's head cannot be read.
+    pub fn purged(&self) -> Result<GtidSet, StoreError> {
+        match self.files().first() {
+            Some(file) => Ok(self.head(file)?.previous_gtids.clone()),
+            None => Ok(GtidSet::new()),
+        }
+    }
+
+    /// A file's first events, from memory after the first time.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are not what a file begins with.
+    pub fn head<'a>(&self, file: &'a LogFile) -> Result<&'a FileHead, StoreError> {
+        if let Some(head) = file.head.get() {
+            return Ok(head);
+        }
+        let head = read_head(&*self.fs, file)?;
+        // While a file has only its first event the second may still come.
+        if self.is_closed(file) || self.readable_len(file) > FIRST_EVENT + head.1 {
+            return Ok(file.head.get_or_init(|| head.0));
+        }
+        Err(StoreError::NoSuchPosition(format!("{} has no events yet", file.name)))
+    }
+
+    pub(crate) fn add(&self, source: SourceId, name: LogName, path: PathBuf) -> Arc<LogFile> {
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
+        let file = Arc::new(LogFile::new(id, source, name, path, 0));
+        files.push(file.clone());
+        file
+    }
+
+    pub(crate) fn names_of(&self, source: &SourceId) -> Vec<LogName> {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        files.iter().filter(|file| file.source == *source).map(|file| file.name.clone()).collect()
+    }
+
+    pub(crate) fn add_executed(&self, gtids: &GtidSet) {
+        if !gtids.is_empty() {
+            self.executed.lock().unwrap_or_else(PoisonError::into_inner).extend(gtids);
+        }
+    }
+}
+
+impl LogFile {
+    pub(crate) fn new(
+        id: FileId,
+        source: SourceId,
+        name: LogName,
+        path: PathBuf,
+        closed_len: u64,
+    ) -> Self {
+        let closed_len = AtomicU64::new(closed_len);
+        Self { id, source, name, path, closed_len, head: OnceLock::new() }
+    }
+
+    pub(crate) fn close(&self, len: u64) {
+        self.closed_len.store(len, Ordering::Release);
+    }
+}
+
+/// Reads a file's head; also how many bytes its first event has.
+fn read_head(fs: &dyn Fs, file: &LogFile) -> Result<(FileHead, u64), StoreError> {
+    let damaged = |what: String| StoreError::Foreign { path: file.path.clone(), what };
+    let handle = fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
+    let event_at = |offset: u64, size_max: u32, only: EventKind| -> Result<_, StoreError> {
+        let io = || StoreError::io("read", &file.path);
+        let mut bytes = vec![0; HEADER_LEN];
+        if read_full(&*handle, &mut bytes, offset).map_err(io())? < HEADER_LEN {
+            return Ok(None);
+        }
+        let header = EventHeader::parse(&bytes).map_err(|e| damaged(e.to_string()))?;
+        if header.kind != only {
+            return Ok(None);
+        }
+        let size = header.size as usize;
+        if header.size > size_max || size < HEADER_LEN {
+            return Err(damaged(format!("{only} event of {size} bytes at offset {offset}")));
+        }
+        bytes.resize(size, 0);
+        let len = read_full(&*handle, &mut bytes, offset).map_err(io())?;
+        Ok((len == size).then_some(bytes))
+    };
+    let format_event = event_at(FIRST_EVENT, FORMAT_SIZE_MAX, EventKind::FORMAT_DESCRIPTION)?
+        .ok_or_else(|| damaged("it does not begin with a format description".to_owned()))?;
+    let format = FormatDescription::parse(&format_event).map_err(|e| damaged(e.to_string()))?;
+    let format_len = format_event.len() as u64;
+    let second =
+        event_at(FIRST_EVENT + format_len, PREVIOUS_GTIDS_SIZE_MAX, EventKind::PREVIOUS_GTIDS)?;
+    let previous_gtids = match second {
+        Some(event) => body(&event, format.checksum)
+            .and_then(|body| previous_gtids(body).ok())
+            .ok_or_else(|| damaged("its previous-GTIDs event is not well formed".to_owned()))?,
+        None => GtidSet::new(),
+    };
+    Ok((FileHead { format_event, format, previous_gtids }, format_len))
+}
+
+fn body(event: &[u8], checksum: ChecksumAlgorithm) -> Option<&[u8]> {
+    event.get(..event.len().checked_sub(checksum.len())?)
+}
+
+/// Reads until `buf` is full or the file ends; returns how much came.
+pub(crate) fn read_full(file: &dyn crate::File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match file.read_at(&mut buf[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(len) => filled += len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

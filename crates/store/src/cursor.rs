@@ -1,0 +1,98 @@
+//! Reading a stream's bytes, file after file, up to the durable frontier.
+
+use std::sync::Arc;
+
+use crate::{Catalog, File, LogFile, Position, StoreError};
+
+/// A reader's place in the stream.
+#[derive(Debug)]
+pub struct Cursor {
+    catalog: Arc<Catalog>,
+    file: Arc<LogFile>,
+    handle: Box<dyn File>,
+    offset: u64,
+}
+
+/// What came of a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// So many bytes are in the buffer.
+    Bytes(usize),
+    /// The bytes are on the disk only and the caller would rather not wait.
+    NotCached,
+    /// Everything durable was read.
+    Frontier,
+    /// The file was read to its end, and another one follows.
+    EndOfFile,
+}
+
+impl Cursor {
+    /// A cursor at `offset` of a file. Whether an event begins there is not judged.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or is shorter.
+    pub fn open(
+        catalog: Arc<Catalog>,
+        file: Arc<LogFile>,
+        offset: u64,
+    ) -> Result<Self, StoreError> {
+        let len = catalog.readable_len(&file);
+        if offset > len {
+            let what = format!("{} has {len} bytes, so none at {offset}", file.name);
+            return Err(StoreError::NoSuchPosition(what));
+        }
+        let handle = catalog.fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
+        Ok(Self { catalog, file, handle, offset })
+    }
+
+    /// The file that is being read.
+    #[must_use]
+    pub fn file(&self) -> &Arc<LogFile> {
+        &self.file
+    }
+
+    /// Where the next read begins.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { file: self.file.id, offset: self.offset }
+    }
+
+    /// Reads what comes next into the front of `buf`; with `cached_only`, if that needs no disk.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or ends before its durable end.
+    pub fn read(&mut self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
+        let end = self.catalog.readable_len(&self.file);
+        let left = end.saturating_sub(self.offset);
+        if left == 0 {
+            let next = self.catalog.is_closed(&self.file).then(|| self.catalog.after(self.file.id));
+            return Ok(if next.flatten().is_some() { Read::EndOfFile } else { Read::Frontier });
+        }
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+        let io = StoreError::io("read", &self.file.path);
+        let got = if cached_only {
+            match self.handle.read_cached_at(&mut buf[..len], self.offset).map_err(io)? {
+                Some(got) if got > 0 => got,
+                _ => return Ok(Read::NotCached),
+            }
+        } else {
+            self.handle.read_at(&mut buf[..len], self.offset).map_err(io)?
+        };
+        if got == 0 {
+            let what = format!("it ends at {}, though {end} bytes were durable", self.offset);
+            return Err(StoreError::Foreign { path: self.file.path.clone(), what });
+        }
+        self.offset += got as u64;
+        Ok(Read::Bytes(got))
+    }
+
+    /// Goes to the start of the next file; `false` if there is none yet.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn next_file(&mut self) -> Result<bool, StoreError> {
+        let Some(next) = self.catalog.after(self.file.id) else { return Ok(false) };
+        *self = Self::open(self.catalog.clone(), next, 0)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,109 @@
+//! What can go wrong in the store, with what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use binlogd_event::VerifyError;
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system failed us.
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A sync failed, so that nobody knows which bytes are on the disk.
+    #[error(
+        "cannot make {} durable: {source}. Nothing more is acknowledged, since the kernel may have \
+         dropped what it could not write. Check the disk, then restart binlogd: it goes on from \
+         what really is there",
+        path.display()
+    )]
+    SyncFailed {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The stream was poisoned by an earlier [`StoreError::SyncFailed`].
+    #[error("the stream is halted after a failed sync: check the disk and restart binlogd")]
+    Poisoned,
+    /// Another process has the stream open.
+    #[error(
+        "{} is locked: another binlogd uses this data directory. Stop it, or give this one another \
+         data directory",
+        dir.display()
+    )]
+    Locked {
+        /// The stream's folder.
+        dir: PathBuf,
+    },
+    /// A stored file is damaged, and not only at its end.
+    #[error(
+        "{} is damaged: {error}. This is no torn tail, so nothing was cut. Move the file and those \
+         after it away and let binlogd fetch them again from the primary, or restore them from a \
+         copy",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first bad event.
+        error: VerifyError,
+    },
+    /// Something in the folder does not belong there.
+    #[error("{} is not what binlogd puts there: {what}", path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file of that name is there already.
+    #[error(
+        "{} exists already: the primary's files have been numbered anew (RESET BINARY LOGS?). Keep \
+         this data directory and give binlogd a new one",
+        path.display()
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A reader wants a file or position that is not there.
+    #[error("{0}")]
+    NoSuchPosition(String),
+}
+
+impl StoreError {
+    pub(crate) fn io<'a>(
+        action: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> StoreError + 'a {
+        move |source| StoreError::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Whether the disk, or the user's share of it, is full, so that it may pass by itself.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        _ if is_full(error) => ". Free some space: binlogd goes on by itself",
+        io::ErrorKind::PermissionDenied => ". Check who owns the data directory",
+        io::ErrorKind::ReadOnlyFilesystem => ". Mount the file system writable",
+        _ => "",
+    }
+}

@@ -1,0 +1,188 @@
+//! The folder of one stream: its lock, its timelines and their files.
+//!
+//! ```text
+//! LOCK
+//! 0001-<source>/          a timeline: the files that one server wrote, in order
+//!     mysql-bin.000123    byte for byte the source's
+//!     mysql-bin.index     their names
+//! ```
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use binlogd_event::GtidSet;
+
+use crate::recovery::{self, Resume};
+use crate::{Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Writer};
+
+/// What tells the history of one source server from that of another: MySQL's server UUID.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceId(String);
+
+impl SourceId {
+    /// Takes an identity; `None` unless it can be part of a folder's name: 1 to 64 letters,
+    /// digits and hyphens.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let good = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        good.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// The identity as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An open stream. One process has it at a time.
+#[derive(Debug)]
+pub struct Store {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    catalog: Arc<Catalog>,
+    timeline: Option<Timeline>,
+    resume: Option<Resume>,
+    _lock: Box<dyn FsLock>,
+}
+
+/// A numbered folder of one source's files.
+#[derive(Debug, Clone)]
+struct Timeline {
+    number: u32,
+    source: SourceId,
+}
+
+impl Timeline {
+    /// `0001-<source>`.
+    fn parse(name: &str) -> Option<Self> {
+        let (number, source) = name.split_once('-')?;
+        let plain = number.len() >= 4 && number.bytes().all(|b| b.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| plain)?;
+        Some(Self { number, source: SourceId::new(source)? })
+    }
+
+    fn dir(&self, stream: &Path) -> PathBuf {
+        stream.join(format!("{:04}-{}", self.number, self.source))
+    }
+}
+
+impl Store {
+    /// Opens the stream in `dir`, which is made if it is not there, and brings its last file to a
+    /// state that can be trusted: a torn event at the end is cut, all else is made durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it; [`StoreError::Damaged`] if the last file
+    /// is damaged before its end; [`StoreError::Foreign`] if things lie there that no binlogd made.
+    pub fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<Self, StoreError> {
+        fs.create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+        let lock_path = dir.join("LOCK");
+        let lock = fs.lock(&lock_path).map_err(StoreError::io("lock", &lock_path))?;
+        let lock = lock.ok_or_else(|| StoreError::Locked { dir: dir.to_owned() })?;
+
+        let timelines = timelines(&*fs, dir)?;
+        let mut files = Vec::new();
+        for timeline in &timelines {
+            list_files(&*fs, timeline, &timeline.dir(dir), &mut files)?;
+        }
+        let mut recovered = None;
+        if let Some(last) = files.last() {
+            recovered = Some(recovery::recover(&*fs, last)?);
+        }
+        let (durable, executed) = match &recovered {
+            Some(r) => (Position { file: r.file.id, offset: r.end() }, r.executed.clone()),
+            None => (Position::default(), GtidSet::new()),
+        };
+        let catalog = Arc::new(Catalog::new(fs.clone(), files, durable, executed));
+        let timeline = timelines.last().cloned();
+        Ok(Self { fs, dir: dir.to_owned(), catalog, timeline, resume: recovered, _lock: lock })
+    }
+
+    /// The stream's files and frontier.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The server that wrote the newest files, if there are any.
+    #[must_use]
+    pub fn source(&self) -> Option<&SourceId> {
+        self.timeline.as_ref().map(|timeline| &timeline.source)
+    }
+
+    /// Where the stored bytes end and in what state.
+    #[must_use]
+    pub fn resume(&self) -> Option<&Resume> {
+        self.resume.as_ref()
+    }
+
+    /// The stream's writer, for files of `source`. There must be only one at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] if the stream has files of another source; or if the timeline's
+    /// folder cannot be made.
+    pub fn writer(&mut self, source: &SourceId) -> Result<Writer, StoreError> {
+        let timeline = match &self.timeline {
+            Some(timeline) if timeline.source == *source => timeline.clone(),
+            Some(timeline) => {
+                let what = format!("it holds files of server {}, not {source}", timeline.source);
+                return Err(StoreError::Foreign { path: self.dir.clone(), what });
+            }
+            None => Timeline { number: 1, source: source.clone() },
+        };
+        let dir = timeline.dir(&self.dir);
+        self.fs.create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
+        self.fs.sync_dir(&self.dir).map_err(StoreError::io("sync", &self.dir))?;
+        self.timeline = Some(timeline);
+        let mut writer = Writer::new(self.catalog.clone(), source.clone(), dir);
+        if let Some(resume) = &self.resume {
+            let path = &resume.file.path;
+            let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
+            writer.continue_file(resume.file.clone(), handle, resume.end());
+        }
+        Ok(writer)
+    }
+}
+
+/// The timelines of a stream, oldest first.
+fn timelines(fs: &dyn Fs, dir: &Path) -> Result<Vec<Timeline>, StoreError> {
+    let names = fs.list(dir).map_err(StoreError::io("list", dir))?;
+    let mut timelines: Vec<_> = names.iter().filter_map(|name| Timeline::parse(name)).collect();
+    timelines.sort_by_key(|timeline| timeline.number);
+    if let Some(pair) = timelines.windows(2).find(|pair| pair[0].number == pair[1].number) {
+        let what = "another timeline has the same number".to_owned();
+        return Err(StoreError::Foreign { path: pair[1].dir(dir), what });
+    }
+    Ok(timelines)
+}
+
+/// Adds a timeline's files, in order.
+fn list_files(
+    fs: &dyn Fs,
+    timeline: &Timeline,
+    dir: &Path,
+    files: &mut Vec<Arc<LogFile>>,
+) -> Result<(), StoreError> {
+    let names = fs.list(dir).map_err(StoreError::io("list", dir))?;
+    let mut names: Vec<_> = names.iter().filter_map(|name| LogName::new(name)).collect();
+    names.sort();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0].base() != pair[1].base()) {
+        let what = format!("file names begin with '{}' and '{}'", pair[0].base(), pair[1].base());
+        return Err(StoreError::Foreign { path: dir.to_owned(), what });
+    }
+    for name in names {
+        let path = dir.join(name.as_str());
+        let len = fs.len(&path).map_err(StoreError::io("look at", &path))?.unwrap_or(0);
+        let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
+        files.push(Arc::new(LogFile::new(id, timeline.source.clone(), name, path, len)));
+    }
+    Ok(())
+}
