@@ -23,4 +23,5 @@ pub mod writer;
 pub use capability::Capabilities;
 pub use error::WireError;
 pub use error_code::ErrorCode;
+pub use response::ServerError;
 pub use status::StatusFlags;

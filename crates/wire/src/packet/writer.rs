@@ -65,6 +65,7 @@ impl PacketWriter {
 
     /// Writes the header of the payload appended since [`begin`](Self::begin). Only a payload of
     /// [`MAX_BODY_LEN`] or more bytes is moved, to make room for further headers.
+    #[expect(clippy::needless_pass_by_value, reason = "a frame ends once")]
     pub fn end(&mut self, out: &mut Vec<u8>, frame: Frame) {
         let Frame { header_at } = frame;
         let body_at = header_at + HEADER_LEN;
