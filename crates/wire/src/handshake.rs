@@ -5,6 +5,7 @@
 mod greeting;
 mod response;
 
+pub(crate) use greeting::fill_random;
 pub use greeting::{Greeting, Scramble};
 pub use response::{Attributes, ClientReply, HandshakeResponse, SslRequest};
 

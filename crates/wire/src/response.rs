@@ -54,15 +54,12 @@ impl<'a> OkPacket<'a> {
         let last_insert_id = r.lenenc_int("last insert id")?;
         let status = StatusFlags(r.u16("status")?);
         let warnings = r.u16("warnings")?;
-        let (mut info, mut session_state) = (&[][..], &[][..]);
-        if !capabilities.contains(Capabilities::SESSION_TRACK) {
-            info = r.rest();
-        } else if !r.is_empty() {
-            info = r.lenenc_bytes("info")?;
-            if status.contains(StatusFlags::SESSION_STATE_CHANGED) && !r.is_empty() {
-                session_state = r.lenenc_bytes("session state")?;
-            }
-        }
+        // The manual gives the text no length outside of session tracking; servers do.
+        let info = if r.is_empty() { &[] } else { r.lenenc_bytes("info")? };
+        let tracks = capabilities.contains(Capabilities::SESSION_TRACK)
+            && status.contains(StatusFlags::SESSION_STATE_CHANGED);
+        let session_state =
+            if tracks && !r.is_empty() { r.lenenc_bytes("session state")? } else { &[] };
         Ok(Self { affected_rows, last_insert_id, status, warnings, info, session_state })
     }
 
@@ -83,15 +80,12 @@ impl<'a> OkPacket<'a> {
         out.put_lenenc_int(self.last_insert_id);
         out.put_u16(self.status.0);
         out.put_u16(self.warnings);
-        if !capabilities.contains(Capabilities::SESSION_TRACK) {
-            out.put_bytes(self.info);
-            return;
-        }
-        let has_state = self.status.contains(StatusFlags::SESSION_STATE_CHANGED);
-        if has_state || !self.info.is_empty() {
+        let tracks = capabilities.contains(Capabilities::SESSION_TRACK)
+            && self.status.contains(StatusFlags::SESSION_STATE_CHANGED);
+        if tracks || !self.info.is_empty() {
             out.put_lenenc_bytes(self.info);
         }
-        if has_state {
+        if tracks {
             out.put_lenenc_bytes(self.session_state);
         }
     }
@@ -209,8 +203,8 @@ mod tests {
 
     #[test]
     fn an_ok_packet_is_read_and_written_back() {
-        // 1 row, insert id 300, autocommit, 2 warnings, then the text to the end.
-        let payload = b"\x00\x01\xfc\x2c\x01\x02\x00\x02\x00hello";
+        // 1 row, insert id 300, autocommit, 2 warnings, text.
+        let payload = b"\x00\x01\xfc\x2c\x01\x02\x00\x02\x00\x05hello";
         let ok = OkPacket::parse(payload, NONE).unwrap();
         let expected = OkPacket {
             affected_rows: 1,
@@ -224,13 +218,14 @@ mod tests {
         let mut out = Vec::new();
         ok.encode(&mut out, NONE);
         assert_eq!(out, payload);
-        for len in 0..payload.len() - b"hello".len() {
+        let text_at = payload.len() - b"\x05hello".len();
+        for len in (0..payload.len()).filter(|&len| len != text_at) {
             assert!(OkPacket::parse(&payload[..len], NONE).is_err(), "{len} bytes");
         }
     }
 
     #[test]
-    fn a_tracking_session_gives_its_text_a_length() {
+    fn a_tracking_session_carries_state() {
         let payload = b"\x00\x00\x00\x02\x40\x00\x00\x02ab\x03xyz";
         let ok = OkPacket::parse(payload, TRACK).unwrap();
         assert_eq!((ok.info, ok.session_state), (&b"ab"[..], &b"xyz"[..]));

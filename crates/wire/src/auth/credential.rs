@@ -1,0 +1,165 @@
+//! What a server knows of an account's password.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
+use super::crypt::{self, CryptHash};
+use super::native::{self, NativeHash};
+use super::sha2::{self, Sha2Digest};
+use crate::handshake::{Scramble, fill_random};
+
+/// A stored hash that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a password hash: expected '*' and 40 hex digits (mysql_native_password), or \
+     '$A$', rounds, '$', salt and hash, 70 bytes in all (caching_sha2_password), either also as \
+     0x and hex digits"
+)]
+pub struct CredentialError;
+
+/// What a server knows of an account's password. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Credential {
+    pub(super) kind: Kind,
+    /// caching_sha2_password's digest, once the password was seen.
+    cached: Option<Sha2Digest>,
+    /// No password matches.
+    decoy: bool,
+}
+
+#[derive(Clone)]
+pub(super) enum Kind {
+    /// There is no password.
+    Empty,
+    /// The password was known.
+    Password { native: NativeHash },
+    /// Its SHA1(SHA1()) is known.
+    Native(NativeHash),
+    /// Its salted hash is known.
+    Crypt(CryptHash),
+}
+
+impl Credential {
+    /// Of the password itself, which is not kept. An empty one means that none is needed.
+    #[must_use]
+    pub fn from_password(password: &str) -> Self {
+        let password = password.as_bytes();
+        if password.is_empty() {
+            return Self::of(Kind::Empty);
+        }
+        let kind = Kind::Password { native: native::hash(password) };
+        Self { kind, cached: Some(sha2::digest(password)), decoy: false }
+    }
+
+    /// Of a hash as `mysql.user.authentication_string` shows it, for mysql_native_password or
+    /// caching_sha2_password; also in hex behind `0x`, as `SHOW CREATE USER` prints it under
+    /// `print_identified_with_as_hex`.
+    ///
+    /// # Errors
+    /// It is none of these.
+    pub fn from_stored(stored: &[u8]) -> Result<Self, CredentialError> {
+        if let Some(hex) = stored.strip_prefix(b"0x") {
+            return Self::parse_stored(&unhex(hex).ok_or(CredentialError)?);
+        }
+        Self::parse_stored(stored)
+    }
+
+    fn parse_stored(stored: &[u8]) -> Result<Self, CredentialError> {
+        if let Some(hex) = stored.strip_prefix(b"*") {
+            let hash = unhex(hex).and_then(|hash| hash.try_into().ok());
+            return hash.map(|hash| Self::of(Kind::Native(hash))).ok_or(CredentialError);
+        }
+        CryptHash::parse(stored).map(|hash| Self::of(Kind::Crypt(hash))).ok_or(CredentialError)
+    }
+
+    /// A credential that looks like this one to a client and that no password satisfies: for users
+    /// that do not exist, so that nobody can find out which do.
+    #[must_use]
+    pub fn decoy(&self) -> Self {
+        let mut native = [0; 20];
+        fill_random(&mut native);
+        let random_digest = || sha2::digest(&Scramble::random().0);
+        let (kind, cached) = match &self.kind {
+            Kind::Empty => (Kind::Password { native }, Some(random_digest())),
+            Kind::Password { .. } => (Kind::Password { native }, Some(random_digest())),
+            Kind::Native(_) => (Kind::Native(native), self.cached.map(|_| random_digest())),
+            Kind::Crypt(hash) => (Kind::Crypt(hash.decoy()), self.cached.map(|_| random_digest())),
+        };
+        Self { kind, cached, decoy: true }
+    }
+
+    /// This credential with the digest that [`ServerAuth::learned`](super::ServerAuth::learned)
+    /// found, so that the next login is the fast one.
+    #[must_use]
+    pub fn with_learned(mut self, digest: Sha2Digest) -> Self {
+        self.cached = Some(digest);
+        self
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, cached: None, decoy: false }
+    }
+
+    /// Whether no password is needed.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.kind, Kind::Empty)
+    }
+
+    /// What mysql_native_password needs, if it is known.
+    pub(super) fn native_hash(&self) -> Option<&NativeHash> {
+        match &self.kind {
+            Kind::Password { native } | Kind::Native(native) => Some(native),
+            Kind::Empty | Kind::Crypt(_) => None,
+        }
+    }
+
+    /// What caching_sha2_password's fast path needs, if it is known.
+    pub(super) fn sha2_digest(&self) -> Option<&Sha2Digest> {
+        self.cached.as_ref()
+    }
+
+    pub(super) fn verify_native(&self, response: &[u8], scramble: &Scramble) -> bool {
+        let verified = self.native_hash().is_some_and(|h| native::verify(response, scramble, h));
+        verified && !self.decoy
+    }
+
+    pub(super) fn verify_sha2(&self, response: &[u8], scramble: &Scramble) -> bool {
+        let verified = self.sha2_digest().is_some_and(|d| sha2::verify(response, scramble, d));
+        verified && !self.decoy
+    }
+
+    /// Whether this is the password.
+    pub(super) fn verify_password(&self, password: &[u8]) -> bool {
+        if password.len() > crypt::MAX_PASSWORD_LEN {
+            return false;
+        }
+        let verified = match &self.kind {
+            Kind::Empty => password.is_empty(),
+            Kind::Password { native } | Kind::Native(native) => {
+                verify_slices_are_equal(&native::hash(password), native).is_ok()
+            }
+            Kind::Crypt(hash) => hash.verify(password),
+        };
+        verified && !self.decoy
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.kind {
+            Kind::Empty => "Credential(empty)",
+            Kind::Password { .. } => "Credential(password)",
+            Kind::Native(_) => "Credential(mysql_native_password hash)",
+            Kind::Crypt(_) => "Credential(caching_sha2_password hash)",
+        })
+    }
+}
+
+fn unhex(hex: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    if !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    hex.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}

@@ -1,0 +1,290 @@
+use std::sync::{Arc, LazyLock};
+
+use super::*;
+use crate::handshake::{AuthSwitchRequest, Scramble};
+
+static RSA: LazyLock<Arc<RsaPrivateKey>> =
+    LazyLock::new(|| Arc::new(RsaPrivateKey::generate().unwrap()));
+
+const SCRAMBLE: Scramble = Scramble(*b"abcdefghijklmnopqrst");
+
+/// The channel between the two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Channel {
+    Secure,
+    /// Not secure; the server has an RSA key and the client may ask for it.
+    Rsa,
+    /// Not secure, and the server has no RSA key.
+    Plain,
+}
+
+const CHANNELS: [Channel; 3] = [Channel::Secure, Channel::Rsa, Channel::Plain];
+const PLUGINS: [&str; 3] = [CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, SHA256_PASSWORD];
+
+/// A login of both machines. Returns the payloads the server sent, and the server's machine if it
+/// let the client in.
+fn login(
+    credential: &Credential,
+    password: &str,
+    plugin: &str,
+    channel: Channel,
+) -> (Vec<Vec<u8>>, Option<ServerAuth>) {
+    let secure = channel == Channel::Secure;
+    let rsa_key = (channel == Channel::Rsa).then(|| Arc::clone(&RSA));
+    let options =
+        ServerAuthOptions { credential: credential.clone(), scramble: SCRAMBLE, secure, rsa_key };
+    let mut server = ServerAuth::new(options);
+    let options =
+        ClientAuthOptions { secure, fetch_public_key: true, ..ClientAuthOptions::default() };
+    let mut client = ClientAuth::new(options, password.as_bytes(), plugin, SCRAMBLE);
+
+    let (name, data) = client.response().unwrap();
+    let mut reply = server.start(Some(name), &data);
+    let mut sent = Vec::new();
+    loop {
+        let step = reply.payload.as_ref().map(|payload| client.on_payload(payload).unwrap());
+        sent.extend(reply.payload);
+        match (reply.outcome, step) {
+            (Outcome::Accepted, None | Some(ClientStep::Read)) => {
+                assert_eq!(client.on_payload(b"\x00\0\0\x02\0\0\0"), Ok(ClientStep::Done));
+                return (sent, Some(server));
+            }
+            (Outcome::Denied, None) => return (sent, None),
+            (Outcome::Continue, Some(ClientStep::Send(data))) => reply = server.on_payload(&data),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn stored_native(password: &str) -> Credential {
+    let hex = native::hash(password.as_bytes()).map(|b| format!("{b:02X}")).concat();
+    Credential::from_stored(format!("*{hex}").as_bytes()).unwrap()
+}
+
+fn stored_crypt(password: &str) -> Credential {
+    Credential::from_stored(&CryptHash::generate(password.as_bytes()).stored()).unwrap()
+}
+
+#[test]
+fn the_right_password_gets_in_and_no_other_whatever_is_stored_and_asked() {
+    for credential in
+        [Credential::from_password("secret"), stored_native("secret"), stored_crypt("secret")]
+    {
+        for plugin in PLUGINS {
+            for channel in CHANNELS {
+                let case = format!("{credential:?} {plugin} {channel:?}");
+                let (_, accepted) = login(&credential, "secret", plugin, channel);
+                let provable = !(matches!(credential.kind, credential::Kind::Crypt(_))
+                    && channel == Channel::Plain);
+                // The client cannot do sha256_password on a plain channel either: no key is given.
+                assert_eq!(accepted.is_some(), provable, "{case}");
+                for wrong in ["Secret", "secret2", ""] {
+                    assert!(login(&credential, wrong, plugin, channel).1.is_none(), "{case}");
+                }
+                let decoy = credential.decoy();
+                assert!(login(&decoy, "secret", plugin, channel).1.is_none(), "{case} decoy");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_account_without_password_takes_none() {
+    let credential = Credential::from_password("");
+    for plugin in PLUGINS {
+        for channel in CHANNELS {
+            assert!(login(&credential, "", plugin, channel).1.is_some(), "{plugin} {channel:?}");
+            assert!(login(&credential, "x", plugin, channel).1.is_none(), "{plugin} {channel:?}");
+            assert!(login(&credential.decoy(), "", plugin, channel).1.is_none(), "decoy");
+        }
+    }
+}
+
+#[test]
+fn the_second_login_is_the_fast_one() {
+    for stored in [stored_crypt("secret"), stored_native("secret")] {
+        for channel in [Channel::Secure, Channel::Rsa] {
+            let (sent, server) = login(&stored, "secret", CACHING_SHA2_PASSWORD, channel);
+            assert_eq!(sent[0], b"\x01\x04", "full");
+            let learned = server.unwrap().learned().unwrap();
+            assert_eq!(learned, sha2::digest(b"secret"));
+
+            let cached = stored.clone().with_learned(learned);
+            let (sent, server) = login(&cached, "secret", CACHING_SHA2_PASSWORD, channel);
+            assert_eq!(sent, [b"\x01\x03"], "fast");
+            assert_eq!(server.unwrap().learned(), None);
+            assert!(login(&cached, "wrong", CACHING_SHA2_PASSWORD, channel).1.is_none());
+            // And a decoy of the cached one is as fast to refuse.
+            let (sent, _) = login(&cached.decoy(), "x", CACHING_SHA2_PASSWORD, channel);
+            assert_eq!(sent, login(&cached, "x", CACHING_SHA2_PASSWORD, channel).0);
+        }
+    }
+}
+
+#[test]
+fn a_decoy_says_what_its_model_says() {
+    for credential in
+        [Credential::from_password("secret"), stored_native("secret"), stored_crypt("secret")]
+    {
+        for plugin in PLUGINS {
+            for channel in CHANNELS {
+                let shape = |credential| {
+                    let (sent, _) = login(credential, "wrong", plugin, channel);
+                    sent.iter().map(|p| (p[0], p.len())).collect::<Vec<_>>()
+                };
+                assert_eq!(shape(&credential.decoy()), shape(&credential));
+            }
+        }
+    }
+}
+
+fn server(credential: Credential, secure: bool) -> ServerAuth {
+    let rsa_key = Some(Arc::clone(&RSA));
+    ServerAuth::new(ServerAuthOptions { credential, scramble: SCRAMBLE, secure, rsa_key })
+}
+
+#[test]
+fn a_client_with_an_unknown_plugin_is_switched_once() {
+    let mut auth = server(Credential::from_password("secret"), false);
+    let reply = auth.start(Some("dialog"), b"whatever");
+    let payload = reply.payload.unwrap();
+    let request = AuthSwitchRequest::parse(&payload).unwrap();
+    assert_eq!(request.plugin, CACHING_SHA2_PASSWORD);
+    assert_ne!(request.data, SCRAMBLE.0, "a fresh scramble");
+    let scramble = Scramble::from_slice(request.data).unwrap();
+    let reply = auth.on_payload(&sha2::respond(b"secret", &scramble));
+    assert_eq!(
+        reply,
+        ServerReply { payload: Some(b"\x01\x03".to_vec()), outcome: Outcome::Accepted }
+    );
+}
+
+#[test]
+fn an_old_client_names_no_plugin() {
+    let mut auth = server(Credential::from_password("secret"), false);
+    let reply = auth.start(None, &native::respond(b"secret", &SCRAMBLE));
+    assert_eq!(reply.outcome, Outcome::Accepted);
+    assert!(auth.used_password());
+}
+
+#[test]
+fn nonsense_from_a_client_is_denied() {
+    for secure in [false, true] {
+        for payload in [&b""[..], b"\x02\x02", b"secret", &[7; 256], &[7; 10_000]] {
+            let mut auth = server(stored_crypt("secret"), secure);
+            let reply = auth.start(Some(CACHING_SHA2_PASSWORD), &[1; 32]);
+            assert_eq!(reply.payload.unwrap(), b"\x01\x04");
+            assert_eq!(auth.on_payload(payload).outcome, Outcome::Denied, "{payload:?}");
+            assert_eq!(auth.on_payload(b"secret\0").outcome, Outcome::Denied, "it is over");
+        }
+    }
+    let mut auth = server(Credential::from_password("secret"), false);
+    let denied = auth.start(Some(CACHING_SHA2_PASSWORD), b"too short");
+    assert_eq!(denied, ServerReply { payload: None, outcome: Outcome::Denied });
+}
+
+#[test]
+fn a_very_long_password_is_denied_without_hashing_it() {
+    let long = "x".repeat(crypt::MAX_PASSWORD_LEN + 1);
+    let credential = stored_crypt(&long);
+    assert!(login(&credential, &long, CACHING_SHA2_PASSWORD, Channel::Secure).1.is_none());
+}
+
+fn client(options: ClientAuthOptions) -> ClientAuth {
+    ClientAuth::new(options, b"secret", CACHING_SHA2_PASSWORD, SCRAMBLE)
+}
+
+#[test]
+fn without_leave_the_client_asks_for_no_key() {
+    let mut auth = client(ClientAuthOptions::default());
+    assert_eq!(auth.on_payload(b"\x01\x04"), Err(AuthError::PublicKeyRequired));
+}
+
+#[test]
+fn a_pinned_key_needs_no_request() {
+    let public_key = Some(RsaPublicKey::from_pem(RSA.public_key_pem()).unwrap());
+    let mut auth = client(ClientAuthOptions { public_key, ..ClientAuthOptions::default() });
+    let Ok(ClientStep::Send(encrypted)) = auth.on_payload(b"\x01\x04") else {
+        panic!("the client should send its password")
+    };
+    assert_eq!(RSA.decrypt_password(&encrypted, &SCRAMBLE).unwrap(), b"secret\0");
+
+    let mut server = server(stored_crypt("secret"), false);
+    server.start(Some(CACHING_SHA2_PASSWORD), &[1; 32]);
+    assert_eq!(server.on_payload(&encrypted).outcome, Outcome::Accepted);
+}
+
+#[test]
+fn the_clear_password_is_given_only_with_leave_and_on_a_secure_channel() {
+    let request = b"\xfemysql_clear_password\0";
+    for (secure, allow_clear_password) in [(false, false), (false, true), (true, false)] {
+        let mut auth =
+            client(ClientAuthOptions { secure, allow_clear_password, ..Default::default() });
+        assert_eq!(auth.on_payload(request), Err(AuthError::ClearPasswordRefused));
+    }
+    let mut auth = client(ClientAuthOptions {
+        secure: true,
+        allow_clear_password: true,
+        ..Default::default()
+    });
+    assert_eq!(auth.on_payload(request), Ok(ClientStep::Send(b"secret\0".to_vec())));
+    // A greeting does not get it.
+    let mut auth = ClientAuth::new(
+        ClientAuthOptions { secure: true, allow_clear_password: true, ..Default::default() },
+        b"secret",
+        MYSQL_CLEAR_PASSWORD,
+        SCRAMBLE,
+    );
+    assert_eq!(auth.response().unwrap().0, CACHING_SHA2_PASSWORD);
+}
+
+#[test]
+fn nonsense_from_a_server_is_an_error() {
+    let options = || ClientAuthOptions { fetch_public_key: true, ..Default::default() };
+    let error = |payload: &[u8]| client(options()).on_payload(payload).unwrap_err();
+    assert!(matches!(error(b""), AuthError::Wire(_)));
+    assert!(matches!(error(b"\x07"), AuthError::Wire(_)));
+    assert!(matches!(error(b"\x01\x05"), AuthError::Wire(_)));
+    assert!(matches!(error(b"\xfe"), AuthError::Wire(_)), "the method of before 4.1");
+    assert!(matches!(error(b"\xfemysql_native_password\0short"), AuthError::Wire(_)));
+    assert_eq!(error(b"\xfedialog\0x"), AuthError::UnsupportedPlugin("dialog".to_owned()));
+    assert!(matches!(error(b"\xff\x15\x04#28000no"), AuthError::Server(_)));
+
+    let mut auth = client(options());
+    assert_eq!(auth.on_payload(b"\x01\x04"), Ok(ClientStep::Send(b"\x02".to_vec())));
+    assert_eq!(auth.on_payload(b"\x01no key"), Err(AuthError::Rsa(RsaError::BadKey)));
+
+    let mut auth = client(options());
+    let request = b"\xfemysql_native_password\0abcdefghijklmnopqrst\0";
+    for _ in 0..8 {
+        auth.on_payload(request).unwrap();
+    }
+    assert_eq!(auth.on_payload(request), Err(AuthError::TooManySwitches));
+}
+
+#[test]
+fn stored_hashes_are_recognised() {
+    // PASSWORD('secret') on MySQL 5.6.
+    let native = b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7";
+    let credential = Credential::from_stored(native).unwrap();
+    assert!(credential.verify_password(b"secret"));
+    assert!(!credential.verify_password(b"Secret"));
+
+    let crypt = CryptHash::generate(b"secret").stored();
+    assert!(Credential::from_stored(&crypt).unwrap().verify_password(b"secret"));
+    let hex = format!("0x{}", crypt.iter().map(|b| format!("{b:02X}")).collect::<String>());
+    assert!(Credential::from_stored(hex.as_bytes()).unwrap().verify_password(b"secret"));
+
+    for wrong in [&b""[..], b"secret", &native[..40], b"0x2", b"0xzz", b"*xyz"] {
+        assert!(Credential::from_stored(wrong).is_err(), "{}", wrong.escape_ascii());
+    }
+    assert_eq!(format!("{credential:?}"), "Credential(mysql_native_password hash)");
+}
+
+#[test]
+fn access_is_denied_in_mysqls_words() {
+    assert_eq!(
+        access_denied("repl", "127.0.0.1", true).to_string(),
+        "ERROR 1045 (28000): Access denied for user 'repl'@'127.0.0.1' (using password: YES)"
+    );
+}

@@ -1,0 +1,172 @@
+//! The same bytes through this crate and `mysql_common` mean the same.
+
+use binlogd_wire::auth::{native, sha2};
+use binlogd_wire::handshake::{Attributes, Greeting, HandshakeResponse, Scramble};
+use binlogd_wire::response::OkPacket;
+use binlogd_wire::resultset::ColumnDefinition;
+use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags};
+use mysql_common::auth::plugins::{caching_sha2_password, mysql_native_password};
+use mysql_common::constants::{CapabilityFlags, ColumnType};
+use mysql_common::io::ParseBuf;
+use mysql_common::packets as theirs;
+use mysql_common::proto::MySerialize;
+use proptest::prelude::*;
+
+const MODERN: Capabilities = Capabilities::PROTOCOL_41
+    .with(Capabilities::LONG_PASSWORD)
+    .with(Capabilities::SECURE_CONNECTION)
+    .with(Capabilities::PLUGIN_AUTH)
+    .with(Capabilities::PLUGIN_AUTH_LENENC_DATA)
+    .with(Capabilities::CONNECT_WITH_DB)
+    .with(Capabilities::CONNECT_ATTRS);
+
+fn encoded(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&mut out);
+    out
+}
+
+#[test]
+fn greetings_agree() {
+    let greeting = Greeting {
+        server_version: "9.7.4-2".to_owned(),
+        connection_id: 0x0102_0304,
+        scramble: Scramble(*b"abcdefghijklmnopqrst"),
+        capabilities: MODERN,
+        charset: 255,
+        status: StatusFlags::AUTOCOMMIT,
+        auth_plugin: "caching_sha2_password".to_owned(),
+    };
+    let bytes = encoded(|out| greeting.encode(out));
+    let parsed: theirs::HandshakePacket<'_> = ParseBuf(&bytes).parse(()).unwrap();
+    assert_eq!(parsed.server_version_ref(), b"9.7.4-2");
+    assert_eq!(parsed.connection_id(), 0x0102_0304);
+    assert_eq!(parsed.nonce(), b"abcdefghijklmnopqrst");
+    assert_eq!(parsed.capabilities().bits(), MODERN.low());
+    assert_eq!(parsed.auth_plugin_name_ref(), Some(&b"caching_sha2_password"[..]));
+
+    let mut written = Vec::new();
+    parsed.serialize(&mut written);
+    assert_eq!(Greeting::parse(&written).unwrap(), greeting);
+}
+
+#[test]
+fn handshake_responses_agree() {
+    let response = HandshakeResponse {
+        capabilities: MODERN,
+        max_packet: 1 << 24,
+        charset: 45,
+        user: "repl",
+        auth_response: &[7; 32],
+        database: Some("test"),
+        auth_plugin: Some("caching_sha2_password"),
+        attributes: Attributes(vec![(b"_os", b"Linux")]),
+    };
+    let bytes = encoded(|out| response.encode(out));
+    let parsed: theirs::HandshakeResponse<'_> = ParseBuf(&bytes).parse(()).unwrap();
+    assert_eq!(parsed.user(), b"repl");
+    assert_eq!(parsed.scramble_buf(), [7; 32]);
+    assert_eq!(parsed.db_name(), Some(&b"test"[..]));
+    assert_eq!(parsed.capabilities(), CapabilityFlags::from_bits_truncate(MODERN.low()));
+
+    let mut written = Vec::new();
+    parsed.serialize(&mut written);
+    assert_eq!(HandshakeResponse::parse(&written).unwrap(), response);
+}
+
+#[test]
+fn errors_agree() {
+    let error = ServerError::new(ErrorCode::ACCESS_DENIED, "Access denied");
+    let bytes = encoded(|out| error.encode(out));
+    let capabilities = CapabilityFlags::CLIENT_PROTOCOL_41;
+    let parsed: theirs::ErrPacket<'_> = ParseBuf(&bytes).parse(capabilities).unwrap();
+    let parsed = parsed.server_error();
+    assert_eq!(parsed.error_code(), 1045);
+    assert_eq!(parsed.sql_state_ref().unwrap().as_str(), "28000");
+    assert_eq!(parsed.message_str(), "Access denied");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn ok_packets_agree(
+        affected_rows: u64,
+        last_insert_id: u64,
+        // mysql_common refuses bits it does not know.
+        status in any::<u16>().prop_map(|bits| bits & 0x000b),
+        warnings: u16,
+        info in "[a-z ]{1,300}",
+    ) {
+        let ok = OkPacket {
+            affected_rows,
+            last_insert_id,
+            status: StatusFlags(status),
+            warnings,
+            info: info.as_bytes(),
+            session_state: b"",
+        };
+        for (ours, flags) in [
+            (Capabilities::NONE, CapabilityFlags::CLIENT_PROTOCOL_41),
+            (
+                Capabilities::SESSION_TRACK,
+                CapabilityFlags::CLIENT_PROTOCOL_41 | CapabilityFlags::CLIENT_SESSION_TRACK,
+            ),
+        ] {
+            let bytes = encoded(|out| ok.encode(out, ours));
+            prop_assert_eq!(OkPacket::parse(&bytes, ours).unwrap(), ok.clone());
+            let parsed: theirs::OkPacketDeserializer<'_, theirs::CommonOkPacket> =
+                ParseBuf(&bytes).parse(flags).unwrap();
+            let parsed: theirs::OkPacket<'_> = parsed.into_inner();
+            prop_assert_eq!(parsed.affected_rows(), affected_rows);
+            prop_assert_eq!(parsed.last_insert_id().unwrap_or(0), last_insert_id);
+            prop_assert_eq!(parsed.warnings(), warnings);
+            prop_assert_eq!(parsed.info_ref(), Some(info.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn column_definitions_agree(
+        names in prop::collection::vec("[a-z]{0,300}", 5),
+        charset: u16,
+        length: u32,
+        decimals: u8,
+    ) {
+        let column = ColumnDefinition {
+            schema: names[0].as_bytes(),
+            table: names[1].as_bytes(),
+            org_table: names[2].as_bytes(),
+            name: names[3].as_bytes(),
+            org_name: names[4].as_bytes(),
+            charset,
+            length,
+            decimals,
+            ..ColumnDefinition::text("")
+        };
+        let bytes = encoded(|out| column.encode(out));
+        prop_assert_eq!(ColumnDefinition::parse(&bytes).unwrap(), column);
+        let parsed: theirs::Column = ParseBuf(&bytes).parse(()).unwrap();
+        prop_assert_eq!(parsed.schema_ref(), names[0].as_bytes());
+        prop_assert_eq!(parsed.table_ref(), names[1].as_bytes());
+        prop_assert_eq!(parsed.name_ref(), names[3].as_bytes());
+        prop_assert_eq!(parsed.org_name_ref(), names[4].as_bytes());
+        prop_assert_eq!(parsed.character_set(), charset);
+        prop_assert_eq!(parsed.column_length(), length);
+        prop_assert_eq!(parsed.decimals(), decimals);
+        prop_assert_eq!(parsed.column_type(), ColumnType::MYSQL_TYPE_VAR_STRING);
+    }
+
+    #[test]
+    fn proofs_of_a_password_agree(password in "\\PC{1,40}", nonce: [u8; 20]) {
+        let scramble = Scramble(nonce);
+        let password = password.as_bytes();
+        prop_assert_eq!(
+            Some(native::respond(password, &scramble)),
+            mysql_native_password::scramble_native(&nonce, password)
+        );
+        prop_assert_eq!(
+            Some(sha2::respond(password, &scramble)),
+            caching_sha2_password::scramble_sha256(&nonce, password)
+        );
+    }
+}
