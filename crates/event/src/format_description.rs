@@ -1,5 +1,7 @@
 //! The event that describes a file's format.
 
+use std::ops::Range;
+
 use crate::checksum::CHECKSUM_LEN;
 use crate::fields::Fields;
 use crate::{ChecksumAlgorithm, EventError, HEADER_LEN, ServerVersion};
@@ -18,8 +20,8 @@ pub struct FormatDescription {
     post_header_lens: Vec<u8>,
 }
 
-/// Where `created` stands in the event, in bytes from its start.
-pub(crate) const CREATED_OFFSET: usize = HEADER_LEN + 2 + 50;
+/// Where `created` stands in the event.
+const CREATED: Range<usize> = HEADER_LEN + 2 + 50..HEADER_LEN + 2 + 50 + 4;
 
 /// The first servers that know checksums (MySQL 5.6) know this many event types.
 const KINDS_WITH_CHECKSUMS: usize = 35;
@@ -86,9 +88,22 @@ impl FormatDescription {
     /// # Errors
     /// If `event` is no format description event.
     pub fn make_artificial(event: &mut [u8]) -> Result<(), EventError> {
+        Self::zero(event, &[13..17, CREATED])
+    }
+
+    /// Sets only `created` to 0, for a reader that has a part of the file already.
+    ///
+    /// # Errors
+    /// If `event` is no format description event.
+    pub fn clear_created(event: &mut [u8]) -> Result<(), EventError> {
+        Self::zero(event, &[CREATED])
+    }
+
+    fn zero(event: &mut [u8], fields: &[Range<usize>]) -> Result<(), EventError> {
         let parsed = Self::parse(event)?;
-        event[13..17].fill(0);
-        event[CREATED_OFFSET..CREATED_OFFSET + 4].fill(0);
+        for field in fields {
+            event[field.clone()].fill(0);
+        }
         if parsed.server_version.knows_checksums()
             && let Some((body, crc)) = event.split_last_chunk_mut::<CHECKSUM_LEN>()
         {

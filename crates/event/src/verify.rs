@@ -116,6 +116,11 @@ impl Verifier {
         self.artificial_checksum
     }
 
+    /// Notes that this connection's format description came, and was that of the file.
+    pub fn format_was_sent(&mut self) {
+        self.artificial_checksum = self.checksum();
+    }
+
     /// Where the last good event begins, in bytes from the file's start; `None` before the first.
     #[must_use]
     pub fn last_event(&self) -> Option<u64> {

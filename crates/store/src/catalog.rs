@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use binlogd_event::{
-    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, GtidSet, HEADER_LEN,
-    previous_gtids,
+    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, Gtid, GtidSet,
+    HEADER_LEN, gtid_of, previous_gtids,
 };
 
 use crate::frontier::FrontierCell;
-use crate::{Frontier, FrontierWatch, Fs, LogName, SourceId, StoreError};
+use crate::{File, Frontier, FrontierWatch, Fs, LogName, SourceId, StoreError};
 
 /// A file's place in the stream: larger is later, across timelines. Holds for one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -39,7 +39,7 @@ pub struct LogFile {
     pub path: PathBuf,
     /// Its length once it is no longer written to.
     closed_len: AtomicU64,
-    head: OnceLock<FileHead>,
+    head: OnceLock<Arc<FileHead>>,
 }
 
 /// What a file's first events say.
@@ -51,10 +51,15 @@ pub struct FileHead {
     pub format: FormatDescription,
     /// All GTIDs of the files before; empty where the file does not say.
     pub previous_gtids: GtidSet,
+    /// Where the events behind these begin, in bytes from the file's start.
+    pub events_start: u64,
 }
 
 /// The largest previous-GTIDs event that is read, in bytes: some four million intervals.
 const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
+
+/// Enough of a GTID event to read its GTID, in bytes.
+const GTID_EVENT_LEN: usize = 256;
 
 /// The largest format description event, in bytes; real ones have about 120 (MariaDB's 250).
 const FORMAT_SIZE_MAX: u32 = 1024;
@@ -155,20 +160,43 @@ impl Catalog {
         }
     }
 
+    /// The newest file, also while it has no durable event.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<LogFile>> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    }
+
     /// A file's first events, from memory after the first time.
     ///
     /// # Errors
     /// If they cannot be read, or are not what a file begins with.
-    pub fn head<'a>(&self, file: &'a LogFile) -> Result<&'a FileHead, StoreError> {
+    pub fn head(&self, file: &LogFile) -> Result<Arc<FileHead>, StoreError> {
         if let Some(head) = file.head.get() {
-            return Ok(head);
+            return Ok(head.clone());
         }
-        let head = read_head(&*self.fs, file)?;
-        // While a file has only its first event the second may still come.
-        if self.is_closed(file) || self.readable_len(file) > FIRST_EVENT + head.1 {
-            return Ok(file.head.get_or_init(|| head.0));
+        let head = Arc::new(FileHead::read(&*self.fs, file)?);
+        // While a file has only its first event, the second may still come.
+        let format_end = FIRST_EVENT + head.format_event.len() as u64;
+        if self.is_closed(file) || self.readable_len(file) > format_end {
+            return Ok(file.head.get_or_init(|| head).clone());
         }
-        Err(StoreError::NoSuchPosition(format!("{} has no events yet", file.name)))
+        Ok(head)
+    }
+
+    /// The GTID of a file's first transaction; `None` where that has none, or there is none yet.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn first_gtid(&self, file: &LogFile) -> Result<Option<Gtid>, StoreError> {
+        let head = self.head(file)?;
+        let handle = self.fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
+        let mut bytes = [0; GTID_EVENT_LEN];
+        let left = self.readable_len(file).saturating_sub(head.events_start);
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let len = read_full(&*handle, &mut bytes[..len], head.events_start)
+            .map_err(StoreError::io("read", &file.path))?;
+        let Ok(header) = EventHeader::parse(&bytes[..len]) else { return Ok(None) };
+        Ok(gtid_of(&header, &bytes[..len]).unwrap_or_default())
     }
 
     pub(crate) fn add(&self, source: SourceId, name: LogName, path: PathBuf) -> Arc<LogFile> {
@@ -208,41 +236,51 @@ impl LogFile {
     }
 }
 
-/// Reads a file's head; also how many bytes its first event has.
-fn read_head(fs: &dyn Fs, file: &LogFile) -> Result<(FileHead, u64), StoreError> {
-    let damaged = |what: String| StoreError::Foreign { path: file.path.clone(), what };
-    let handle = fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
-    let event_at = |offset: u64, size_max: u32, only: EventKind| -> Result<_, StoreError> {
-        let io = || StoreError::io("read", &file.path);
-        let mut bytes = vec![0; HEADER_LEN];
-        if read_full(&*handle, &mut bytes, offset).map_err(io())? < HEADER_LEN {
-            return Ok(None);
+impl FileHead {
+    fn read(fs: &dyn Fs, file: &LogFile) -> Result<Self, StoreError> {
+        let damaged = |what: String| StoreError::Foreign { path: file.path.clone(), what };
+        let handle = fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
+        let event_at = |offset, size_max, kind| read_event(&*handle, file, offset, size_max, kind);
+        let format_event =
+            event_at(FIRST_EVENT, FORMAT_SIZE_MAX, EventKind::FORMAT_DESCRIPTION)?
+                .ok_or_else(|| damaged("it does not begin with a format description".to_owned()))?;
+        let format = FormatDescription::parse(&format_event).map_err(|e| damaged(e.to_string()))?;
+        let mut events_start = FIRST_EVENT + format_event.len() as u64;
+        let mut gtids = GtidSet::new();
+        let second = event_at(events_start, PREVIOUS_GTIDS_SIZE_MAX, EventKind::PREVIOUS_GTIDS)?;
+        if let Some(event) = second {
+            events_start += event.len() as u64;
+            gtids = body(&event, format.checksum)
+                .and_then(|body| previous_gtids(body).ok())
+                .ok_or_else(|| damaged("its previous-GTIDs event is malformed".to_owned()))?;
         }
-        let header = EventHeader::parse(&bytes).map_err(|e| damaged(e.to_string()))?;
-        if header.kind != only {
-            return Ok(None);
-        }
-        let size = header.size as usize;
-        if header.size > size_max || size < HEADER_LEN {
-            return Err(damaged(format!("{only} event of {size} bytes at offset {offset}")));
-        }
-        bytes.resize(size, 0);
-        let len = read_full(&*handle, &mut bytes, offset).map_err(io())?;
-        Ok((len == size).then_some(bytes))
-    };
-    let format_event = event_at(FIRST_EVENT, FORMAT_SIZE_MAX, EventKind::FORMAT_DESCRIPTION)?
-        .ok_or_else(|| damaged("it does not begin with a format description".to_owned()))?;
-    let format = FormatDescription::parse(&format_event).map_err(|e| damaged(e.to_string()))?;
-    let format_len = format_event.len() as u64;
-    let second =
-        event_at(FIRST_EVENT + format_len, PREVIOUS_GTIDS_SIZE_MAX, EventKind::PREVIOUS_GTIDS)?;
-    let previous_gtids = match second {
-        Some(event) => body(&event, format.checksum)
-            .and_then(|body| previous_gtids(body).ok())
-            .ok_or_else(|| damaged("its previous-GTIDs event is not well formed".to_owned()))?,
-        None => GtidSet::new(),
-    };
-    Ok((FileHead { format_event, format, previous_gtids }, format_len))
+        Ok(Self { format_event, format, previous_gtids: gtids, events_start })
+    }
+}
+
+/// The event at `offset`, if it is of `kind`.
+fn read_event(
+    handle: &dyn File,
+    file: &LogFile,
+    offset: u64,
+    size_max: u32,
+    kind: EventKind,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let io = || StoreError::io("read", &file.path);
+    let mut bytes = vec![0; HEADER_LEN];
+    if read_full(handle, &mut bytes, offset).map_err(io())? < HEADER_LEN {
+        return Ok(None);
+    }
+    let header = EventHeader::parse(&bytes).ok().filter(|header| header.kind == kind);
+    let Some(header) = header else { return Ok(None) };
+    let size = header.size as usize;
+    if header.size > size_max || size < HEADER_LEN {
+        let what = format!("its {kind} event at offset {offset} has {size} bytes");
+        return Err(StoreError::Foreign { path: file.path.clone(), what });
+    }
+    bytes.resize(size, 0);
+    let len = read_full(handle, &mut bytes, offset).map_err(io())?;
+    Ok((len == size).then_some(bytes))
 }
 
 fn body(event: &[u8], checksum: ChecksumAlgorithm) -> Option<&[u8]> {
@@ -250,7 +288,7 @@ fn body(event: &[u8], checksum: ChecksumAlgorithm) -> Option<&[u8]> {
 }
 
 /// Reads until `buf` is full or the file ends; returns how much came.
-pub(crate) fn read_full(file: &dyn crate::File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_full(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buf.len() {
         match file.read_at(&mut buf[filled..], offset + filled as u64) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use binlogd_event::FIRST_EVENT;
+
 use crate::{Catalog, File, LogFile, Position, StoreError};
 
 /// A reader's place in the stream.
@@ -57,13 +59,18 @@ impl Cursor {
         Position { file: self.file.id, offset: self.offset }
     }
 
+    /// How many bytes of the file can be read from here.
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        self.catalog.readable_len(&self.file).saturating_sub(self.offset)
+    }
+
     /// Reads what comes next into the front of `buf`; with `cached_only`, if that needs no disk.
     ///
     /// # Errors
     /// If the file cannot be read, or ends before its durable end.
     pub fn read(&mut self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
-        let end = self.catalog.readable_len(&self.file);
-        let left = end.saturating_sub(self.offset);
+        let left = self.available();
         if left == 0 {
             let next = self.catalog.is_closed(&self.file).then(|| self.catalog.after(self.file.id));
             return Ok(if next.flatten().is_some() { Read::EndOfFile } else { Read::Frontier });
@@ -79,20 +86,20 @@ impl Cursor {
             self.handle.read_at(&mut buf[..len], self.offset).map_err(io)?
         };
         if got == 0 {
-            let what = format!("it ends at {}, though {end} bytes were durable", self.offset);
+            let what = format!("it ends at {}, though {left} more bytes were durable", self.offset);
             return Err(StoreError::Foreign { path: self.file.path.clone(), what });
         }
         self.offset += got as u64;
         Ok(Read::Bytes(got))
     }
 
-    /// Goes to the start of the next file; `false` if there is none yet.
+    /// Goes to the first event of the next file; `false` if there is none yet.
     ///
     /// # Errors
     /// If it cannot be opened.
     pub fn next_file(&mut self) -> Result<bool, StoreError> {
         let Some(next) = self.catalog.after(self.file.id) else { return Ok(false) };
-        *self = Self::open(self.catalog.clone(), next, 0)?;
+        *self = Self::open(self.catalog.clone(), next, FIRST_EVENT)?;
         Ok(true)
     }
 }
