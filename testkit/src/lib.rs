@@ -9,10 +9,13 @@ pub mod replication;
 pub mod server;
 mod template;
 pub mod testbed;
+pub mod tls;
 pub mod wait;
+pub mod workload;
 
 pub use flavour::Flavour;
 pub use replication::{Coordinates, ReplicaStatus, SourceSpec};
 pub use server::{Endpoint, Server};
 pub use testbed::Prefix;
+pub use tls::Pki;
 pub use wait::wait_until;

@@ -1,7 +1,10 @@
 //! The fixtures themselves, on a real MySQL 9.7.
 #![expect(clippy::unwrap_used, reason = "a helper's failure is the test's")]
 
+use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -129,4 +132,39 @@ fn a_dropped_server_leaves_neither_process_nor_directory() {
     thread::spawn(move || drop(server)).join().unwrap();
     assert!(!data.exists());
     wait_until("process to end", LONG, || Ok(!fs::exists(format!("/proc/{pid}"))?)).unwrap();
+}
+
+/// Set in the process that the next test starts and kills.
+const VICTIM: &str = "TESTKIT_VICTIM";
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the one process reads the other's output")]
+fn a_killed_test_leaves_neither_server_nor_directory() {
+    if env::var_os(VICTIM).is_some() {
+        let server = server();
+        println!("started {} {}", server.pid().unwrap(), server.datadir().display());
+        thread::sleep(LONG);
+        return;
+    }
+    let mut victim = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "a_killed_test_leaves_neither_server_nor_directory"])
+        .env(VICTIM, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+    let started = lines.map(Result::unwrap).find_map(|line| {
+        // The harness may have begun the line with the test's name.
+        Some(line.split_once("started ")?.1.to_owned())
+    });
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let started = started.unwrap();
+    let (pid, data) = started.split_once(' ').unwrap();
+    wait_until("server and directory to go", LONG, || {
+        // Nobody may be there to collect the dead server's status: then it has no command line.
+        let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        Ok(command_line.is_empty() && !fs::exists(data)?)
+    })
+    .unwrap();
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::config::Config;
 use super::{Server, ServerDir};
 use crate::ports::PortLease;
-use crate::{Flavour, Prefix, template, testbed};
+use crate::{Flavour, Pki, Prefix, template, testbed};
 
 /// How often another port is tried when the first turns out to be taken after all.
 const PORT_ATTEMPTS: usize = 5;
@@ -78,6 +78,17 @@ impl Builder {
                 "--rpl-semi-sync-replica-enabled=ON",
             ])
         }
+    }
+
+    /// Gives the server the certificate of `pki` instead of one that it makes itself. MySQL 5.6
+    /// is too old for its kind of key.
+    #[must_use]
+    pub fn tls(self, pki: &Pki) -> Self {
+        self.args([
+            format!("--ssl-ca={}", pki.ca().display()),
+            format!("--ssl-cert={}", pki.server_cert().display()),
+            format!("--ssl-key={}", pki.server_key().display()),
+        ])
     }
 
     /// Starts the server and waits until it answers.

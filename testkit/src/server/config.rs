@@ -69,7 +69,7 @@ impl Config {
             Flavour::Mysql97 => text.push_str("mysqlx = OFF\ninnodb-redo-log-capacity = 32M\n"),
             Flavour::Mysql56 => text.push_str("log-slave-updates\nrelay-log = relay\n"),
             Flavour::Mariadb118 | Flavour::Mariadb1011 => {
-                text.push_str("log-slave-updates\nrelay-log = relay\n");
+                text.push_str("log-slave-updates\nrelay-log = relay\ninnodb-log-file-size = 32M\n");
             }
         }
         if !self.flavour.is_mariadb() && self.gtid {

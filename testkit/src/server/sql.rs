@@ -94,8 +94,11 @@ impl Server {
         if names.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let tables: Vec<String> =
-            names.iter().flatten().map(|name| format!("`{schema}`.`{name}`")).collect();
+        let tables: Vec<String> = names
+            .iter()
+            .flatten()
+            .map(|t| format!("`{schema}`.`{}`", t.replace('`', "``")))
+            .collect();
         let sums = self.query_rows(&format!("checksum table {}", tables.join(", ")))?;
         sums.into_iter()
             .map(|row| match <[String; 2]>::try_from(row) {

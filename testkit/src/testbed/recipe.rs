@@ -117,7 +117,8 @@ fn mysql_56(dir: &Path) -> Result<()> {
     wrap::script(
         &dir.join("bin/mysqld"),
         "server=$here/root/server\n\
-         LD_LIBRARY_PATH=$server exec \"$server/mysqld\" --basedir=\"$server\" \
-         --lc-messages-dir=\"$server/share\" \"$@\"",
+         # An option file must be the first argument.\n\
+         LD_LIBRARY_PATH=$server exec \"$server/mysqld\" \"$@\" \
+         --basedir=\"$server\" --lc-messages-dir=\"$server/share\"",
     )
 }
