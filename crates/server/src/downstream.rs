@@ -5,3 +5,20 @@
 
 pub mod error;
 pub mod sql;
+
+mod charset;
+mod facts;
+mod query;
+mod registry;
+mod reply;
+mod server;
+mod state;
+mod variables;
+mod wishes;
+
+#[cfg(test)]
+mod testing;
+
+pub use facts::{BinaryLog, BinaryLogStatus, StreamFacts};
+pub use registry::Registry;
+pub use wishes::{ChecksumWish, ReplicaWishes};

@@ -41,6 +41,11 @@ impl SqlError {
         Self { code, state: *state, message: message.into() }
     }
 
+    /// ER_OUTOFMEMORY: a session has set more variables than it may.
+    pub fn out_of_memory() -> Self {
+        Self::new(1037, b"HY001", "Out of memory; the session's user variables reach their limit")
+    }
+
     /// ER_CON_COUNT_ERROR: no room for another connection.
     pub fn too_many_connections() -> Self {
         Self::new(1040, b"08004", "Too many connections")
@@ -210,6 +215,11 @@ impl SqlError {
         Self::new(1295, GENERAL, text)
     }
 
+    /// ER_UNKNOWN_TIME_ZONE.
+    pub fn unknown_time_zone(name: &str) -> Self {
+        Self::new(1298, GENERAL, format!("Unknown or incorrect time zone: '{name}'"))
+    }
+
     /// ER_SP_DOES_NOT_EXIST, for a function nobody here knows.
     pub fn unknown_function(name: &str) -> Self {
         Self::new(1305, SYNTAX_OR_ACCESS, format!("FUNCTION {name} does not exist"))
@@ -224,6 +234,11 @@ impl SqlError {
     pub fn wrong_parameter_count(function: &str) -> Self {
         let text = format!("Incorrect parameter count in the call to native function '{function}'");
         Self::new(1582, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_MALFORMED_GTID_SET_SPECIFICATION.
+    pub fn malformed_gtid_set(text: &str) -> Self {
+        Self::new(1772, GENERAL, format!("Malformed GTID set specification '{text}'."))
     }
 
     /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.

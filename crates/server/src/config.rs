@@ -1,0 +1,220 @@
+//! What binlogd is told to do: read from a TOML file or made of the command line's flags, checked
+//! once, then only passed around.
+//!
+//! `file` is the text's shape, `resolve` checks it and reads the secrets it points to. Nothing here
+//! opens a socket or a data directory.
+
+mod error;
+mod file;
+mod limits;
+mod listen;
+mod resolve;
+mod secret;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+pub use limits::Limits;
+pub use listen::ListenAddr;
+pub use secret::{Secret, UpstreamUrl};
+
+/// Everything `binlogd serve` must know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where streams keep their files, each in a directory of its name.
+    pub data_dir: PathBuf,
+    /// The limits that hold for each stream.
+    pub limits: Limits,
+    /// The primaries to follow, at least one, with different names.
+    pub streams: Vec<StreamConfig>,
+}
+
+/// One primary that is followed and served on.
+#[derive(Debug, Clone)]
+pub struct StreamConfig {
+    /// The name: a directory, and what logs and metrics say. Letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// The primary.
+    pub upstream: UpstreamConfig,
+    /// What binlogd calls itself as a replica and to its replicas; `None` lets it choose one and keep
+    /// it.
+    pub server_id: Option<NonZeroU32>,
+    /// Where to begin when nothing is stored yet.
+    pub start: StartAt,
+    /// Whether to acknowledge commits.
+    pub semi_sync: SemiSync,
+    /// Where replicas and clients connect to; empty if the stream is only archived.
+    pub listen: Vec<ListenAddr>,
+    /// Who may connect.
+    pub users: Vec<UserConfig>,
+    /// The certificate that readers see.
+    pub tls: TlsConfig,
+}
+
+/// How to reach the primary.
+#[derive(Debug, Clone)]
+pub struct UpstreamConfig {
+    /// `mysql://user[:password]@host:port/?options`
+    pub url: UpstreamUrl,
+    /// The password, if it is not in the URL.
+    pub password: Option<Secret>,
+}
+
+/// Where a new stream begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartAt {
+    /// At the oldest binlog file that the primary has.
+    Earliest,
+    /// At the file that the primary writes now.
+    Current,
+    /// At the start of this file.
+    File(String),
+}
+
+/// Whether binlogd is a semi-synchronous replica of the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SemiSync {
+    /// If the primary offers it.
+    Auto,
+    /// Always: a primary that does not offer it is an error.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Somebody who may connect.
+#[derive(Debug, Clone)]
+pub struct UserConfig {
+    /// The account's name, unique in its stream.
+    pub name: String,
+    /// What is checked.
+    pub credential: Credential,
+    /// The one authentication plugin that is accepted; `None` leaves the choice to the client.
+    pub plugin: Option<AuthPlugin>,
+    /// What the account may do.
+    pub rights: Rights,
+    /// Whether the password is only taken over TLS or a unix socket.
+    pub require_tls: bool,
+}
+
+/// How a user's password is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The password itself; empty lets anybody in.
+    Password(Secret),
+    /// The hash as a server keeps it in `mysql.user`.
+    AuthString(Secret),
+}
+
+/// The authentication plugins that accounts can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthPlugin {
+    /// `mysql_native_password`: for replicas of MySQL 5.6, 5.7 and MariaDB.
+    MysqlNativePassword,
+    /// `caching_sha2_password`: for MySQL 8 and later.
+    CachingSha2Password,
+}
+
+impl AuthPlugin {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MysqlNativePassword => "mysql_native_password",
+            Self::CachingSha2Password => "caching_sha2_password",
+        }
+    }
+}
+
+/// What an account may do. Neither includes the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rights {
+    /// Dump the binlog and look at its state.
+    pub replicate: bool,
+    /// See and end other users' connections.
+    pub admin: bool,
+}
+
+/// The certificate a stream's listeners show, and what they ask of clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsConfig {
+    /// Certificate chain and private key; `None` lets binlogd make its own.
+    pub identity: Option<TlsIdentity>,
+    /// The PEM file of the CA that signs clients' certificates. With it, TCP clients must use TLS and
+    /// show such a certificate.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// PEM files of a server certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// The certificate, followed by those it is signed by.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What the flags of `binlogd serve` say when there is no file: one stream, called `default`.
+#[derive(Debug, Clone)]
+pub struct SingleStream {
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    /// The primary's URL.
+    pub upstream: String,
+    /// A file with the primary's password.
+    pub password_file: Option<PathBuf>,
+    /// The server id to use.
+    pub server_id: Option<u32>,
+    /// `earliest`, `current` or a file; `None` is the default.
+    pub start: Option<String>,
+    /// `on`, `off` or `auto`; `None` is the default.
+    pub semi_sync: Option<String>,
+    /// `host:port` and `unix:/path`.
+    pub listen: Vec<String>,
+    /// `name:password`; they get the right to replicate.
+    pub users: Vec<String>,
+    /// Certificate and key.
+    pub tls: Option<TlsIdentity>,
+}
+
+impl Config {
+    /// Reads and checks a file. Paths in it that are not absolute start at its own directory.
+    ///
+    /// # Errors
+    /// The file, or one it names, cannot be read, is not TOML, has unknown keys, or says something
+    /// that cannot be; the error names file, line and key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, path, base, &environment)
+    }
+
+    /// Makes a configuration of command line flags. Relative paths start at the working directory.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), without a line.
+    pub fn single_stream(flags: SingleStream) -> Result<Self, ConfigError> {
+        let file = file::ConfigFile::of_flags(flags)?;
+        resolve::Resolver::of_flags(&environment).config(file)
+    }
+
+    /// Parses and checks a text; `name` is what errors call it.
+    fn parse(
+        text: &str,
+        name: &Path,
+        base: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let file = file::ConfigFile::parse(text, name)?;
+        resolve::Resolver::of_file(name, text, base, environment).config(file)
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The configuration file's shape, key by key. What values mean is in `resolve`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::error::Place;
+use super::limits::LimitsSection;
+use super::{ConfigError, SingleStream};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    pub(super) data_dir: PathBuf,
+    #[serde(default)]
+    pub(super) limits: Option<Spanned<LimitsSection>>,
+    #[serde(default, rename = "stream")]
+    pub(super) streams: Vec<Spanned<StreamSection>>,
+}
+
+/// `[[stream]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamSection {
+    pub(super) name: Spanned<String>,
+    pub(super) upstream: Spanned<String>,
+    pub(super) password_file: Option<Spanned<PathBuf>>,
+    pub(super) password_env: Option<Spanned<String>>,
+    pub(super) server_id: Option<Spanned<u32>>,
+    pub(super) start: Option<Spanned<String>>,
+    pub(super) semi_sync: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) listen: Vec<Spanned<String>>,
+    #[serde(default, rename = "user")]
+    pub(super) users: Vec<Spanned<UserSection>>,
+    pub(super) tls: Option<Spanned<TlsSection>>,
+}
+
+/// `[[stream.user]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserSection {
+    pub(super) name: Spanned<String>,
+    pub(super) password: Option<Spanned<String>>,
+    pub(super) password_file: Option<Spanned<PathBuf>>,
+    pub(super) password_env: Option<Spanned<String>>,
+    pub(super) auth_string: Option<Spanned<String>>,
+    pub(super) plugin: Option<Spanned<String>>,
+    pub(super) rights: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) require_tls: bool,
+}
+
+/// `[stream.tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsSection {
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    pub(super) fn parse(text: &str, name: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Parse {
+            place: Place {
+                file: Some(name.to_owned()),
+                line: error.span().map_or(0, |span| line_of(text, span.start)),
+            },
+            message: error.message().to_owned(),
+        })
+    }
+
+    /// What a file would say that means the same as the flags.
+    pub(super) fn of_flags(flags: SingleStream) -> Result<Self, ConfigError> {
+        let users = flags.users.iter().map(|user| UserSection::of_flag(user).map(unspanned));
+        let tls = flags.tls.map(|identity| TlsSection {
+            cert: Some(identity.cert),
+            key: Some(identity.key),
+            client_ca: None,
+        });
+        let stream = StreamSection {
+            name: unspanned("default".to_owned()),
+            upstream: unspanned(flags.upstream),
+            password_file: flags.password_file.map(unspanned),
+            password_env: None,
+            server_id: flags.server_id.map(unspanned),
+            start: flags.start.map(unspanned),
+            semi_sync: flags.semi_sync.map(unspanned),
+            listen: flags.listen.into_iter().map(unspanned).collect(),
+            users: users.collect::<Result<_, _>>()?,
+            tls: tls.map(unspanned),
+        };
+        Ok(Self { data_dir: flags.data_dir, limits: None, streams: vec![unspanned(stream)] })
+    }
+}
+
+impl UserSection {
+    /// `name:password`
+    fn of_flag(flag: &str) -> Result<Self, ConfigError> {
+        let Some((name, password)) = flag.split_once(':') else {
+            return Err(ConfigError::Invalid {
+                place: Place { file: None, line: 0 },
+                key: "user",
+                message: "write name:password".into(),
+            });
+        };
+        Ok(Self {
+            name: unspanned(name.to_owned()),
+            password: Some(unspanned(password.to_owned())),
+            password_file: None,
+            password_env: None,
+            auth_string: None,
+            plugin: None,
+            rights: None,
+            require_tls: false,
+        })
+    }
+}
+
+/// The line of a place in a text, counted from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+fn unspanned<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}

@@ -1,0 +1,102 @@
+//! The limits on what readers may ask for.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What a stream allows its readers. Every field is a key of `[limits]`, durations with `_s` behind
+/// their name, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of a stream, logged in or not.
+    pub connections_max: usize,
+    /// Of these, the ones that have not logged in yet.
+    pub logins_max: usize,
+    /// How long a login may take, TLS included.
+    pub login_timeout: Duration,
+    /// The longest payload taken before a login is complete, in bytes.
+    pub login_packet_bytes_max: usize,
+    /// The longest payload taken from a client, in bytes: a GTID set can be long.
+    pub packet_bytes_max: usize,
+    /// How long a client may say nothing; it can set another value for itself.
+    pub wait_timeout: Duration,
+    /// How long a client may take nothing of what it is sent; it can set another value for itself.
+    pub write_timeout: Duration,
+    /// User variables of one session.
+    pub user_variables_max: usize,
+    /// The bytes of their names and values together.
+    pub user_variables_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1_000,
+            logins_max: 200,
+            login_timeout: Duration::from_secs(10),
+            login_packet_bytes_max: 16 << 10,
+            packet_bytes_max: 16 << 20,
+            wait_timeout: Duration::from_secs(28_800),
+            write_timeout: Duration::from_secs(60),
+            user_variables_max: 256,
+            user_variables_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// `[limits]` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    connections_max: Option<usize>,
+    logins_max: Option<usize>,
+    login_timeout_s: Option<u64>,
+    login_packet_bytes_max: Option<usize>,
+    packet_bytes_max: Option<usize>,
+    wait_timeout_s: Option<u64>,
+    write_timeout_s: Option<u64>,
+    user_variables_max: Option<usize>,
+    user_variables_bytes_max: Option<usize>,
+}
+
+/// The smallest limit for packets that lets every known client log in.
+const LOGIN_PACKET_BYTES_MIN: usize = 1024;
+
+impl LimitsSection {
+    /// Fills what is not given from the defaults.
+    ///
+    /// # Errors
+    /// A limit that would keep everybody out: its key and what is wrong.
+    pub(super) fn resolve(self) -> Result<Limits, (&'static str, String)> {
+        let defaults = Limits::default();
+        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let limits = Limits {
+            connections_max: self.connections_max.unwrap_or(defaults.connections_max),
+            logins_max: self.logins_max.unwrap_or(defaults.logins_max),
+            login_timeout: seconds(self.login_timeout_s, defaults.login_timeout),
+            login_packet_bytes_max: self
+                .login_packet_bytes_max
+                .unwrap_or(defaults.login_packet_bytes_max),
+            packet_bytes_max: self.packet_bytes_max.unwrap_or(defaults.packet_bytes_max),
+            wait_timeout: seconds(self.wait_timeout_s, defaults.wait_timeout),
+            write_timeout: seconds(self.write_timeout_s, defaults.write_timeout),
+            user_variables_max: self.user_variables_max.unwrap_or(defaults.user_variables_max),
+            user_variables_bytes_max: self
+                .user_variables_bytes_max
+                .unwrap_or(defaults.user_variables_bytes_max),
+        };
+        let at_least = |key, value: u64, least: u64| {
+            if value >= least { Ok(()) } else { Err((key, format!("must be at least {least}"))) }
+        };
+        let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let login_packet = size(limits.login_packet_bytes_max);
+        at_least("limits.connections_max", size(limits.connections_max), 1)?;
+        at_least("limits.logins_max", size(limits.logins_max), 1)?;
+        at_least("limits.login_timeout_s", limits.login_timeout.as_secs(), 1)?;
+        at_least("limits.login_packet_bytes_max", login_packet, size(LOGIN_PACKET_BYTES_MIN))?;
+        at_least("limits.packet_bytes_max", size(limits.packet_bytes_max), login_packet)?;
+        at_least("limits.wait_timeout_s", limits.wait_timeout.as_secs(), 1)?;
+        at_least("limits.write_timeout_s", limits.write_timeout.as_secs(), 1)?;
+        Ok(limits)
+    }
+}

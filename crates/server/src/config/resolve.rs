@@ -1,0 +1,341 @@
+//! From what a file says to a [`Config`]: every rule between keys, and the secrets behind them.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::error::Place;
+use super::file::{ConfigFile, StreamSection, TlsSection, UserSection, line_of};
+use super::{
+    AuthPlugin, Config, ConfigError, Credential, Limits, ListenAddr, Rights, Secret, SemiSync,
+    StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig, UpstreamUrl, UserConfig,
+};
+
+/// The longest name of a stream or a user, in characters; MySQL's limit for accounts is 32.
+const NAME_LEN_MAX: usize = 64;
+
+pub(super) struct Resolver<'a> {
+    /// The file's name and text; `None` for the command line.
+    source: Option<(&'a Path, &'a str)>,
+    /// Where relative paths start.
+    base: &'a Path,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A key and where its value stands.
+#[derive(Clone, Copy)]
+struct At {
+    key: &'static str,
+    offset: usize,
+}
+
+fn at<T>(key: &'static str, value: &Spanned<T>) -> At {
+    At { key, offset: value.span().start }
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn of_file(
+        name: &'a Path,
+        text: &'a str,
+        base: &'a Path,
+        environment: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self { source: Some((name, text)), base, environment }
+    }
+
+    pub(super) fn of_flags(environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { source: None, base: Path::new(""), environment }
+    }
+
+    pub(super) fn config(&self, file: ConfigFile) -> Result<Config, ConfigError> {
+        let limits = match file.limits {
+            None => Limits::default(),
+            Some(section) => {
+                let offset = section.span().start;
+                let resolved = section.into_inner().resolve();
+                resolved.map_err(|(key, message)| self.invalid(At { key, offset }, message))?
+            }
+        };
+        if file.streams.is_empty() {
+            let at = At { key: "stream", offset: 0 };
+            return Err(self.invalid(at, "at least one [[stream]] is needed"));
+        }
+        let mut names = HashSet::new();
+        let mut addresses = HashSet::new();
+        let mut streams = Vec::with_capacity(file.streams.len());
+        for section in file.streams {
+            let section = section.into_inner();
+            let name_at = at("stream.name", &section.name);
+            let listen_at: Vec<_> =
+                section.listen.iter().map(|text| at("stream.listen", text)).collect();
+            let stream = self.stream(section)?;
+            if !names.insert(stream.name.clone()) {
+                let message = format!("there are two streams named {:?}", stream.name);
+                return Err(self.invalid(name_at, message));
+            }
+            for (address, at) in stream.listen.iter().zip(listen_at) {
+                let any_port = matches!(address, ListenAddr::Tcp { port: 0, .. });
+                if !any_port && !addresses.insert(address.clone()) {
+                    return Err(self.invalid(at, format!("{address} is listened on twice")));
+                }
+            }
+            streams.push(stream);
+        }
+        Ok(Config { data_dir: self.path(&file.data_dir), limits, streams })
+    }
+
+    fn stream(&self, section: StreamSection) -> Result<StreamConfig, ConfigError> {
+        let name = self.stream_name(&section.name)?;
+        let upstream = self.upstream(&section)?;
+        let server_id = match &section.server_id {
+            None => None,
+            Some(id) => Some(NonZeroU32::new(*id.get_ref()).ok_or_else(|| {
+                self.invalid(at("stream.server_id", id), "0 is no server id; take 1 or more")
+            })?),
+        };
+        let start = match section.start.as_ref().map(|start| (start, start.get_ref().as_str())) {
+            None | Some((_, "earliest")) => StartAt::Earliest,
+            Some((_, "current")) => StartAt::Current,
+            Some((span, "")) => {
+                let message = "write \"earliest\", \"current\" or the name of a binlog file";
+                return Err(self.invalid(at("stream.start", span), message));
+            }
+            Some((_, file)) => StartAt::File(file.to_owned()),
+        };
+        let semi_sync = match section.semi_sync.as_ref().map(|s| (s, s.get_ref().as_str())) {
+            None | Some((_, "auto")) => SemiSync::Auto,
+            Some((_, "on")) => SemiSync::On,
+            Some((_, "off")) => SemiSync::Off,
+            Some((span, _)) => {
+                let message = "write \"on\", \"off\" or \"auto\"";
+                return Err(self.invalid(at("stream.semi_sync", span), message));
+            }
+        };
+        let mut listen = Vec::new();
+        for text in &section.listen {
+            let address: Result<ListenAddr, String> = text.get_ref().parse();
+            let address =
+                address.map_err(|message| self.invalid(at("stream.listen", text), message))?;
+            listen.push(match address {
+                ListenAddr::Unix(path) => ListenAddr::Unix(self.path(&path)),
+                tcp @ ListenAddr::Tcp { .. } => tcp,
+            });
+        }
+        let users = self.users(section.users)?;
+        if let (false, true, Some(first)) =
+            (listen.is_empty(), users.is_empty(), section.listen.first())
+        {
+            let message = "nobody could log in: add a [[stream.user]]";
+            return Err(self.invalid(at("stream.listen", first), message));
+        }
+        let tls = self.tls(section.tls)?;
+        Ok(StreamConfig { name, upstream, server_id, start, semi_sync, listen, users, tls })
+    }
+
+    fn stream_name(&self, name: &Spanned<String>) -> Result<String, ConfigError> {
+        let text = name.get_ref();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_dir = !text.starts_with('.') && text.chars().all(allowed);
+        if text.is_empty() || text.len() > NAME_LEN_MAX || !is_dir {
+            let message = format!(
+                "{text:?} cannot be a directory's name: take up to {NAME_LEN_MAX} letters, digits, \
+                 '.', '_' and '-', no '.' in front"
+            );
+            return Err(self.invalid(at("stream.name", name), message));
+        }
+        Ok(text.clone())
+    }
+
+    fn upstream(&self, section: &StreamSection) -> Result<UpstreamConfig, ConfigError> {
+        let here = at("stream.upstream", &section.upstream);
+        let text = section.upstream.get_ref();
+        let known = ["mysql://", "mariadb://"].iter().any(|scheme| text.starts_with(scheme));
+        if !known {
+            let message = "write a URL like mysql://user@host:3306";
+            return Err(self.invalid(here, message));
+        }
+        let url = UpstreamUrl::new(text.as_str());
+        let password = match (&section.password_file, &section.password_env) {
+            (Some(_), Some(env)) => {
+                let message = "give password_file or password_env, not both";
+                return Err(self.invalid(at("stream.password_env", env), message));
+            }
+            (Some(file), None) => Some(self.secret_file("stream.password_file", file)?),
+            (None, Some(env)) => Some(self.secret_env("stream.password_env", env)?),
+            (None, None) => None,
+        };
+        if password.is_some() && url.has_password() {
+            return Err(self.invalid(here, "the password is here and in a file or variable"));
+        }
+        Ok(UpstreamConfig { url, password })
+    }
+
+    fn users(&self, sections: Vec<Spanned<UserSection>>) -> Result<Vec<UserConfig>, ConfigError> {
+        let mut names = HashSet::new();
+        let mut users = Vec::with_capacity(sections.len());
+        for section in sections {
+            let name_at = at("stream.user.name", &section.get_ref().name);
+            let user = self.user(&section)?;
+            if !names.insert(user.name.clone()) {
+                let message = format!("there are two users named {:?}", user.name);
+                return Err(self.invalid(name_at, message));
+            }
+            users.push(user);
+        }
+        Ok(users)
+    }
+
+    fn user(&self, section: &Spanned<UserSection>) -> Result<UserConfig, ConfigError> {
+        let user = section.get_ref();
+        let name = user.name.get_ref();
+        if name.is_empty() || name.len() > NAME_LEN_MAX || name.contains('\0') {
+            let message = format!("a user's name has 1 to {NAME_LEN_MAX} characters");
+            return Err(self.invalid(at("stream.user.name", &user.name), message));
+        }
+        let credential = self.credential(section)?;
+        let plugin = match &user.plugin {
+            None => None,
+            Some(plugin) => Some(match plugin.get_ref().as_str() {
+                "mysql_native_password" => AuthPlugin::MysqlNativePassword,
+                "caching_sha2_password" => AuthPlugin::CachingSha2Password,
+                _ => {
+                    let message = "write \"mysql_native_password\" or \"caching_sha2_password\"";
+                    return Err(self.invalid(at("stream.user.plugin", plugin), message));
+                }
+            }),
+        };
+        let plugin = match &user.auth_string {
+            Some(hash) => Some(self.plugin_of_hash(hash, plugin)?),
+            None => plugin,
+        };
+        let mut rights = Rights::default();
+        match &user.rights {
+            None => rights.replicate = true,
+            Some(list) => {
+                for right in list {
+                    match right.get_ref().as_str() {
+                        "replicate" => rights.replicate = true,
+                        "admin" => rights.admin = true,
+                        _ => {
+                            let message = "rights are \"replicate\" and \"admin\"";
+                            return Err(self.invalid(at("stream.user.rights", right), message));
+                        }
+                    }
+                }
+            }
+        }
+        let require_tls = user.require_tls;
+        Ok(UserConfig { name: name.clone(), credential, plugin, rights, require_tls })
+    }
+
+    fn credential(&self, section: &Spanned<UserSection>) -> Result<Credential, ConfigError> {
+        let user = section.get_ref();
+        let mut given = Vec::new();
+        if let Some(password) = &user.password {
+            given.push(Credential::Password(Secret::new(password.get_ref().as_str())));
+        }
+        if let Some(file) = &user.password_file {
+            given.push(Credential::Password(self.secret_file("stream.user.password_file", file)?));
+        }
+        if let Some(env) = &user.password_env {
+            given.push(Credential::Password(self.secret_env("stream.user.password_env", env)?));
+        }
+        if let Some(hash) = &user.auth_string {
+            given.push(Credential::AuthString(Secret::new(hash.get_ref().as_str())));
+        }
+        match given.pop() {
+            Some(credential) if given.is_empty() => Ok(credential),
+            _ => {
+                let message = "give one of password, password_file, password_env and auth_string";
+                Err(self.invalid(at("stream.user.name", &user.name), message))
+            }
+        }
+    }
+
+    /// The plugin that made a hash, which must be the one named, if one is.
+    fn plugin_of_hash(
+        &self,
+        hash: &Spanned<String>,
+        named: Option<AuthPlugin>,
+    ) -> Result<AuthPlugin, ConfigError> {
+        let text = hash.get_ref();
+        let made_by = if is_native_hash(text) {
+            AuthPlugin::MysqlNativePassword
+        } else if text.starts_with("$A$") {
+            AuthPlugin::CachingSha2Password
+        } else {
+            let message = "this is no hash as mysql.user has it: *40 hexadecimal digits, or $A$…";
+            return Err(self.invalid(at("stream.user.auth_string", hash), message));
+        };
+        if named.is_some_and(|named| named != made_by) {
+            let message = format!("this is a hash of {}", made_by.name());
+            return Err(self.invalid(at("stream.user.auth_string", hash), message));
+        }
+        Ok(made_by)
+    }
+
+    fn tls(&self, section: Option<Spanned<TlsSection>>) -> Result<TlsConfig, ConfigError> {
+        let Some(section) = section else { return Ok(TlsConfig::default()) };
+        let here = at("stream.tls", &section);
+        let section = section.into_inner();
+        let identity = match (section.cert, section.key) {
+            (Some(cert), Some(key)) => {
+                Some(TlsIdentity { cert: self.path(&cert), key: self.path(&key) })
+            }
+            (None, None) => None,
+            _ => return Err(self.invalid(here, "cert and key belong together")),
+        };
+        Ok(TlsConfig { identity, client_ca: section.client_ca.map(|path| self.path(&path)) })
+    }
+
+    /// A file's content without the line end behind it.
+    fn secret_file(
+        &self,
+        key: &'static str,
+        path: &Spanned<PathBuf>,
+    ) -> Result<Secret, ConfigError> {
+        let file = self.path(path.get_ref());
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                let secret = text.strip_suffix('\n').unwrap_or(&text);
+                Ok(Secret::new(secret.strip_suffix('\r').unwrap_or(secret)))
+            }
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", file.display());
+                Err(self.invalid(at(key, path), message))
+            }
+        }
+    }
+
+    fn secret_env(&self, key: &'static str, name: &Spanned<String>) -> Result<Secret, ConfigError> {
+        match (self.environment)(name.get_ref()) {
+            Some(secret) => Ok(Secret::new(secret)),
+            None => {
+                let message = format!("the environment has no variable {:?}", name.get_ref());
+                Err(self.invalid(at(key, name), message))
+            }
+        }
+    }
+
+    fn path(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+
+    fn invalid(&self, at: At, message: impl Into<String>) -> ConfigError {
+        let place = match self.source {
+            None => Place { file: None, line: 0 },
+            Some((name, text)) => {
+                Place { file: Some(name.to_owned()), line: line_of(text, at.offset) }
+            }
+        };
+        ConfigError::Invalid { place, key: at.key, message: message.into() }
+    }
+}
+
+/// `*` and the 40 hexadecimal digits of a double SHA-1.
+fn is_native_hash(text: &str) -> bool {
+    let digits = text.strip_prefix('*').unwrap_or_default();
+    digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,169 @@
+//! Answers statements: what `sql` has read is done here, with the session's state and the stream's
+//! facts, into a [`Reply`].
+//!
+//! How a reply travels is `reply`'s business; where values of variables come from, `variables`'.
+
+mod function;
+mod show;
+
+use super::error::SqlError;
+use super::reply::{Column, Kind, Reply, ResultSet};
+use super::server::Server;
+use super::sql::{Assignment, Expr, Kill, Limit, Select, SetValue, Show, Statement, Value, parse};
+use super::state::SessionState;
+use super::variables::{self, View};
+
+/// Runs one statement.
+///
+/// # Errors
+/// MySQL's own; the session lives on, and `SHOW WARNINGS` tells the error again.
+pub(super) fn run(
+    server: &Server,
+    session: &mut SessionState,
+    sql: &[u8],
+) -> Result<Reply, SqlError> {
+    let result = parse(sql, server.dialect()).and_then(|statement| {
+        let keeps_errors =
+            matches!(statement, Statement::Show(Show::Warnings { .. } | Show::WarningCount { .. }));
+        let reply = Query { server, session: &mut *session }.statement(statement)?;
+        Ok((reply, keeps_errors))
+    });
+    match result {
+        Ok((reply, keeps_errors)) => {
+            if !keeps_errors {
+                session.last_error = None;
+            }
+            Ok(reply)
+        }
+        Err(error) => {
+            session.last_error = Some(error.clone());
+            Err(error)
+        }
+    }
+}
+
+struct Query<'a> {
+    server: &'a Server,
+    session: &'a mut SessionState,
+}
+
+impl Query<'_> {
+    fn statement(&mut self, statement: Statement) -> Result<Reply, SqlError> {
+        match statement {
+            Statement::Set(list) => self.set(list),
+            Statement::Select(select) => self.select(&select),
+            Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
+            Statement::Show(show) => show::run(&self.view(), &show).map(Reply::Rows),
+            Statement::Kill(kill) => self.kill(&kill),
+            Statement::Use(db) => {
+                self.session.db = Some(db);
+                Ok(Reply::Ok)
+            }
+            Statement::Transaction(_) => Ok(Reply::Ok),
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { server: self.server, session: self.session }
+    }
+
+    /// First everything is computed and checked, then set: an error leaves all as it was, and a
+    /// member of the list does not see what another one sets.
+    fn set(&mut self, list: Vec<Assignment>) -> Result<Reply, SqlError> {
+        let mut user = Vec::new();
+        let mut changes = Vec::new();
+        for assignment in list {
+            match assignment {
+                Assignment::User { name, value } => user.push((name, self.eval(&value)?)),
+                Assignment::System { scope, name, value } => {
+                    let computed = match &value {
+                        SetValue::Expr(expr) => Some(self.eval(expr)?),
+                        SetValue::Default | SetValue::Word(_) => None,
+                    };
+                    let view = self.view();
+                    changes.extend(variables::check(&view, scope, &name, &value, computed)?);
+                }
+                Assignment::Names { charset, collation } => {
+                    let (charset, collation) = (charset.as_deref(), collation.as_deref());
+                    let dialect = self.server.dialect();
+                    changes.extend(variables::check_names(charset, collation, dialect)?);
+                }
+                Assignment::CharacterSet(charset) => {
+                    changes.extend(variables::check_character_set(charset.as_deref())?);
+                }
+            }
+        }
+        for (name, value) in user {
+            self.session.user_variables.set(name, value)?;
+        }
+        for change in changes {
+            variables::apply(self.session, change);
+        }
+        Ok(Reply::Ok)
+    }
+
+    fn select(&self, select: &Select) -> Result<Reply, SqlError> {
+        let mut columns = Vec::with_capacity(select.items.len());
+        let mut row = Vec::with_capacity(select.items.len());
+        for item in &select.items {
+            let value = self.eval(&item.expr)?;
+            let kind = match &item.expr {
+                Expr::Call { function, .. } if function::is_datetime(function) => Kind::DateTime,
+                _ => Kind::of(&value),
+            };
+            columns.push(Column { name: item.name.clone(), kind });
+            row.push(value);
+        }
+        Ok(Reply::Rows(ResultSet { columns, rows: Limit::apply(select.limit, vec![row]) }))
+    }
+
+    fn eval(&self, expr: &Expr) -> Result<Value, SqlError> {
+        match expr {
+            Expr::Literal(value) => Ok(value.clone()),
+            Expr::User(name) => Ok(self.session.user_variables.value(name)),
+            Expr::System { scope, name } => variables::select(&self.view(), *scope, name),
+            Expr::Column(name) => Err(SqlError::unknown_column(name)),
+            Expr::Call { function, args } => {
+                let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+                function::call(&self.view(), function, &args)
+            }
+        }
+    }
+
+    fn kill(&self, kill: &Kill) -> Result<Reply, SqlError> {
+        let id = self.eval(&kill.id)?.to_u64().unwrap_or(0);
+        self.kill_id(id, kill.query_only)
+    }
+
+    fn kill_id(&self, id: u64, query_only: bool) -> Result<Reply, SqlError> {
+        let Self { server, session } = self;
+        server.registry.kill(id, &session.user, session.rights.admin, query_only)?;
+        if id == u64::from(session.id) {
+            return Err(SqlError::interrupted());
+        }
+        Ok(Reply::Ok)
+    }
+
+    /// Which error a server without that table has.
+    fn no_table(&self, schema: Option<String>, table: &str) -> SqlError {
+        match schema.or_else(|| self.session.db.clone()) {
+            None => SqlError::no_database(),
+            Some(schema) if schema.eq_ignore_ascii_case("information_schema") => {
+                SqlError::unknown_schema_table(table, "information_schema")
+            }
+            Some(schema) => SqlError::no_such_table(&schema, table),
+        }
+    }
+}
+
+/// COM_PROCESS_KILL: as `KILL id`.
+pub(super) fn kill(
+    server: &Server,
+    session: &mut SessionState,
+    id: u32,
+) -> Result<Reply, SqlError> {
+    Query { server, session }.kill_id(u64::from(id), false)
+}
+
+#[cfg(test)]
+mod tests;

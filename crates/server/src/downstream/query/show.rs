@@ -1,0 +1,189 @@
+//! `SHOW`: rows about the stream, its readers and its variables.
+
+use super::super::error::SqlError;
+use super::super::reply::{Column, Kind, ResultSet};
+use super::super::sql::{Limit, Scope, Show, Value};
+use super::super::variables::{self, View};
+
+/// How much of a statement `SHOW PROCESSLIST` shows without `FULL`, in characters.
+const INFO_CHARS: usize = 100;
+
+pub(super) fn run(view: &View<'_>, show: &Show) -> Result<ResultSet, SqlError> {
+    match show {
+        Show::Variables { scope, filter } => Ok(pairs(variables::show(view, *scope, filter))),
+        Show::Status { filter, .. } => Ok(pairs(variables::status::show(view, filter))),
+        Show::BinaryLogs => binary_logs(view),
+        Show::BinaryLogStatus => binary_log_status(view),
+        Show::Replicas => {
+            replicas(view, ["Server_Id", "Host", "Port", "Source_Id", "Replica_UUID"])
+        }
+        Show::SlaveHosts => {
+            replicas(view, ["Server_id", "Host", "Port", "Master_id", "Slave_UUID"])
+        }
+        Show::ProcessList { full } => Ok(process_list(view, *full)),
+        Show::Warnings { limit } => Ok(warnings(view, *limit)),
+        Show::WarningCount { errors } => warning_count(view, *errors),
+        Show::Grants => Ok(grants(view)),
+    }
+}
+
+fn text(name: &str) -> Column {
+    Column { name: name.into(), kind: Kind::Text }
+}
+
+fn unsigned(name: &str) -> Column {
+    Column { name: name.into(), kind: Kind::Unsigned }
+}
+
+fn pairs(rows: Vec<(String, Vec<u8>)>) -> ResultSet {
+    let rows = rows.into_iter().map(|(name, value)| vec![Value::text(name), Value::Text(value)]);
+    ResultSet { columns: vec![text("Variable_name"), text("Value")], rows: rows.collect() }
+}
+
+fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> {
+    let rights = view.session.rights;
+    if rights.replicate || rights.admin {
+        return Ok(());
+    }
+    Err(SqlError::privilege_needed("SUPER, REPLICATION CLIENT"))
+}
+
+fn binary_logs(view: &View<'_>) -> Result<ResultSet, SqlError> {
+    needs_replication_client(view)?;
+    let dialect = view.server.dialect();
+    let tells_encryption = !dialect.mariadb && dialect.version >= 80_014;
+    let mut columns = vec![text("Log_name"), unsigned("File_size")];
+    if tells_encryption {
+        columns.push(text("Encrypted"));
+    }
+    let logs = view.server.facts.binary_logs().into_iter();
+    let rows = logs.map(|log| {
+        let mut row = vec![Value::text(log.name), Value::UInt(log.size)];
+        if tells_encryption {
+            row.push(Value::text("No"));
+        }
+        row
+    });
+    Ok(ResultSet { columns, rows: rows.collect() })
+}
+
+fn binary_log_status(view: &View<'_>) -> Result<ResultSet, SqlError> {
+    needs_replication_client(view)?;
+    let mut columns =
+        vec![text("File"), unsigned("Position"), text("Binlog_Do_DB"), text("Binlog_Ignore_DB")];
+    let tells_gtids = !view.server.dialect().mariadb;
+    if tells_gtids {
+        columns.push(text("Executed_Gtid_Set"));
+    }
+    let status = view.server.facts.binary_log_status().into_iter();
+    let rows = status.map(|status| {
+        let nothing = Value::text("");
+        let mut row =
+            vec![Value::text(status.file), Value::UInt(status.position), nothing.clone(), nothing];
+        if tells_gtids {
+            row.push(Value::text(view.server.facts.gtid_executed()));
+        }
+        row
+    });
+    Ok(ResultSet { columns, rows: rows.collect() })
+}
+
+/// The replicas that have introduced themselves and are still connected.
+fn replicas(view: &View<'_>, names: [&str; 5]) -> Result<ResultSet, SqlError> {
+    let rights = view.session.rights;
+    if !rights.replicate && !rights.admin {
+        return Err(SqlError::privilege_needed("REPLICATION SLAVE"));
+    }
+    let [id, host, port, source, uuid] = names;
+    let columns = vec![unsigned(id), text(host), unsigned(port), unsigned(source), text(uuid)];
+    let source_id = u64::from(view.server.facts.server_id());
+    let sessions = view.server.registry.all().into_iter();
+    let rows = sessions.filter_map(|session| session.state().replica).map(|replica| {
+        vec![
+            Value::UInt(u64::from(replica.server_id)),
+            Value::text(replica.host),
+            Value::UInt(u64::from(replica.port)),
+            Value::UInt(source_id),
+            Value::text(replica.uuid),
+        ]
+    });
+    Ok(ResultSet { columns, rows: rows.collect() })
+}
+
+/// All sessions for those who may see them, else the user's own.
+fn process_list(view: &View<'_>, full: bool) -> ResultSet {
+    let columns = vec![
+        unsigned("Id"),
+        text("User"),
+        text("Host"),
+        text("db"),
+        text("Command"),
+        unsigned("Time"),
+        text("State"),
+        text("Info"),
+    ];
+    let or_null = |text: Option<String>| text.map_or(Value::Null, Value::text);
+    let mut rows = Vec::new();
+    for session in view.server.registry.all() {
+        let state = session.state();
+        let own = state.user.as_deref() == Some(view.session.user.as_str());
+        if !own && !view.session.rights.admin {
+            continue;
+        }
+        let info = state
+            .info
+            .map(|info| if full { info } else { info.chars().take(INFO_CHARS).collect() });
+        rows.push(vec![
+            Value::UInt(u64::from(session.id)),
+            Value::text(state.user.unwrap_or_else(|| "unauthenticated user".into())),
+            Value::text(session.host.as_str()),
+            or_null(state.db),
+            Value::text(state.command),
+            Value::UInt(state.since.elapsed().as_secs()),
+            Value::text(state.status),
+            or_null(info),
+        ]);
+    }
+    ResultSet { columns, rows }
+}
+
+fn warnings(view: &View<'_>, limit: Option<Limit>) -> ResultSet {
+    let columns = vec![text("Level"), unsigned("Code"), text("Message")];
+    let error = view.session.last_error.iter();
+    let rows = error.map(|error| {
+        vec![
+            Value::text("Error"),
+            Value::UInt(u64::from(error.code)),
+            Value::text(error.message.as_str()),
+        ]
+    });
+    ResultSet { columns, rows: Limit::apply(limit, rows.collect()) }
+}
+
+fn warning_count(view: &View<'_>, errors: bool) -> Result<ResultSet, SqlError> {
+    let name = if errors { "error_count" } else { "warning_count" };
+    let count = variables::select(view, Some(Scope::Session), name)?;
+    let columns = vec![unsigned(&format!("@@session.{name}"))];
+    Ok(ResultSet { columns, rows: vec![vec![count]] })
+}
+
+/// The user's rights as the privileges that a server would call them.
+fn grants(view: &View<'_>) -> ResultSet {
+    let session = view.session;
+    let mut privileges = Vec::new();
+    if session.rights.admin {
+        privileges.extend(["PROCESS", "SUPER"]);
+    }
+    if session.rights.replicate {
+        privileges.extend(["REPLICATION SLAVE", "REPLICATION CLIENT"]);
+    }
+    if privileges.is_empty() {
+        privileges.push("USAGE");
+    }
+    let user = session.user.replace('`', "``");
+    let grant = format!("GRANT {} ON *.* TO `{user}`@`%`", privileges.join(", "));
+    ResultSet {
+        columns: vec![text(&format!("Grants for {}@%", session.user))],
+        rows: vec![vec![Value::text(grant)]],
+    }
+}

@@ -1,0 +1,432 @@
+//! Statements and their answers. What MySQL answers was seen on a 9.7 server.
+
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::registry::{Registration, Replica};
+use super::super::server::Server;
+use super::super::state::{SessionState, TlsFacts};
+use super::super::testing::{ask, server, session};
+use crate::config::Rights;
+
+const MYSQL: &str = "9.7.4";
+const MARIADB: &str = "11.8.3-MariaDB-log";
+
+/// Statements of one session, in order, each with its answer.
+fn talk(version: &'static str, lines: &[(&str, &str)]) {
+    let (server, _) = server(version);
+    let mut session = session();
+    for (sql, expected) in lines {
+        assert_eq!(ask(&server, &mut session, sql), *expected, "{sql}");
+    }
+}
+
+fn register(server: &Server, user: &str) -> Registration {
+    let token = CancellationToken::new();
+    let mut registration = server.registry.register("10.0.0.2".into(), token, 100, 100).unwrap();
+    registration.logged_in(user);
+    registration
+}
+
+#[test]
+fn a_mysql_replica_hears_what_it_needs() {
+    talk(
+        MYSQL,
+        &[
+            ("SELECT @@GLOBAL.SERVER_ID", "@@GLOBAL.SERVER_ID\n4000"),
+            (
+                "SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024",
+                "OK",
+            ),
+            ("SELECT @source_heartbeat_period", "@source_heartbeat_period\n30000001024"),
+            (
+                "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = \
+             @@global.binlog_checksum",
+                "OK",
+            ),
+            ("SELECT @source_binlog_checksum", "@source_binlog_checksum\nCRC32"),
+            ("SELECT @@GLOBAL.GTID_MODE", "@@GLOBAL.GTID_MODE\nON"),
+            (
+                "SELECT @@GLOBAL.SERVER_UUID",
+                "@@GLOBAL.SERVER_UUID\n11111111-2222-3333-4444-555555555555",
+            ),
+            (
+                "SELECT @@global.rpl_semi_sync_source_enabled",
+                "@@global.rpl_semi_sync_source_enabled\n0",
+            ),
+            ("SELECT @never_set", "@never_set\nNULL"),
+            ("SHOW VARIABLES LIKE 'SERVER_ID'", "Variable_name | Value\nserver_id | 4000"),
+            (
+                "SHOW VARIABLES LIKE 'rpl_semi_sync_master_enabled'",
+                "Variable_name | Value\nrpl_semi_sync_master_enabled | OFF",
+            ),
+            (
+                "SHOW VARIABLES WHERE Variable_name IN ('rpl_semi_sync_master_enabled', \
+             'rpl_semi_sync_source_enabled')",
+                "Variable_name | Value\nrpl_semi_sync_master_enabled | OFF\n\
+             rpl_semi_sync_source_enabled | OFF",
+            ),
+            ("show variables like 'maxscale%'", "Variable_name | Value"),
+            (
+                "SELECT @@GLOBAL.gtid_domain_id",
+                "ERROR 1193: Unknown system variable 'gtid_domain_id'",
+            ),
+            ("SELECT VERSION() AS version", "version\n9.7.4"),
+        ],
+    );
+}
+
+#[test]
+fn a_mariadb_replica_hears_what_it_needs() {
+    talk(
+        MARIADB,
+        &[
+            ("SELECT VERSION()", "VERSION()\n11.8.3-MariaDB-log"),
+            ("SELECT @@GLOBAL.gtid_domain_id", "@@GLOBAL.gtid_domain_id\n0"),
+            ("SET skip_replication=1", "OK"),
+            ("SELECT @@skip_replication", "@@skip_replication\n1"),
+            (
+                "SELECT binlog_gtid_pos('binlog.000001',4)",
+                "binlog_gtid_pos('binlog.000001',4)\n0-1-7",
+            ),
+            (
+                "SELECT binlog_gtid_pos('binlog.000001',5)",
+                "binlog_gtid_pos('binlog.000001',5)\nNULL",
+            ),
+            ("SELECT @@gtid_mode", "ERROR 1193: Unknown system variable 'gtid_mode'"),
+            ("SELECT @@server_uuid", "ERROR 1193: Unknown system variable 'server_uuid'"),
+            (
+                "SHOW MASTER STATUS",
+                "File | Position | Binlog_Do_DB | Binlog_Ignore_DB\nbinlog.000002 | 157 |  | ",
+            ),
+            ("SHOW BINARY LOGS", "Log_name | File_size\nbinlog.000001 | 1000\nbinlog.000002 | 157"),
+            ("SELECT @@tx_isolation", "@@tx_isolation\nREPEATABLE-READ"),
+        ],
+    );
+}
+
+#[test]
+fn the_logs_are_shown_as_the_version_does() {
+    let status = "File | Position | Binlog_Do_DB | Binlog_Ignore_DB | Executed_Gtid_Set\n\
+                  binlog.000002 | 157 |  |  | aaaaaaaa-0000-0000-0000-000000000000:1-9";
+    talk(
+        MYSQL,
+        &[
+            (
+                "SHOW BINARY LOGS",
+                "Log_name | File_size | Encrypted\nbinlog.000001 | 1000 | No\nbinlog.000002 | 157 | No",
+            ),
+            ("SHOW MASTER STATUS", status),
+            ("show binary log status", status),
+        ],
+    );
+    talk(
+        "5.6.24-log",
+        &[
+            ("SHOW MASTER LOGS", "Log_name | File_size\nbinlog.000001 | 1000\nbinlog.000002 | 157"),
+            ("SHOW MASTER STATUS", status),
+        ],
+    );
+}
+
+#[test]
+fn a_set_list_is_done_whole_or_not_at_all() {
+    talk(
+        MYSQL,
+        &[
+            ("SET @a = 1", "OK"),
+            ("SET @a = 2, @b = @a", "OK"),
+            ("SELECT @a, @b", "@a | @b\n2 | 1"),
+            ("SET @a = 3, @@nope = 1", "ERROR 1193: Unknown system variable 'nope'"),
+            ("SET wait_timeout = 5, @a = foo", "ERROR 1054: Unknown column 'foo' in 'field list'"),
+            ("SELECT @a, @@wait_timeout", "@a | @@wait_timeout\n2 | 28800"),
+            ("SELECT @A, @`a`, @'a'", "@A | @`a` | @'a'\n2 | 2 | 2"),
+        ],
+    );
+}
+
+#[test]
+fn system_variables_are_set_as_far_as_a_session_may() {
+    talk(
+        MYSQL,
+        &[
+            ("SET AUTOCOMMIT = 0", "OK"),
+            (
+                "SELECT @@autocommit, @@global.autocommit",
+                "@@autocommit | @@global.autocommit\n0 | 1",
+            ),
+            (
+                "SET SESSION wait_timeout = 5, net_read_timeout = 0, @@session.net_write_timeout := 7",
+                "OK",
+            ),
+            (
+                "SELECT @@wait_timeout, @@net_read_timeout, @@session.net_write_timeout",
+                "@@wait_timeout | @@net_read_timeout | @@session.net_write_timeout\n5 | 1 | 7",
+            ),
+            ("SHOW VARIABLES LIKE 'wait_timeout'", "Variable_name | Value\nwait_timeout | 5"),
+            (
+                "SHOW GLOBAL VARIABLES LIKE 'wait_timeout'",
+                "Variable_name | Value\nwait_timeout | 28800",
+            ),
+            ("SET wait_timeout = DEFAULT", "OK"),
+            ("SELECT @@wait_timeout", "@@wait_timeout\n28800"),
+            (
+                "SET wait_timeout='x'",
+                "ERROR 1232: Incorrect argument type to variable 'wait_timeout'",
+            ),
+            (
+                "SET autocommit=2",
+                "ERROR 1231: Variable 'autocommit' can't be set to the value of '2'",
+            ),
+            ("SET server_uuid='x'", "ERROR 1238: Variable 'server_uuid' is a read only variable"),
+            (
+                "SET server_id=1",
+                "ERROR 1229: Variable 'server_id' is a GLOBAL variable and should be set with SET GLOBAL",
+            ),
+            (
+                "SET GLOBAL server_id=1",
+                "ERROR 1227: Access denied; you need (at least one of) the SUPER or \
+             SYSTEM_VARIABLES_ADMIN privilege(s) for this operation",
+            ),
+            ("SELECT @@session.server_id", "ERROR 1238: Variable 'server_id' is a GLOBAL variable"),
+            (
+                "SELECT @@global.pseudo_thread_id",
+                "ERROR 1238: Variable 'pseudo_thread_id' is a SESSION variable",
+            ),
+            (
+                "SET sql_mode='STRICT'",
+                "ERROR 1231: Variable 'sql_mode' can't be set to the value of 'STRICT'",
+            ),
+            ("SET sql_mode=''", "OK"),
+            ("SELECT @@sql_mode, @@global.sql_mode", "@@sql_mode | @@global.sql_mode\n | ANSI"),
+            ("SET time_zone='+02:00'", "OK"),
+            ("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "OK"),
+            ("SELECT @@transaction_isolation", "@@transaction_isolation\nSERIALIZABLE"),
+            ("SELECT @@tx_isolation", "ERROR 1193: Unknown system variable 'tx_isolation'"),
+            ("START TRANSACTION", "OK"),
+            ("COMMIT", "OK"),
+        ],
+    );
+}
+
+#[test]
+fn character_sets_go_together() {
+    let shown = "SELECT @@character_set_client c, @@character_set_connection n, \
+                 @@character_set_results r, @@collation_connection l";
+    talk(
+        MYSQL,
+        &[
+            (shown, "c | n | r | l\nutf8mb4 | utf8mb4 | utf8mb4 | utf8mb4_0900_ai_ci"),
+            ("SET NAMES utf8", "OK"),
+            (shown, "c | n | r | l\nutf8mb3 | utf8mb3 | utf8mb3 | utf8mb3_general_ci"),
+            ("SET NAMES utf8mb4 COLLATE utf8mb4_bin", "OK"),
+            (shown, "c | n | r | l\nutf8mb4 | utf8mb4 | utf8mb4 | utf8mb4_bin"),
+            ("SET CHARACTER SET latin1", "OK"),
+            (shown, "c | n | r | l\nlatin1 | utf8mb4 | latin1 | utf8mb4_0900_ai_ci"),
+            ("SET character_set_results = NULL, collation_connection = 'latin1_bin'", "OK"),
+            (shown, "c | n | r | l\nlatin1 | latin1 | NULL | latin1_bin"),
+            (
+                "SHOW VARIABLES LIKE 'character_set_results'",
+                "Variable_name | Value\ncharacter_set_results | ",
+            ),
+            ("SET NAMES DEFAULT", "OK"),
+            (shown, "c | n | r | l\nutf8mb4 | utf8mb4 | utf8mb4 | utf8mb4_0900_ai_ci"),
+            ("SET NAMES klingon", "ERROR 1115: Unknown character set: 'klingon'"),
+            (
+                "SET NAMES utf8mb4 COLLATE latin1_bin",
+                "ERROR 1253: COLLATION 'latin1_bin' is not valid for CHARACTER SET 'utf8mb4'",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn functions_tell_of_the_session() {
+    talk(
+        MYSQL,
+        &[
+            (
+                "SELECT CONNECTION_ID(), DATABASE(), USER(), current_user",
+                "CONNECTION_ID() | DATABASE() | USER() | current_user\n7 | NULL | repl@10.0.0.1 | repl@%",
+            ),
+            ("USE shop", "OK"),
+            (
+                "SELECT database() d, 'x' AS y, -5, 1.50, TRUE",
+                "d | y | -5 | 1.50 | TRUE\nshop | x | -5 | 1.50 | 1",
+            ),
+            ("SELECT version() LIMIT 0", "version()"),
+            ("SELECT nope(1)", "ERROR 1305: FUNCTION shop.nope does not exist"),
+            (
+                "SELECT version(1)",
+                "ERROR 1582: Incorrect parameter count in the call to native function 'version'",
+            ),
+            (
+                "SELECT binlog_gtid_pos('f',4)",
+                "ERROR 1305: FUNCTION shop.binlog_gtid_pos does not exist",
+            ),
+            (
+                "SELECT GTID_SUBTRACT('aaaaaaaa-0000-0000-0000-000000000000:1-9', @@global.gtid_purged) s",
+                "s\naaaaaaaa-0000-0000-0000-000000000000:4-9",
+            ),
+            ("SELECT GTID_SUBSET(@@global.gtid_purged, @@global.gtid_executed) s", "s\n1"),
+            ("SELECT GTID_SUBTRACT(NULL, '')", "GTID_SUBTRACT(NULL, '')\nNULL"),
+            ("SELECT GTID_SUBTRACT('x', '')", "ERROR 1772: Malformed GTID set specification 'x'."),
+        ],
+    );
+    let (server, _) = server(MYSQL);
+    let now = ask(&server, &mut session(), "SELECT UNIX_TIMESTAMP()");
+    let seconds: u64 = now.lines().last().unwrap().parse().unwrap();
+    assert!(seconds > 1_700_000_000, "{now}");
+    assert_eq!(ask(&server, &mut session(), "SELECT NOW()").lines().last().unwrap().len(), 19);
+}
+
+#[test]
+fn there_are_no_tables_and_each_way_to_ask_for_one_has_its_error() {
+    talk(
+        MYSQL,
+        &[
+            ("SELECT 1 FROM t", "ERROR 1046: No database selected"),
+            ("SELECT * FROM nope.t WHERE a = b", "ERROR 1146: Table 'nope.t' doesn't exist"),
+            (
+                "SELECT COLUMN_NAME FROM information_schema.COLUMNS ORDER BY 1",
+                "ERROR 1109: Unknown table 'COLUMNS' in information_schema",
+            ),
+            ("USE shop", "OK"),
+            ("SELECT a.* FROM t", "ERROR 1146: Table 'shop.t' doesn't exist"),
+        ],
+    );
+}
+
+#[test]
+fn the_last_error_can_be_asked_for() {
+    talk(
+        MYSQL,
+        &[
+            ("SHOW WARNINGS", "Level | Code | Message"),
+            ("SELECT @@nope", "ERROR 1193: Unknown system variable 'nope'"),
+            ("SHOW COUNT(*) ERRORS", "@@session.error_count\n1"),
+            (
+                "SHOW WARNINGS",
+                "Level | Code | Message\nError | 1193 | Unknown system variable 'nope'",
+            ),
+            ("SHOW WARNINGS LIMIT 0", "Level | Code | Message"),
+            (
+                "SHOW ERRORS",
+                "Level | Code | Message\nError | 1193 | Unknown system variable 'nope'",
+            ),
+            ("SELECT 1", "1\n1"),
+            ("SHOW WARNINGS", "Level | Code | Message"),
+        ],
+    );
+}
+
+#[test]
+fn long_gtid_sets_are_computed_only_when_asked_for() {
+    let (server, facts) = server(MYSQL);
+    let mut session = session();
+    let mut computed = |sql: &str| {
+        facts.gtid_sets_computed.store(0, Ordering::Relaxed);
+        ask(&server, &mut session, sql);
+        facts.gtid_sets_computed.load(Ordering::Relaxed)
+    };
+    assert_eq!(computed("SHOW VARIABLES LIKE 'server%'"), 0);
+    assert_eq!(computed("SHOW VARIABLES WHERE Variable_name = 'port' AND Value <> 'x'"), 0);
+    assert_eq!(computed("SELECT @@server_id, @@gtid_mode"), 0);
+    assert_eq!(computed("SHOW GLOBAL VARIABLES LIKE 'gtid_purged'"), 1);
+    assert_eq!(computed("SHOW VARIABLES"), 2);
+}
+
+#[test]
+fn rights_decide_what_is_shown() {
+    let (server, _) = server(MYSQL);
+    let mut nobody = SessionState { rights: Rights::default(), ..session() };
+    let denied = |privileges: &str| {
+        format!(
+            "ERROR 1227: Access denied; you need (at least one of) the {privileges} privilege(s) \
+             for this operation"
+        )
+    };
+    for sql in ["SHOW BINARY LOGS", "SHOW MASTER STATUS"] {
+        assert_eq!(ask(&server, &mut nobody, sql), denied("SUPER, REPLICATION CLIENT"));
+    }
+    assert_eq!(ask(&server, &mut nobody, "SHOW REPLICAS"), denied("REPLICATION SLAVE"));
+    let grants = |session: &mut SessionState| ask(&server, session, "SHOW GRANTS");
+    assert_eq!(grants(&mut nobody), "Grants for repl@%\nGRANT USAGE ON *.* TO `repl`@`%`");
+    let all = Rights { replicate: true, admin: true };
+    assert_eq!(
+        grants(&mut SessionState { rights: all, ..session() }),
+        "Grants for repl@%\nGRANT PROCESS, SUPER, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO \
+         `repl`@`%`"
+    );
+}
+
+#[test]
+fn sessions_and_replicas_are_listed() {
+    let (server, _) = server(MYSQL);
+    let mine = register(&server, "repl");
+    let other = register(&server, "other");
+    mine.session().begin("Query", Some("x".repeat(200)));
+    other.session().begin("Binlog Dump", None);
+    other.session().update(|state| {
+        state.status = "Sending".into();
+        state.replica =
+            Some(Replica { server_id: 5, host: "r1".into(), port: 3306, uuid: "u-5".into() });
+    });
+    let head = "Id | User | Host | db | Command | Time | State | Info";
+    let x = |count| "x".repeat(count);
+    let own = |info: String| format!("{head}\n1 | repl | 10.0.0.2 | NULL | Query | 0 |  | {info}");
+    let mut session = session();
+    assert_eq!(ask(&server, &mut session, "SHOW PROCESSLIST"), own(x(100)));
+    assert_eq!(ask(&server, &mut session, "SHOW FULL PROCESSLIST"), own(x(200)));
+    session.rights.admin = true;
+    assert_eq!(
+        ask(&server, &mut session, "SHOW PROCESSLIST"),
+        own(x(100)) + "\n2 | other | 10.0.0.2 | NULL | Binlog Dump | 0 | Sending | NULL"
+    );
+    assert_eq!(
+        ask(&server, &mut session, "SHOW REPLICAS"),
+        "Server_Id | Host | Port | Source_Id | Replica_UUID\n5 | r1 | 3306 | 4000 | u-5"
+    );
+    assert_eq!(
+        ask(&server, &mut session, "SHOW SLAVE HOSTS"),
+        "Server_id | Host | Port | Master_id | Slave_UUID\n5 | r1 | 3306 | 4000 | u-5"
+    );
+}
+
+#[test]
+fn kill_ends_own_sessions_and_admins_end_all() {
+    let (server, _) = server(MYSQL);
+    let own = register(&server, "repl");
+    let other = register(&server, "other");
+    let mut session = session();
+    assert_eq!(ask(&server, &mut session, "KILL 99"), "ERROR 1094: Unknown thread id: 99");
+    assert_eq!(ask(&server, &mut session, "KILL 'a'"), "ERROR 1094: Unknown thread id: 0");
+    assert_eq!(ask(&server, &mut session, "KILL 2"), "ERROR 1095: You are not owner of thread 2");
+    assert_eq!(ask(&server, &mut session, "SET @id = 1"), "OK");
+    assert_eq!(ask(&server, &mut session, "KILL QUERY @id"), "OK");
+    assert!(!own.session().killed.is_cancelled());
+    assert_eq!(ask(&server, &mut session, "KILL @id"), "OK");
+    assert!(own.session().killed.is_cancelled());
+    session.rights.admin = true;
+    assert_eq!(ask(&server, &mut session, "KILL CONNECTION 2"), "OK");
+    assert!(other.session().killed.is_cancelled());
+}
+
+#[test]
+fn status_shows_the_session_and_the_stream() {
+    let (server, _) = server(MYSQL);
+    let _registration = register(&server, "repl");
+    let mut session = session();
+    session.tls = Some(TlsFacts { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256".into() });
+    let mut status = |sql: &str| ask(&server, &mut session, sql);
+    assert_eq!(
+        status("SHOW SESSION STATUS LIKE 'Ssl_version'"),
+        "Variable_name | Value\nSsl_version | TLSv1.3"
+    );
+    assert_eq!(status("SHOW GLOBAL STATUS LIKE 'uptime'"), "Variable_name | Value\nUptime | 0");
+    assert_eq!(
+        status("show status where variable_name in ('binlogd_lag_bytes', 'threads_connected')"),
+        "Variable_name | Value\nBinlogd_lag_bytes | 0\nThreads_connected | 1"
+    );
+}

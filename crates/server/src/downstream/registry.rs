@@ -1,0 +1,332 @@
+//! Who is connected: for `SHOW PROCESSLIST`, `SHOW REPLICAS`, `KILL` and the limits.
+//!
+//! A session is in here from before its greeting until its [`Registration`] is dropped, however it
+//! ends.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::SqlError;
+
+/// The sessions of one stream.
+#[derive(Debug, Default)]
+pub struct Registry {
+    sessions: Mutex<Sessions>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    /// By id. Ids go up, and around after 2^32.
+    by_id: BTreeMap<u32, Arc<Session>>,
+    last_id: u32,
+    logging_in: usize,
+}
+
+/// What happened since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Connections accepted.
+    pub(crate) connections: AtomicU64,
+    /// Connections that never logged in.
+    pub(crate) aborted_connects: AtomicU64,
+    /// Commands received.
+    pub(crate) questions: AtomicU64,
+    /// The most connections at one time.
+    pub(crate) max_used: AtomicU64,
+}
+
+/// One session, as others see it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: u32,
+    /// Where the client is: its address, or `localhost` on a unix socket.
+    pub(crate) host: String,
+    /// Cancelled to end the session.
+    pub(crate) killed: CancellationToken,
+    state: Mutex<State>,
+}
+
+/// What a session is at. Only the session itself changes it.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The account; `None` before the login is complete.
+    pub(crate) user: Option<String>,
+    pub(crate) db: Option<String>,
+    pub(crate) command: &'static str,
+    /// Since when `command` holds.
+    pub(crate) since: Instant,
+    /// What it does just now, in words; empty if there is nothing to say.
+    pub(crate) status: String,
+    /// The statement under way.
+    pub(crate) info: Option<String>,
+    /// What COM_REGISTER_SLAVE said.
+    pub(crate) replica: Option<Replica>,
+    /// Whom it dumps to; `None` if it does not dump.
+    pub(crate) dumping: Option<Reader>,
+}
+
+/// A replica as it introduced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replica {
+    pub(crate) server_id: u32,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) uuid: String,
+}
+
+/// By what a reader of the binlog is known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) server_id: u32,
+    pub(crate) uuid: Option<String>,
+}
+
+/// A place in the registry, given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    registry: Arc<Registry>,
+    session: Arc<Session>,
+    logged_in: bool,
+}
+
+impl Registry {
+    /// Takes in a new connection, if there are fewer than `connections_max` and fewer than
+    /// `logins_max` of them are logging in.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        host: String,
+        killed: CancellationToken,
+        connections_max: usize,
+        logins_max: usize,
+    ) -> Result<Registration, SqlError> {
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = self.lock();
+        if sessions.by_id.len() >= connections_max || sessions.logging_in >= logins_max {
+            self.counters.aborted_connects.fetch_add(1, Ordering::Relaxed);
+            return Err(SqlError::too_many_connections());
+        }
+        let id = sessions.next_id();
+        let state = State {
+            user: None,
+            db: None,
+            command: "Connect",
+            since: Instant::now(),
+            status: String::new(),
+            info: None,
+            replica: None,
+            dumping: None,
+        };
+        let session = Arc::new(Session { id, host, killed, state: Mutex::new(state) });
+        sessions.by_id.insert(id, Arc::clone(&session));
+        sessions.logging_in += 1;
+        let used = u64::try_from(sessions.by_id.len()).unwrap_or(u64::MAX);
+        self.counters.max_used.fetch_max(used, Ordering::Relaxed);
+        Ok(Registration { registry: Arc::clone(self), session, logged_in: false })
+    }
+
+    /// Ends the session `id`, on behalf of `user`, who must own it or be `admin`.
+    ///
+    /// With `query_only` the session ends only if it dumps: no other statement lasts.
+    pub(crate) fn kill(
+        &self,
+        id: u64,
+        user: &str,
+        admin: bool,
+        query_only: bool,
+    ) -> Result<(), SqlError> {
+        let unknown = || SqlError::no_such_thread(id);
+        let known = u32::try_from(id).map_err(|_| unknown())?;
+        let session = self.lock().by_id.get(&known).cloned().ok_or_else(unknown)?;
+        let state = session.state();
+        if !admin && state.user.as_deref() != Some(user) {
+            return Err(SqlError::kill_denied(id));
+        }
+        if !query_only || state.dumping.is_some() {
+            session.killed.cancel();
+        }
+        Ok(())
+    }
+
+    /// Ends earlier dumps of a reader that has come back: its old connection may be dead without
+    /// binlogd knowing. Readers are the same by UUID, and without one by server id other than 0.
+    pub(crate) fn end_earlier_dumps(&self, of: &Reader, except: u32) -> usize {
+        let same = |other: &Reader| match (&of.uuid, &other.uuid) {
+            (Some(uuid), Some(other)) => uuid.eq_ignore_ascii_case(other),
+            (None, None) => of.server_id != 0 && of.server_id == other.server_id,
+            _ => false,
+        };
+        let mut ended = 0;
+        for session in self.all() {
+            let dumps = session.state().dumping.as_ref().is_some_and(same);
+            if dumps && session.id != except && !session.killed.is_cancelled() {
+                session.killed.cancel();
+                ended += 1;
+            }
+        }
+        ended
+    }
+
+    /// All sessions, by id.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.lock().by_id.values().cloned().collect()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().by_id.len()
+    }
+
+    /// Whether nobody is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
+        // No code panics while it holds the lock, and if it did the map would be whole.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    /// The next id that nobody has, never 0.
+    fn next_id(&mut self) -> u32 {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            if self.last_id != 0 && !self.by_id.contains_key(&self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+}
+
+impl Session {
+    /// What the session is at.
+    pub(crate) fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Changes what others see of the session.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+    }
+
+    /// Begins a command.
+    pub(crate) fn begin(&self, command: &'static str, info: Option<String>) {
+        self.update(|state| {
+            state.command = command;
+            state.status.clear();
+            state.info = info;
+            state.since = Instant::now();
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registration {
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The login is complete.
+    pub(crate) fn logged_in(&mut self, user: &str) {
+        if !std::mem::replace(&mut self.logged_in, true) {
+            self.registry.lock().logging_in -= 1;
+        }
+        self.session.update(|state| state.user = Some(user.to_owned()));
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut sessions = self.registry.lock();
+        sessions.by_id.remove(&self.session.id);
+        if !self.logged_in {
+            sessions.logging_in -= 1;
+            self.registry.counters.aborted_connects.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(registry: &Arc<Registry>) -> Result<Registration, SqlError> {
+        registry.register("10.0.0.1".into(), CancellationToken::new(), 3, 2)
+    }
+
+    fn dumping(registry: &Arc<Registry>, server_id: u32, uuid: Option<&str>) -> Registration {
+        let mut registration = register(registry).unwrap();
+        registration.logged_in("repl");
+        let reader = Reader { server_id, uuid: uuid.map(str::to_owned) };
+        registration.session().update(|state| state.dumping = Some(reader));
+        registration
+    }
+
+    #[test]
+    fn connections_and_logins_are_limited_and_freed() {
+        let registry = Arc::new(Registry::default());
+        let mut first = register(&registry).unwrap();
+        let second = register(&registry).unwrap();
+        assert_eq!(register(&registry).unwrap_err().code, 1040, "two log in already");
+        first.logged_in("a");
+        let third = register(&registry).unwrap();
+        assert_eq!((first.session().id, second.session().id, third.session().id), (1, 2, 3));
+        drop(second);
+        assert_eq!(registry.len(), 2);
+        let _fourth = register(&registry).unwrap();
+        assert_eq!(register(&registry).unwrap_err().code, 1040, "three are connected");
+        first.logged_in("a");
+        drop((first, third));
+        assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn owners_and_admins_kill() {
+        let registry = Arc::new(Registry::default());
+        let mut registration = register(&registry).unwrap();
+        registration.logged_in("app");
+        let id = u64::from(registration.session().id);
+        assert_eq!(registry.kill(99, "app", true, false).unwrap_err().code, 1094);
+        assert_eq!(registry.kill(id + (1 << 32), "app", true, false).unwrap_err().code, 1094);
+        assert_eq!(registry.kill(id, "other", false, false).unwrap_err().code, 1095);
+        registry.kill(id, "app", false, true).unwrap();
+        assert!(!registration.session().killed.is_cancelled(), "it runs no query");
+        registry.kill(id, "other", true, false).unwrap();
+        assert!(registration.session().killed.is_cancelled());
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_ends_its_earlier_dump() {
+        let registry = Arc::new(Registry::default());
+        let a = dumping(&registry, 7, Some("AAAA"));
+        let b = dumping(&registry, 7, Some("bbbb"));
+        let reader = Reader { server_id: 8, uuid: Some("aaaa".into()) };
+        assert_eq!(registry.end_earlier_dumps(&reader, b.session().id), 1);
+        assert!(a.session().killed.is_cancelled());
+        assert!(!b.session().killed.is_cancelled());
+        drop((a, b));
+
+        let c = dumping(&registry, 7, None);
+        let d = dumping(&registry, 0, None);
+        let zero = Reader { server_id: 0, uuid: None };
+        assert_eq!(registry.end_earlier_dumps(&zero, 99), 0, "mysqlbinlog readers are many");
+        let seven = Reader { server_id: 7, uuid: None };
+        assert_eq!(registry.end_earlier_dumps(&seven, c.session().id), 0, "not itself");
+        assert_eq!(registry.end_earlier_dumps(&seven, d.session().id), 1);
+    }
+}

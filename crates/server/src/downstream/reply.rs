@@ -1,0 +1,152 @@
+//! What a statement is answered with, and its way into packets.
+
+use binlogd_wire::packet::PacketWriter;
+use binlogd_wire::response::OkPacket;
+use binlogd_wire::resultset::{ColumnDefinition, ColumnType, TextResultSet};
+use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset};
+
+use super::error::SqlError;
+use super::sql::Value;
+
+/// A statement's answer, if it is not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Done.
+    Ok,
+    /// Rows.
+    Rows(ResultSet),
+}
+
+/// Rows, each with as many values as there are columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ResultSet {
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) name: Vec<u8>,
+    pub(super) kind: Kind,
+}
+
+/// What a column is said to hold; all values travel as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Unsigned,
+    Signed,
+    Decimal,
+    DateTime,
+    Null,
+}
+
+impl Kind {
+    /// The kind that fits a value.
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(_) => Self::Signed,
+            Value::UInt(_) => Self::Unsigned,
+            Value::Decimal(_) => Self::Decimal,
+            Value::Text(_) => Self::Text,
+        }
+    }
+}
+
+/// DATETIME. Manual: "Protocol::MYSQL_TYPE".
+const DATETIME: ColumnType = ColumnType(0x0c);
+/// DECIMAL.
+const NEWDECIMAL: ColumnType = ColumnType(0xf6);
+/// Column flags.
+const UNSIGNED: u16 = 1 << 5;
+const BINARY: u16 = 1 << 7;
+
+/// How replies are framed for one client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format {
+    /// Agreed on with the client.
+    pub(super) capabilities: Capabilities,
+    /// The session's status.
+    pub(super) status: StatusFlags,
+    /// The collation id of texts.
+    pub(super) charset: u16,
+}
+
+impl Format {
+    /// Appends an answer as packets.
+    pub(super) fn encode(
+        &self,
+        reply: &Result<Reply, SqlError>,
+        packets: &mut PacketWriter,
+        out: &mut Vec<u8>,
+    ) {
+        match reply {
+            Ok(Reply::Ok) => packets.build(out, |out| {
+                let ok = OkPacket { status: self.status, ..OkPacket::default() };
+                ok.encode(out, self.capabilities);
+            }),
+            Ok(Reply::Rows(set)) => self.rows(set, packets, out),
+            Err(error) => {
+                let error = ServerError::from(error.clone());
+                packets.build(out, |out| error.encode(out));
+            }
+        }
+    }
+
+    fn rows(&self, set: &ResultSet, packets: &mut PacketWriter, out: &mut Vec<u8>) {
+        let columns: Vec<_> = set
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| self.column(column, longest(set, i)))
+            .collect();
+        let mut rows = TextResultSet::begin(out, packets, self.capabilities, self.status, &columns);
+        for row in &set.rows {
+            rows.row(row.iter().map(Value::to_bytes));
+        }
+        rows.finish(self.status, 0);
+    }
+
+    fn column<'a>(&self, column: &'a Column, length: u32) -> ColumnDefinition<'a> {
+        let text = ColumnDefinition {
+            name: &column.name,
+            charset: self.charset,
+            length: length.max(256),
+            ..ColumnDefinition::text("")
+        };
+        let number = ColumnDefinition {
+            charset: charset::BINARY,
+            kind: ColumnType::LONGLONG,
+            flags: BINARY,
+            length: 21,
+            decimals: 0,
+            ..text
+        };
+        match column.kind {
+            Kind::Text => text,
+            Kind::Signed => number,
+            Kind::Unsigned => ColumnDefinition { flags: BINARY | UNSIGNED, ..number },
+            Kind::Decimal => {
+                ColumnDefinition { kind: NEWDECIMAL, length: length.max(21), ..number }
+            }
+            Kind::DateTime => ColumnDefinition { kind: DATETIME, length: 19, ..number },
+            Kind::Null => ColumnDefinition { kind: ColumnType::NULL, length: 0, ..number },
+        }
+    }
+}
+
+/// The length of a column's longest value, in bytes.
+fn longest(set: &ResultSet, column: usize) -> u32 {
+    let values = set.rows.iter().filter_map(|row| row.get(column));
+    let longest = values.filter_map(|value| value.to_bytes().map(|bytes| bytes.len())).max();
+    u32::try_from(longest.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+impl From<SqlError> for ServerError {
+    fn from(error: SqlError) -> Self {
+        let SqlError { code, state, message } = error;
+        Self { code: ErrorCode(code), sqlstate: state, message: message.into() }
+    }
+}

@@ -1,0 +1,135 @@
+//! A stream that is not there, for the tests of this side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::facts::{BinaryLog, BinaryLogStatus, StreamFacts};
+use super::query;
+use super::registry::Registry;
+use super::reply::Reply;
+use super::server::Server;
+use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
+use crate::config::{Limits, Rights};
+
+/// A stream with two files.
+pub(crate) struct FakeFacts {
+    pub(crate) version: &'static str,
+    pub(crate) upstream: HashMap<&'static str, &'static str>,
+    /// How often the large GTID sets were computed.
+    pub(crate) gtid_sets_computed: AtomicUsize,
+}
+
+impl FakeFacts {
+    pub(crate) fn new(version: &'static str) -> Self {
+        let upstream = HashMap::from([("binlog_row_metadata", "MINIMAL"), ("sql_mode", "ANSI")]);
+        Self { version, upstream, gtid_sets_computed: AtomicUsize::new(0) }
+    }
+}
+
+impl StreamFacts for FakeFacts {
+    fn server_version(&self) -> String {
+        self.version.into()
+    }
+
+    fn server_id(&self) -> u32 {
+        4000
+    }
+
+    fn server_uuid(&self) -> String {
+        "11111111-2222-3333-4444-555555555555".into()
+    }
+
+    fn gtid_mode_on(&self) -> bool {
+        true
+    }
+
+    fn gtid_executed(&self) -> String {
+        self.gtid_sets_computed.fetch_add(1, Ordering::Relaxed);
+        "aaaaaaaa-0000-0000-0000-000000000000:1-9".into()
+    }
+
+    fn gtid_purged(&self) -> String {
+        self.gtid_sets_computed.fetch_add(1, Ordering::Relaxed);
+        "aaaaaaaa-0000-0000-0000-000000000000:1-3".into()
+    }
+
+    fn binlog_checksum(&self) -> String {
+        "CRC32".into()
+    }
+
+    fn upstream_variable(&self, name: &str) -> Option<String> {
+        self.upstream.get(name).map(|value| (*value).to_owned())
+    }
+
+    fn binary_logs(&self) -> Vec<BinaryLog> {
+        let log = |name: &str, size| BinaryLog { name: name.into(), size };
+        vec![log("binlog.000001", 1000), log("binlog.000002", 157)]
+    }
+
+    fn binary_log_status(&self) -> Option<BinaryLogStatus> {
+        Some(BinaryLogStatus { file: "binlog.000002".into(), position: 157 })
+    }
+
+    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
+        (file == "binlog.000001" && position == 4).then(|| "0-1-7".into())
+    }
+
+    fn status(&self) -> Vec<(String, String)> {
+        vec![("Binlogd_lag_bytes".into(), "0".into())]
+    }
+}
+
+/// A server over fake facts.
+pub(crate) fn server(version: &'static str) -> (Server, Arc<FakeFacts>) {
+    let facts = Arc::new(FakeFacts::new(version));
+    let server = Server {
+        facts: Arc::clone(&facts) as Arc<dyn StreamFacts>,
+        registry: Arc::new(Registry::default()),
+        limits: Limits::default(),
+        hostname: "fakehost".into(),
+        started: Instant::now(),
+        offers_tls: true,
+        requires_tls: false,
+    };
+    (server, facts)
+}
+
+/// A session that may replicate.
+pub(crate) fn session() -> SessionState {
+    SessionState {
+        id: 7,
+        user: "repl".into(),
+        host: "10.0.0.1".into(),
+        rights: Rights { replicate: true, admin: false },
+        db: None,
+        endpoint: Endpoint { port: 3307, socket: None },
+        tls: None,
+        user_variables: UserVariables::new(&Limits::default()),
+        system: SystemValues::default(),
+        last_error: None,
+    }
+}
+
+/// Runs a statement and writes its answer on lines: `OK`, `ERROR code: text`, or the columns' names
+/// and the rows, cells separated by ` | `.
+pub(crate) fn ask(server: &Server, session: &mut SessionState, sql: &str) -> String {
+    let line = |cells: Vec<String>| cells.join(" | ");
+    match query::run(server, session, sql.as_bytes()) {
+        Ok(Reply::Ok) => "OK".into(),
+        Err(error) => format!("ERROR {}: {}", error.code, error.message),
+        Ok(Reply::Rows(set)) => {
+            let names = set.columns.iter().map(|c| String::from_utf8_lossy(&c.name).into_owned());
+            let mut lines = vec![line(names.collect())];
+            for row in &set.rows {
+                let cells = row.iter().map(|value| match value.to_bytes() {
+                    Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                    None => "NULL".into(),
+                });
+                lines.push(line(cells.collect()));
+            }
+            lines.join("\n")
+        }
+    }
+}
