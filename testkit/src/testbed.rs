@@ -15,7 +15,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -52,21 +52,36 @@ pub fn ensure(flavour: Flavour) -> Result<Prefix> {
     Ok(prefix)
 }
 
+/// Prefers the prefixes in `dir` for the rest of this process, over [`PREFIX_VARIABLE`] too.
+/// Only the first call counts.
+pub fn prefer(dir: PathBuf) {
+    let _ = PREFERRED.set(dir);
+}
+
+static PREFERRED: OnceLock<PathBuf> = OnceLock::new();
+
 /// The programs of `flavour` if they are here already, without fetching anything.
 ///
 /// # Errors
 /// If a prefix is there but its server program does not run.
 pub fn find(flavour: Flavour) -> Result<Option<Prefix>> {
-    let given = env::var_os(PREFIX_VARIABLE).map(|dir| PathBuf::from(dir).join(flavour.name()));
-    for dir in given.into_iter().chain([cache_dir()?.join(flavour.name())]) {
-        if dir.join("bin/mysqld").is_file() {
-            return Prefix::in_directory(flavour, &dir).map(Some);
+    let dirs =
+        (directory_with(flavour, "mysqld")?, directory_with(flavour.client_flavour(), "mysql")?);
+    match dirs {
+        (Some(dir), Some(client_dir)) => {
+            Prefix::in_directories(flavour, &dir, &client_dir).map(Some)
         }
+        _ if flavour == Flavour::Mysql97 => Ok(Prefix::on_path(flavour)),
+        _ => Ok(None),
     }
-    if flavour == Flavour::Mysql97 {
-        return Ok(Prefix::on_path(flavour));
-    }
-    Ok(None)
+}
+
+/// The given or cached directory of `flavour` that has `program`.
+fn directory_with(flavour: Flavour, program: &str) -> Result<Option<PathBuf>> {
+    let given =
+        PREFERRED.get().cloned().or_else(|| env::var_os(PREFIX_VARIABLE).map(PathBuf::from));
+    let dirs = given.into_iter().chain([cache_dir()?]).map(|dir| dir.join(flavour.name()));
+    Ok(dirs.into_iter().find(|dir| dir.join("bin").join(program).is_file()))
 }
 
 /// Our cache: a directory per fetched flavour, and templates of initialised data directories.
@@ -82,23 +97,18 @@ pub fn cache_dir() -> Result<PathBuf> {
     Ok(base.join("binlogd/testbed"))
 }
 
-/// Fetches `flavour` (and the flavour of its client programs) into the cache.
+/// Fetches `flavour`, and the flavour of its client programs, into the cache.
 fn fetch(flavour: Flavour) -> Result<Prefix> {
-    if flavour.client_flavour() != flavour {
-        ensure_in_cache(flavour.client_flavour())?;
+    for needed in [flavour.client_flavour(), flavour] {
+        if directory_with(needed, "mysqld")?.is_none() {
+            let cache = cache_dir()?;
+            build_once(&cache.join(needed.name()), |unfinished| {
+                say(&format!("fetching {needed} into {}", cache.display()));
+                recipe::build(needed, unfinished)
+            })?;
+        }
     }
-    let dir = ensure_in_cache(flavour)?;
-    Prefix::in_directory(flavour, &dir)
-}
-
-fn ensure_in_cache(flavour: Flavour) -> Result<PathBuf> {
-    let cache = cache_dir()?;
-    let dir = cache.join(flavour.name());
-    build_once(&dir, |unfinished| {
-        say(&format!("fetching {flavour} into {}", cache.display()));
-        recipe::build(flavour, unfinished)
-    })?;
-    Ok(dir)
+    find(flavour)?.context("what was fetched is not there")
 }
 
 /// Makes the directory `dir` by `build`, which fills one beside it that is renamed when complete,

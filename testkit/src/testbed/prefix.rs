@@ -1,6 +1,7 @@
 //! A directory of programs of one flavour, and how to call them.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,19 +40,12 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// The prefix in `dir`, with the client programs in the directory beside it where the flavour
-    /// has none of its own.
-    pub(super) fn in_directory(flavour: Flavour, dir: &Path) -> Result<Self> {
+    /// The server program in `dir`, with the client programs in `client_dir`, which is the same
+    /// for all flavours that have their own.
+    pub(super) fn in_directories(flavour: Flavour, dir: &Path, client_dir: &Path) -> Result<Self> {
         let bin = dir.join("bin");
-        let client_bin = match flavour.client_flavour() {
-            own if own == flavour => bin.clone(),
-            other => match dir.with_file_name(other.name()).join("bin") {
-                beside if beside.join("mysql").is_file() => beside,
-                _ => super::ensure_in_cache(other)?.join("bin"),
-            },
-        };
         let (version, _) = version_of(&bin.join("mysqld"))?;
-        Ok(Self { flavour, bin, client_bin, version })
+        Ok(Self { flavour, bin, client_bin: client_dir.join("bin"), version })
     }
 
     /// Programs installed on the host: a MySQL server recent enough to say "source" and
@@ -88,6 +82,12 @@ impl Prefix {
     /// The prefix's own directory; `None` for programs on the `PATH`.
     pub fn directory(&self) -> Option<&Path> {
         self.bin.parent()
+    }
+
+    /// What a fetched prefix was made of: a line `package version` each; `None` for one that was
+    /// not fetched.
+    pub fn manifest(&self) -> Option<String> {
+        fs::read_to_string(self.directory()?.join(super::recipe::MANIFEST)).ok()
     }
 
     /// The interactive client, without any argument but the one that keeps the user's option
