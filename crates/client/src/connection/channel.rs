@@ -1,0 +1,137 @@
+//! Payloads over a stream: reading, writing, sequence ids.
+
+use std::io;
+
+use binlogd_wire::packet::{PacketReceiver, PacketWriter};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::error::ClientError;
+use crate::transport::Stream;
+
+/// The receive buffer, in bytes: a longer payload takes as much memory as it needs while it lasts.
+const RECEIVE_BUFFER_LEN: usize = 32 << 10;
+
+/// A send buffer that has grown beyond this many bytes is given back after use.
+const KEEP_SEND_BUFFER_LEN: usize = 1 << 20;
+
+/// A stream that carries payloads.
+pub(crate) struct Channel<S = Stream> {
+    pub(crate) stream: S,
+    pub(crate) address: String,
+    receiver: PacketReceiver,
+    out: Vec<u8>,
+    /// What is going on, for the error of a closed connection.
+    pub(crate) activity: &'static str,
+}
+
+impl<S> Channel<S> {
+    pub(crate) fn new(stream: S, address: String, max_payload_len: usize) -> Self {
+        Self {
+            stream,
+            address,
+            receiver: PacketReceiver::new(RECEIVE_BUFFER_LEN, max_payload_len),
+            out: Vec::new(),
+            activity: "during the login",
+        }
+    }
+
+    /// Goes on over another stream, and gives back the old one.
+    pub(crate) fn replace_stream<T>(self, stream: T) -> (S, Channel<T>) {
+        let Self { stream: old, address, receiver, out, activity } = self;
+        (old, Channel { stream, address, receiver, out, activity })
+    }
+
+    /// How many bytes were received that nobody has asked for yet.
+    pub(crate) fn unread_len(&self) -> usize {
+        self.receiver.buffered().len()
+    }
+
+    pub(crate) fn set_max_payload_len(&mut self, max_payload_len: usize) {
+        self.receiver.decoder().set_max_payload_len(max_payload_len);
+    }
+
+    /// Starts sequence ids again.
+    pub(crate) fn begin_command(&mut self) {
+        self.receiver.decoder().set_sequence(0);
+    }
+
+    /// The payload read last.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.receiver.payload()
+    }
+
+    fn closed(&self) -> ClientError {
+        ClientError::Closed { address: self.address.clone(), during: self.activity }
+    }
+
+    fn io_error(&self, source: io::Error) -> ClientError {
+        io_error(&self.address, self.activity, source)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
+    /// Reads a whole payload; [`payload`](Self::payload) is it. Cancellation loses nothing.
+    pub(crate) async fn read(&mut self) -> Result<(), ClientError> {
+        loop {
+            match self.receiver.poll() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(source) => {
+                    return Err(ClientError::Protocol { address: self.address.clone(), source });
+                }
+            }
+            let len = match self.stream.read(self.receiver.spare()).await {
+                Ok(0) => return Err(self.closed()),
+                Ok(len) => len,
+                Err(source) => return Err(self.io_error(source)),
+            };
+            self.receiver.filled(len);
+        }
+    }
+
+    /// Sends the payload that `build` appends, as the next in sequence. Not cancellation safe.
+    pub(crate) async fn write(
+        &mut self,
+        build: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), ClientError> {
+        self.out.clear();
+        let mut packets = PacketWriter::new(self.receiver.decoder().sequence());
+        packets.build(&mut self.out, build);
+        self.receiver.decoder().set_sequence(packets.sequence());
+        let written = async {
+            self.stream.write_all(&self.out).await?;
+            self.stream.flush().await
+        };
+        let written = written.await;
+        if self.out.capacity() > KEEP_SEND_BUFFER_LEN {
+            self.out = Vec::new();
+        }
+        written.map_err(|source| self.io_error(source))
+    }
+
+    pub(crate) async fn shutdown(&mut self) -> Result<(), ClientError> {
+        match self.stream.shutdown().await {
+            // The server may have been faster.
+            Err(source) if source.kind() != io::ErrorKind::NotConnected => {
+                Err(self.io_error(source))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error of a stream that fails.
+pub(crate) fn io_error(address: &str, during: &'static str, source: io::Error) -> ClientError {
+    let address = address.to_owned();
+    match source.kind() {
+        // Under TLS 1.3 the server's verdict on the client's certificate comes with the first read.
+        _ if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            ClientError::Tls { address, source }
+        }
+        // TLS reports an end without its own goodbye as unexpected; servers never say it.
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => ClientError::Closed { address, during },
+        _ => ClientError::Io { address, source },
+    }
+}

@@ -1,0 +1,201 @@
+//! From a socket to a connection: greeting, TLS, authentication.
+
+use std::fs;
+use std::sync::Arc;
+
+use binlogd_wire::auth::{ClientAuth, ClientAuthOptions, ClientStep, RsaPublicKey};
+use binlogd_wire::handshake::{Attributes, Greeting, HandshakeResponse, SslRequest};
+use binlogd_wire::{Capabilities, ServerError, WireError, charset};
+use rustls::ClientConfig;
+
+use super::{Channel, Connection, Phase};
+use crate::error::ClientError;
+use crate::options::{ConnectOptions, SslMode};
+use crate::tls;
+use crate::transport::{Socket, Stream};
+use crate::version::ServerVersion;
+
+/// No packet of the login is nearly as long, in bytes.
+const MAX_LOGIN_PAYLOAD_LEN: usize = 64 << 10;
+
+/// The longest payload we announce to take, in bytes. Servers ignore it.
+const ANNOUNCED_MAX_PACKET: u32 = 1 << 30;
+
+/// What we can do, and use if the server can too.
+const CAPABILITIES: Capabilities = Capabilities::LONG_PASSWORD
+    .with(Capabilities::LONG_FLAG)
+    .with(Capabilities::PROTOCOL_41)
+    .with(Capabilities::TRANSACTIONS)
+    .with(Capabilities::SECURE_CONNECTION)
+    .with(Capabilities::MULTI_RESULTS)
+    .with(Capabilities::PLUGIN_AUTH)
+    .with(Capabilities::CONNECT_ATTRS)
+    .with(Capabilities::PLUGIN_AUTH_LENENC_DATA)
+    .with(Capabilities::DEPRECATE_EOF);
+
+/// Connects and logs in, without a limit of time.
+pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, ClientError> {
+    // Wrong files are found before the server hears of us.
+    let tls = wanted_tls(options)?;
+    let public_key = public_key(options)?;
+    let address = options.address();
+    let socket = Socket::connect(options)
+        .await
+        .map_err(|source| ClientError::Connect { address: address.clone(), source })?;
+
+    let mut channel = Channel::new(socket, address, MAX_LOGIN_PAYLOAD_LEN);
+    let greeting = read_greeting(&mut channel).await?;
+    let capabilities = wanted_capabilities(options, tls.is_some()) & greeting.capabilities;
+    let mut channel = match tls {
+        Some(config) if capabilities.contains(Capabilities::SSL) => {
+            start_tls(channel, options, capabilities, config).await?
+        }
+        Some(_) if options.tls.mode != SslMode::Preferred => {
+            return Err(ClientError::TlsNotOffered { address: channel.address });
+        }
+        _ => {
+            let (socket, channel) = channel.replace_stream(());
+            channel.replace_stream(Stream::Plain(socket)).1
+        }
+    };
+    tracing::debug!(
+        server = %channel.address,
+        version = %greeting.server_version,
+        tls = channel.stream.is_tls(),
+        "logging in"
+    );
+    authenticate(&mut channel, options, capabilities, &greeting, public_key).await?;
+
+    channel.set_max_payload_len(options.max_payload_len);
+    channel.activity = "during a command";
+    Ok(Connection {
+        channel,
+        capabilities,
+        phase: Phase::Idle,
+        connection_id: greeting.connection_id,
+        version: ServerVersion::parse(&greeting.server_version),
+    })
+}
+
+/// The TLS configuration, if TLS is to be tried.
+fn wanted_tls(options: &ConnectOptions) -> Result<Option<Arc<ClientConfig>>, ClientError> {
+    match options.tls.mode {
+        SslMode::Disabled => Ok(None),
+        SslMode::Preferred if options.socket.is_some() => Ok(None),
+        _ => tls::client_config(&options.tls).map(Some),
+    }
+}
+
+fn public_key(options: &ConnectOptions) -> Result<Option<RsaPublicKey>, ClientError> {
+    let Some(path) = &options.auth.public_key_path else { return Ok(None) };
+    let bad_file = |reason: String| ClientError::BadFile {
+        option: "server-public-key-path",
+        path: path.clone(),
+        reason,
+    };
+    let pem = fs::read_to_string(path).map_err(|error| bad_file(error.to_string()))?;
+    RsaPublicKey::from_pem(&pem).map(Some).map_err(|error| bad_file(error.to_string()))
+}
+
+fn wanted_capabilities(options: &ConnectOptions, tls: bool) -> Capabilities {
+    let mut wanted = CAPABILITIES;
+    if tls {
+        wanted |= Capabilities::SSL;
+    }
+    if options.database.is_some() {
+        wanted |= Capabilities::CONNECT_WITH_DB;
+    }
+    if options.multi_statements {
+        wanted |= Capabilities::MULTI_STATEMENTS;
+    }
+    wanted
+}
+
+async fn read_greeting(channel: &mut Channel<Socket>) -> Result<Greeting, ClientError> {
+    channel.read().await?;
+    let payload = channel.payload();
+    let address = channel.address.clone();
+    let protocol = |source| ClientError::Protocol { address: address.clone(), source };
+    if ServerError::is_err(payload) {
+        let error = ServerError::parse(payload).map_err(protocol)?;
+        return Err(ClientError::Refused { address, error });
+    }
+    Greeting::parse(payload).map_err(protocol)
+}
+
+async fn start_tls(
+    mut channel: Channel<Socket>,
+    options: &ConnectOptions,
+    capabilities: Capabilities,
+    config: Arc<ClientConfig>,
+) -> Result<Channel, ClientError> {
+    // Whatever follows the greeting in the clear was not said by the server we will trust.
+    let count = channel.unread_len();
+    if count > 0 {
+        let source = WireError::TrailingBytes { structure: "Greeting before TLS", count };
+        return Err(ClientError::Protocol { address: channel.address, source });
+    }
+    let host = if options.socket.is_some() { "localhost" } else { &options.host };
+    let name = tls::server_name(host)?;
+    let request = SslRequest {
+        capabilities,
+        max_packet: ANNOUNCED_MAX_PACKET,
+        charset: low_byte(charset::UTF8MB4),
+    };
+    channel.write(|out| request.encode(out)).await?;
+    let (socket, channel) = channel.replace_stream(());
+    match socket.into_tls(config, name).await {
+        Ok(stream) => Ok(channel.replace_stream(stream).1),
+        Err(source) => Err(ClientError::Tls { address: channel.address, source }),
+    }
+}
+
+async fn authenticate(
+    channel: &mut Channel,
+    options: &ConnectOptions,
+    capabilities: Capabilities,
+    greeting: &Greeting,
+    public_key: Option<RsaPublicKey>,
+) -> Result<(), ClientError> {
+    let address = channel.address.clone();
+    let failed = |source| ClientError::Auth { address: address.clone(), source };
+    let auth_options = ClientAuthOptions {
+        secure: channel.stream.is_secure(),
+        fetch_public_key: options.auth.fetch_public_key,
+        public_key,
+        allow_clear_password: options.auth.allow_clear_password,
+    };
+    let password = options.password.expose().as_bytes();
+    let mut auth =
+        ClientAuth::new(auth_options, password, &greeting.auth_plugin, greeting.scramble);
+    let (plugin, auth_response) = auth.response().map_err(failed)?;
+    let attributes: [(&[u8], &[u8]); 4] = [
+        (b"_client_name", env!("CARGO_PKG_NAME").as_bytes()),
+        (b"_client_version", env!("CARGO_PKG_VERSION").as_bytes()),
+        (b"_os", std::env::consts::OS.as_bytes()),
+        (b"program_name", options.program_name.as_bytes()),
+    ];
+    let response = HandshakeResponse {
+        capabilities,
+        max_packet: ANNOUNCED_MAX_PACKET,
+        charset: low_byte(charset::UTF8MB4),
+        user: &options.user,
+        auth_response: &auth_response,
+        database: options.database.as_deref(),
+        auth_plugin: Some(plugin),
+        attributes: Attributes(attributes.to_vec()),
+    };
+    channel.write(|out| response.encode(out)).await?;
+    loop {
+        channel.read().await?;
+        match auth.on_payload(channel.payload()).map_err(failed)? {
+            ClientStep::Done => return Ok(()),
+            ClientStep::Read => {}
+            ClientStep::Send(data) => channel.write(|out| out.extend_from_slice(&data)).await?,
+        }
+    }
+}
+
+fn low_byte(collation: u16) -> u8 {
+    collation.to_le_bytes()[0]
+}

@@ -1,0 +1,200 @@
+//! What can go wrong: what happened, with which server, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use binlogd_wire::auth::AuthError;
+use binlogd_wire::{ErrorCode, ServerError, WireError};
+
+/// An error of this crate. `address` is the server's: `host:port` or a socket's path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The URL or an option is wrong.
+    #[error("{0}")]
+    BadOption(String),
+    /// A file that an option names cannot be used.
+    #[error("{option} {}: {reason}", path.display())]
+    BadFile {
+        /// The option, as in a URL.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no connection to be had.
+    #[error("cannot connect to {address}: {source}{}", connect_advice(source))]
+    Connect {
+        /// The server.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Connecting, up to and including the login, took too long.
+    #[error(
+        "no connection to {address} within {} s; is it the right host and port, does a firewall \
+         stand between? (connect-timeout sets the limit)",
+        timeout.as_secs_f64()
+    )]
+    ConnectTimeout {
+        /// The server.
+        address: String,
+        /// The limit.
+        timeout: Duration,
+    },
+    /// The server sent an error instead of a greeting: too many connections, or a blocked host.
+    #[error("{address} refuses the connection: {error}")]
+    Refused {
+        /// The server.
+        address: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// TLS is asked for and the server does not offer it.
+    #[error(
+        "{address} does not offer TLS, which ssl-mode asks for; switch TLS on there, or choose \
+         ssl-mode=preferred"
+    )]
+    TlsNotOffered {
+        /// The server.
+        address: String,
+    },
+    /// TLS could not be set up, perhaps because the certificate is not trusted.
+    #[error("TLS with {address}: {source}{}", tls_advice(source))]
+    Tls {
+        /// The server.
+        address: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The login failed.
+    #[error("login at {address}: {source}{}", auth_advice(source))]
+    Auth {
+        /// The server.
+        address: String,
+        /// Why.
+        source: AuthError,
+    },
+    /// The server answered a command with an error.
+    #[error("{address}: {error}")]
+    Server {
+        /// The server.
+        address: String,
+        /// What it said.
+        error: ServerError,
+    },
+    /// The server closed the connection.
+    #[error(
+        "{address} closed the connection {during}; its error log or `KILL` may tell why \
+         (a shutdown, a timeout, a crash)"
+    )]
+    Closed {
+        /// The server.
+        address: String,
+        /// What was going on.
+        during: &'static str,
+    },
+    /// The connection broke.
+    #[error("connection to {address} broke: {source}")]
+    Io {
+        /// The server.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server broke the protocol, or sent more than the limit allows.
+    #[error("{address} sent what is not understood: {source}")]
+    Protocol {
+        /// The server.
+        address: String,
+        /// What is wrong.
+        source: WireError,
+    },
+    /// An earlier error, or a command abandoned while it was being sent, left the connection
+    /// unusable.
+    #[error("the connection to {address} is unusable after an earlier failure; connect anew")]
+    Unusable {
+        /// The server.
+        address: String,
+    },
+    /// A query that should have answered with a value answered with none.
+    #[error("{address} answered without a row: {query}")]
+    NoRow {
+        /// The server.
+        address: String,
+        /// The query.
+        query: String,
+    },
+}
+
+impl ClientError {
+    /// The server's error, if that is what this is, wherever it came.
+    #[must_use]
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::Refused { error, .. }
+            | Self::Server { error, .. }
+            | Self::Auth { source: AuthError::Server(error), .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The server's error code, if there is one.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.server_error().map(|error| error.code)
+    }
+}
+
+fn connect_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ConnectionRefused => "; does the server run and listen there?",
+        io::ErrorKind::NotFound => "; is it the right socket path?",
+        io::ErrorKind::PermissionDenied => "; may this user use the socket?",
+        _ => "",
+    }
+}
+
+fn tls_advice(source: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error};
+    let error = source.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match error {
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => {
+            "; the certificate is for another host: use the name it was made for, or \
+             ssl-mode=verify_ca"
+        }
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "; ssl-ca must name the authority that signed the server's certificate"
+        }
+        Some(Error::InvalidCertificate(_)) => {
+            "; the certificate is not acceptable: replace it, or use ssl-mode=required, which does \
+             not check it"
+        }
+        Some(Error::AlertReceived(_)) => {
+            "; the server refused the handshake: it may want a client certificate (ssl-cert, \
+             ssl-key), or only speak versions of TLS before 1.2"
+        }
+        _ => "",
+    }
+}
+
+fn auth_advice(source: &AuthError) -> &'static str {
+    match source {
+        AuthError::Server(error) if error.code == ErrorCode::ACCESS_DENIED => {
+            "; check user, password, and from which hosts the account may connect, and whether it \
+             requires TLS or a client certificate"
+        }
+        AuthError::Server(error) if error.code == ErrorCode::SECURE_TRANSPORT_REQUIRED => {
+            "; use ssl-mode=required"
+        }
+        AuthError::PublicKeyRequired => {
+            "; use TLS, set get-server-public-key=true, or name the key by server-public-key-path"
+        }
+        AuthError::ClearPasswordRefused => "; enable-cleartext-plugin=true allows it",
+        _ => "",
+    }
+}

@@ -1,0 +1,206 @@
+//! `mysql://user:password@host:port/database?option=value`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::ConnectOptions;
+use crate::error::ClientError;
+
+/// The options that a URL can have.
+const KEYS: [&str; 10] = [
+    "ssl-mode",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "socket",
+    "connect-timeout",
+    "max-allowed-packet",
+    "get-server-public-key",
+    "server-public-key-path",
+    "enable-cleartext-plugin",
+];
+
+impl ConnectOptions {
+    /// Parses `mysql://user:password@host:port/database?option=value&…`, of which all but the
+    /// scheme may be missing; `mariadb://` is the same. User, password, database and values may be
+    /// percent-encoded. Options: `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket`,
+    /// `connect-timeout` (seconds), `max-allowed-packet` (bytes), `get-server-public-key`,
+    /// `server-public-key-path`, `enable-cleartext-plugin`.
+    ///
+    /// # Errors
+    /// It is no such URL, an option is not known, or its value is wrong. The error does not show
+    /// the password.
+    pub fn from_url(url: &str) -> Result<Self, ClientError> {
+        let parsed =
+            Url::parse(url).map_err(|error| bad(format!("not a mysql:// URL: {error}")))?;
+        if !matches!(parsed.scheme(), "mysql" | "mariadb") {
+            return Err(bad(format!("not a mysql:// URL: its scheme is {:?}", parsed.scheme())));
+        }
+        if parsed.fragment().is_some() {
+            return Err(bad("the URL contains a '#': write %23 if it belongs to the password"));
+        }
+        let mut options = Self::default();
+        match parsed.host() {
+            Some(Host::Ipv6(address)) => options.host = address.to_string(),
+            Some(Host::Ipv4(address)) => options.host = address.to_string(),
+            Some(Host::Domain(name)) if !name.is_empty() => options.host = decode("host", name)?,
+            _ => {}
+        }
+        options.port = parsed.port().unwrap_or(options.port);
+        if !parsed.username().is_empty() {
+            options.user = decode("user", parsed.username())?;
+        }
+        if let Some(password) = parsed.password() {
+            options.password = decode("password", password)?.into();
+        }
+        let database = parsed.path().trim_start_matches('/');
+        if !database.is_empty() {
+            options.database = Some(decode("database", database)?);
+        }
+        for (key, value) in parsed.query_pairs() {
+            options.set(&key, &value)?;
+        }
+        Ok(options)
+    }
+
+    /// Sets one of a URL's options by name.
+    ///
+    /// # Errors
+    /// It is not known, or its value is wrong.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ClientError> {
+        let path = || Some(PathBuf::from(value));
+        match key {
+            "ssl-mode" => self.tls.mode = value.parse()?,
+            "ssl-ca" => self.tls.ca = path(),
+            "ssl-cert" => self.tls.cert = path(),
+            "ssl-key" => self.tls.key = path(),
+            "socket" => self.socket = path(),
+            "connect-timeout" => {
+                let seconds = number(key, value)?;
+                self.connect_timeout = Duration::from_secs(seconds);
+            }
+            "max-allowed-packet" => {
+                self.max_payload_len = usize::try_from(number(key, value)?)
+                    .map_err(|_| bad(format!("{key} {value:?} is too large")))?;
+            }
+            "get-server-public-key" => self.auth.fetch_public_key = boolean(key, value)?,
+            "server-public-key-path" => self.auth.public_key_path = path(),
+            "enable-cleartext-plugin" => self.auth.allow_clear_password = boolean(key, value)?,
+            _ => {
+                let known = KEYS.join(", ");
+                return Err(bad(format!("unknown option {key:?}; there are {known}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bad(what: impl Into<String>) -> ClientError {
+    ClientError::BadOption(what.into())
+}
+
+fn decode(part: &str, encoded: &str) -> Result<String, ClientError> {
+    let decoded = percent_decode_str(encoded).decode_utf8();
+    decoded.map(Into::into).map_err(|_| bad(format!("the URL's {part} is not UTF-8")))
+}
+
+fn number(key: &str, value: &str) -> Result<u64, ClientError> {
+    let number = value.parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| bad(format!("{key} {value:?} is not a whole number above 0")))
+}
+
+fn boolean(key: &str, value: &str) -> Result<bool, ClientError> {
+    match value.to_ascii_lowercase().as_str() {
+        "" | "true" | "on" | "1" | "yes" => Ok(true),
+        "false" | "off" | "0" | "no" => Ok(false),
+        _ => Err(bad(format!("{key} {value:?} is neither true nor false"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SslMode;
+
+    fn parse(url: &str) -> ConnectOptions {
+        ConnectOptions::from_url(url).unwrap()
+    }
+
+    fn error(url: &str) -> String {
+        ConnectOptions::from_url(url).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_url_sets_what_it_names() {
+        let options = parse(
+            "mysql://re%40pl:s%3Acret%2F@db.example.com:3307/my%20db?ssl-mode=VERIFY_IDENTITY\
+             &ssl-ca=/etc/ca.pem&ssl-cert=c.pem&ssl-key=k.pem&connect-timeout=3\
+             &get-server-public-key=false&server-public-key-path=/p.pem&max-allowed-packet=1000",
+        );
+        let expected = ConnectOptions::new("db.example.com")
+            .port(3307)
+            .user("re@pl")
+            .password("s:cret/")
+            .database("my db")
+            .ssl_mode(SslMode::VerifyIdentity)
+            .ssl_ca("/etc/ca.pem")
+            .ssl_cert_and_key("c.pem", "k.pem")
+            .connect_timeout(Duration::from_secs(3))
+            .fetch_public_key(false)
+            .public_key_path("/p.pem")
+            .max_payload_len(1000);
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn nearly_everything_may_be_missing() {
+        assert_eq!(parse("mysql://"), ConnectOptions::default());
+        assert_eq!(parse("mysql://localhost"), ConnectOptions::default());
+        assert_eq!(parse("mariadb://h/"), ConnectOptions::new("h"));
+        let options = parse("mysql://root@localhost/?socket=/run/mysqld.sock");
+        assert_eq!(options.address(), "/run/mysqld.sock");
+    }
+
+    #[test]
+    fn addresses_of_both_kinds_are_hosts() {
+        assert_eq!(parse("mysql://127.0.0.1:33060").address(), "127.0.0.1:33060");
+        assert_eq!(parse("mysql://[::1]:33060").address(), "[::1]:33060");
+        assert_eq!(parse("mysql://[::1]").host, "::1");
+    }
+
+    #[test]
+    fn an_unknown_option_names_the_known_ones() {
+        let message = error("mysql://h/?sslmode=required");
+        assert!(message.starts_with("unknown option \"sslmode\"; there are ssl-mode, ssl-ca"));
+        for key in KEYS {
+            assert!(!error(&format!("mysql://h/?{key}x=1")).is_empty());
+            let set = ConnectOptions::default().set(key, "1");
+            assert!(set.is_ok() || key == "ssl-mode", "{key} is known");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_errors() {
+        assert!(error("mysql://h/?ssl-mode=maybe").contains("verify_identity"));
+        assert!(error("mysql://h/?connect-timeout=0").contains("above 0"));
+        assert!(error("mysql://h/?connect-timeout=soon").contains("\"soon\""));
+        assert!(error("mysql://h/?get-server-public-key=maybe").contains("neither"));
+        assert!(error("http://h/").contains("\"http\""));
+        assert!(error("mysql://h:port/").starts_with("not a mysql:// URL"));
+        assert!(error("mysql://u:p#w@h/").contains("%23"));
+        assert!(error("mysql://%ff@h/").contains("user is not UTF-8"));
+    }
+
+    #[test]
+    fn the_password_is_never_shown() {
+        let options = parse("mysql://u:s3cret@h/");
+        assert!(!format!("{options:?} {options}").contains("s3cret"));
+        assert_eq!(options.to_string(), "u@h:3306");
+        for url in ["mysql://u:s3cret@h:x/", "mysql://u:s3cret@h/?x=1", "http://u:s3cret@h/"] {
+            assert!(!error(url).contains("s3cret"));
+        }
+    }
+}
