@@ -3,6 +3,7 @@
 //! every kind of binlog event. Nothing here is published, and nothing here depends on our own
 //! crates, so that a fault in them cannot hide itself.
 
+pub mod daemon;
 pub mod flavour;
 pub mod ports;
 pub mod replication;
@@ -13,6 +14,7 @@ pub mod tls;
 pub mod wait;
 pub mod workload;
 
+pub use daemon::Daemon;
 pub use flavour::Flavour;
 pub use replication::{Coordinates, ReplicaStatus, SourceSpec};
 pub use server::{Endpoint, Server};

@@ -289,7 +289,7 @@ impl Drop for Server {
 
 /// Whether a server accepts connections on this socket and greets with protocol version 10.
 /// It creates the socket before it is ready, but greets only then.
-fn greets(socket: &Path) -> bool {
+pub(crate) fn greets(socket: &Path) -> bool {
     let Ok(mut stream) = UnixStream::connect(socket) else { return false };
     let mut start = [0; 5];
     stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()

@@ -1,2 +1,36 @@
-//! The binlogd command.
-fn main() {}
+//! `binlogd`: a binlog server for MySQL and MariaDB.
+
+mod commands;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A binlog server for MySQL: a semi-synchronous replica that acknowledges only what is safely on
+/// disk, and a source for replicas, mysqlbinlog and change data capture.
+#[derive(Debug, Parser)]
+#[command(name = "binlogd", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(commands::serve::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => commands::serve::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logging::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

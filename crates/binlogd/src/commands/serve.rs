@@ -1,0 +1,146 @@
+//! `binlogd serve`: run the daemon.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use binlogd_server::config::{Config, SingleStream, TlsIdentity};
+use binlogd_server::daemon;
+use clap::ValueHint;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Run the daemon: follow primaries, keep their binlogs, serve replicas.
+///
+/// One stream is set up by flags, several by a configuration file.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A TOML file that says everything; see docs/binlogd.example.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["data_dir", "upstream", "listen", "user"])]
+    config: Option<PathBuf>,
+
+    /// Where binlog files are kept
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "config")]
+    data_dir: Option<PathBuf>,
+
+    /// The primary: mysql://USER[:PASSWORD]@HOST[:PORT]/[?ssl-mode=…&ssl-ca=…]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BINLOGD_UPSTREAM",
+        hide_env_values = true,
+        required_unless_present = "config"
+    )]
+    upstream: Option<String>,
+
+    /// A file with the primary's password, instead of one in the URL, which ps shows
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
+    upstream_password_file: Option<PathBuf>,
+
+    /// Where replicas connect to: HOST:PORT or unix:/PATH. May be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+
+    /// Who may connect: NAME:PASSWORD. May be given several times
+    #[arg(long, value_name = "NAME:PASSWORD", env = "BINLOGD_USER", hide_env_values = true)]
+    user: Vec<String>,
+
+    /// Acknowledge commits: always, never, or if the primary offers it
+    #[arg(long, value_name = "WHEN", value_parser = ["on", "off", "auto"], conflicts_with = "config")]
+    semi_sync: Option<String>,
+
+    /// Where to begin when nothing is stored yet: earliest, current, or the name of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    start: Option<String>,
+
+    /// The server id to register with; chosen and kept if not given
+    #[arg(long, value_name = "ID", conflicts_with = "config")]
+    server_id: Option<u32>,
+
+    /// The certificate that replicas see (PEM); without one binlogd makes its own
+    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "config")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", conflicts_with = "config")]
+    tls_key: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Follow a primary, acknowledge its commits, and let replicas connect to port 3307:
+    binlogd serve --data-dir /var/lib/binlogd --upstream mysql://repl:pw@10.0.0.1:3306 \\
+        --listen 0.0.0.0:3307 --user app:pw
+
+  The same without passwords on the command line:
+    BINLOGD_USER=app:pw binlogd serve --data-dir /var/lib/binlogd \\
+        --upstream mysql://repl@10.0.0.1:3306 --upstream-password-file /etc/binlogd/repl.pw \\
+        --listen 0.0.0.0:3307
+
+  Several primaries:
+    binlogd serve --config /etc/binlogd.toml
+
+Then, on a replica:
+    CHANGE REPLICATION SOURCE TO SOURCE_HOST='binlogd', SOURCE_PORT=3307, SOURCE_USER='app',
+        SOURCE_PASSWORD='pw', SOURCE_SSL=1, SOURCE_AUTO_POSITION=1;
+    START REPLICA;
+
+SIGTERM and SIGINT stop it cleanly. RUST_LOG sets what is logged, for example RUST_LOG=debug.";
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    crate::logging::init()?;
+    let config = config(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        stop_on_signals(shutdown.clone())?;
+        Ok(daemon::run(config, shutdown).await?)
+    })
+}
+
+fn config(args: Args) -> anyhow::Result<Config> {
+    if let Some(path) = &args.config {
+        return Ok(Config::load(path)?);
+    }
+    let (Some(data_dir), Some(upstream)) = (args.data_dir, args.upstream) else {
+        bail!("--data-dir and --upstream are needed, or --config");
+    };
+    let tls = args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsIdentity { cert, key });
+    Ok(Config::single_stream(SingleStream {
+        data_dir,
+        upstream,
+        password_file: args.upstream_password_file,
+        server_id: args.server_id,
+        start: args.start,
+        semi_sync: args.semi_sync,
+        listen: args.listen,
+        users: args.user,
+        tls,
+    })?)
+}
+
+/// Cancels `shutdown` at the first SIGTERM or SIGINT; a second one ends the process at once.
+fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::spawn(async move {
+        let mut asked = false;
+        loop {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            if asked {
+                tracing::warn!("{name} again: stopping at once");
+                std::process::exit(1);
+            }
+            tracing::info!("{name}: stopping");
+            asked = true;
+            shutdown.cancel();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! Sending binlog events to a reader, as a primary does.
+//!
+//! [`start`](start::find) decides where a dump begins, [`Sender`] turns stored bytes into packets,
+//! without waiting for anything. Sockets, sessions and the commands before a dump are in
+//! `downstream`.
+
+mod artificial;
+mod filter;
+mod sender;
+mod start;
+
+pub use filter::GtidFilter;
+pub use sender::{Progress, Sender};
+pub use start::{DumpError, Options, Start, StartPoint, find};

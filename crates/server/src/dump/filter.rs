@@ -1,0 +1,68 @@
+//! Leaving out the transactions that a reader has.
+
+use binlogd_event::{EventError, EventHeader, EventKind, GtidSet, gtid_of};
+
+/// Says of each event, in order, whether a reader with a GTID set wants it.
+#[derive(Debug)]
+pub struct GtidFilter {
+    has: GtidSet,
+    skipping: bool,
+}
+
+/// What to do with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Send it.
+    Yes,
+    /// Send it; what came before was left out, so the reader does not know where it is.
+    AfterGap,
+    /// Leave it out.
+    No,
+    /// It has no GTID, so nobody can say whether the reader has it.
+    Anonymous,
+}
+
+impl GtidFilter {
+    /// A filter for a reader that has these transactions.
+    #[must_use]
+    pub fn new(has: GtidSet) -> Self {
+        Self { has, skipping: false }
+    }
+
+    /// Judges the next event, of which the front must hold at least a GTID event.
+    ///
+    /// # Errors
+    /// If a GTID event is malformed.
+    pub fn judge(&mut self, header: &EventHeader, event: &[u8]) -> Result<Wanted, EventError> {
+        let skip = match header.kind {
+            EventKind::GTID | EventKind::GTID_TAGGED => {
+                gtid_of(header, event)?.is_some_and(|gtid| self.has.contains(&gtid))
+            }
+            EventKind::ANONYMOUS_GTID => return Ok(Wanted::Anonymous),
+            // These belong to the file, not to a transaction.
+            EventKind::FORMAT_DESCRIPTION
+            | EventKind::PREVIOUS_GTIDS
+            | EventKind::ROTATE
+            | EventKind::STOP => false,
+            _ => self.skipping,
+        };
+        let skipped_before = std::mem::replace(&mut self.skipping, skip);
+        Ok(match (skip, skipped_before) {
+            (true, _) => Wanted::No,
+            (false, true) => Wanted::AfterGap,
+            (false, false) => Wanted::Yes,
+        })
+    }
+
+    /// Whether the event before the next was left out.
+    #[must_use]
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// What the reader has.
+    #[must_use]
+    pub fn has(&self) -> &GtidSet {
+        &self.has
+    }
+}

@@ -1,0 +1,321 @@
+//! Stored bytes into the packets of a dump.
+
+use std::sync::Arc;
+
+use binlogd_event::{
+    ChecksumAlgorithm, EventHeader, EventKind, EventPart, FIRST_EVENT, FormatDescription, Splitter,
+};
+use binlogd_store::{Catalog, Cursor, FileHead, Read, StoreError};
+use binlogd_wire::dump::EventEncoder;
+use binlogd_wire::status::StatusFlags;
+use binlogd_wire::{Capabilities, ServerError};
+
+use super::artificial::Place;
+use super::filter::Wanted;
+use super::{DumpError, GtidFilter, Options, StartPoint};
+
+/// One reader's dump.
+#[derive(Debug)]
+pub struct Sender {
+    cursor: Cursor,
+    splitter: Splitter,
+    chunk: Vec<u8>,
+    /// The part of `chunk` that was not sent yet.
+    unsent: std::ops::Range<usize>,
+    encoder: EventEncoder,
+    options: Options,
+    filter: Option<GtidFilter>,
+    /// Whether the rest of an event that comes in parts is left out.
+    dropping: bool,
+    /// The checksum of events made for the reader.
+    checksum: ChecksumAlgorithm,
+    /// Where the next event begins in its file.
+    offset: u64,
+    start_offset: u64,
+}
+
+/// Why [`Sender::fill`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// There is much to send, and more.
+    More,
+    /// Everything durable is sent.
+    CaughtUp,
+    /// What comes next is only on the disk: call again with leave to wait for it.
+    OnDisk,
+    /// The reader did not want to wait, and was told that this is the end.
+    Ended,
+}
+
+/// Stored bytes are read so many at a time.
+const CHUNK_LEN: usize = 256 << 10;
+
+/// Packets are handed on when there are so many bytes of them.
+const OUT_LEN: usize = 256 << 10;
+
+impl Sender {
+    /// A dump from a start point. The first packets, an artificial Rotate and the file's format
+    /// description, are put into `out`.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn begin(
+        catalog: &Arc<Catalog>,
+        start: StartPoint,
+        options: Options,
+        out: &mut Vec<u8>,
+    ) -> Result<Self, DumpError> {
+        let head = catalog.head(&start.file)?;
+        let format = format_for_reader(catalog, &start, &head)?;
+        let format_end = FIRST_EVENT + format.len() as u64;
+        let offset = start.offset.max(format_end);
+        let mut sender = Self {
+            cursor: Cursor::open(catalog.clone(), start.file, offset)?,
+            splitter: Splitter::new(),
+            chunk: Vec::new(),
+            unsent: 0..0,
+            encoder: EventEncoder::new(false),
+            options,
+            filter: start.has.map(GtidFilter::new),
+            dropping: false,
+            checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
+            offset,
+            start_offset: start.offset,
+        };
+        sender.announce_file(start.offset, out);
+        sender.checksum = head.format.checksum;
+        if !sender.is_refused() {
+            sender.encoder.event(out, &format, false);
+        }
+        Ok(sender)
+    }
+
+    /// The file being sent and where in it the next event begins.
+    #[must_use]
+    pub fn place(&self) -> (&str, u64) {
+        (self.cursor.file().name.as_str(), self.offset)
+    }
+
+    /// Where the next read begins: what to wait behind when caught up.
+    #[must_use]
+    pub fn position(&self) -> binlogd_store::Position {
+        self.cursor.position()
+    }
+
+    /// Appends packets to `out` until there are enough, or no more can be had now.
+    ///
+    /// # Errors
+    /// If the reader must be told something, or the files cannot be read.
+    pub fn fill(&mut self, out: &mut Vec<u8>, may_wait: bool) -> Result<Progress, DumpError> {
+        loop {
+            if self.is_refused() {
+                return Err(self.refusal());
+            }
+            self.send_buffered(out)?;
+            if out.len() >= OUT_LEN {
+                return Ok(Progress::More);
+            }
+            match self.read_chunk(may_wait)? {
+                Read::Bytes(_) => {}
+                Read::NotCached => return Ok(Progress::OnDisk),
+                Read::EndOfFile => {
+                    if self.cursor.next_file()? {
+                        self.next_file(out)?;
+                    }
+                }
+                Read::Frontier if self.options.non_blocking => {
+                    self.tell_gap(out);
+                    self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
+                    return Ok(Progress::Ended);
+                }
+                Read::Frontier => {
+                    // A thousand idle readers need no buffers.
+                    self.chunk = Vec::new();
+                    return Ok(Progress::CaughtUp);
+                }
+            }
+        }
+    }
+
+    /// Appends a heartbeat.
+    pub fn heartbeat(&mut self, out: &mut Vec<u8>) {
+        let event = self.here().heartbeat(self.options.heartbeat_version());
+        self.encoder.event(out, &event, false);
+    }
+
+    /// Appends an error, which ends the stream. In the middle of an event there is no place for
+    /// one; then the connection has to be closed.
+    pub fn error(&mut self, out: &mut Vec<u8>, error: &ServerError) {
+        if !self.encoder.is_open() {
+            self.encoder.error(out, error);
+        }
+    }
+
+    /// Sends what is buffered, event by event.
+    fn send_buffered(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
+        // Taken out so that events can be borrowed from it meanwhile.
+        let chunk = std::mem::take(&mut self.chunk);
+        let result = self.send_events(&chunk, out);
+        self.chunk = chunk;
+        result
+    }
+
+    fn send_events(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), DumpError> {
+        while out.len() < OUT_LEN {
+            let buffered = &chunk[self.unsent.clone()];
+            let full = buffered.len() == CHUNK_LEN;
+            let part = self.splitter.next(buffered, full).map_err(|violation| {
+                DumpError::fatal(format!(
+                    "bogus data in log event at {} of {}: {violation}",
+                    self.offset,
+                    self.cursor.file().name
+                ))
+            })?;
+            let Some(part) = part else { return Ok(()) };
+            self.unsent.start += part.bytes.len();
+            self.send_part(part, out)?;
+            self.offset += part.bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn send_part(&mut self, part: EventPart<'_>, out: &mut Vec<u8>) -> Result<(), DumpError> {
+        if !part.first {
+            if !self.dropping {
+                self.encoder.part(out, part.bytes);
+            }
+            return Ok(());
+        }
+        if self.filter.is_some() || part.bytes[4] == FORMAT {
+            let header = EventHeader::parse(part.bytes)
+                .map_err(|error| DumpError::fatal(error.to_string()))?;
+            if header.kind == EventKind::FORMAT_DESCRIPTION {
+                let format = FormatDescription::parse(part.bytes)
+                    .map_err(|error| DumpError::fatal(error.to_string()))?;
+                self.checksum = format.checksum;
+            }
+            self.dropping = !self.is_wanted(&header, part.bytes, out)?;
+            if self.dropping || self.is_refused() {
+                return Ok(());
+            }
+        }
+        if part.last {
+            self.encoder.event(out, part.bytes, false);
+        } else if let Ok(header) = EventHeader::parse(part.bytes) {
+            self.encoder.begin(out, u64::from(header.size), false);
+            self.encoder.part(out, part.bytes);
+        }
+        Ok(())
+    }
+
+    fn is_wanted(
+        &mut self,
+        header: &EventHeader,
+        event: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, DumpError> {
+        let Some(filter) = &mut self.filter else { return Ok(true) };
+        let bad = |error: binlogd_event::EventError| DumpError::fatal(error.to_string());
+        match filter.judge(header, event).map_err(bad)? {
+            Wanted::Yes => Ok(true),
+            Wanted::No => Ok(false),
+            Wanted::AfterGap => {
+                self.heartbeat(out);
+                Ok(true)
+            }
+            Wanted::Anonymous => Err(DumpError::fatal(format!(
+                "Cannot replicate anonymous transaction when AUTO_POSITION = 1, at file ./{}, \
+                 position {}.",
+                self.cursor.file().name,
+                self.offset
+            ))),
+        }
+    }
+
+    /// Whether the reader knows no checksums, but the file has them.
+    fn is_refused(&self) -> bool {
+        self.options.checksum.is_none() && !self.checksum.is_empty()
+    }
+
+    fn refusal(&self) -> DumpError {
+        let name = &self.cursor.file().name;
+        DumpError::fatal(format!(
+            "Replica can not handle replication events with the checksum that source is configured \
+             to log; the first event '{name}' at {}, the last event read from './{name}' at {end}, \
+             the last byte read from './{name}' at {end}.",
+            self.start_offset,
+            end = self.offset,
+        ))
+    }
+
+    fn next_file(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
+        if !self.unsent.is_empty() || self.encoder.is_open() {
+            return Err(DumpError::fatal(format!(
+                "the file before {} ends inside of an event",
+                self.cursor.file().name
+            )));
+        }
+        self.tell_gap(out);
+        self.offset = FIRST_EVENT;
+        self.announce_file(FIRST_EVENT, out);
+        Ok(())
+    }
+
+    /// Tells the reader where it is if the last transactions were left out.
+    fn tell_gap(&mut self, out: &mut Vec<u8>) {
+        if self.filter.as_ref().is_some_and(GtidFilter::is_skipping) {
+            self.heartbeat(out);
+        }
+    }
+
+    fn announce_file(&mut self, offset: u64, out: &mut Vec<u8>) {
+        let event = Place { offset, ..self.here() }.rotate();
+        self.encoder.event(out, &event, false);
+    }
+
+    fn here(&self) -> Place<'_> {
+        Place {
+            server_id: self.options.server_id,
+            file: self.cursor.file().name.as_str(),
+            offset: self.offset,
+            checksum: self.checksum,
+        }
+    }
+
+    /// Reads more behind what is buffered.
+    fn read_chunk(&mut self, may_wait: bool) -> Result<Read, StoreError> {
+        let left = self.unsent.len();
+        self.chunk.copy_within(self.unsent.clone(), 0);
+        self.unsent = 0..left;
+        let room = usize::try_from(self.cursor.available()).unwrap_or(usize::MAX);
+        self.chunk.resize(left + room.min(CHUNK_LEN - left), 0);
+        let read = self.cursor.read(&mut self.chunk[left..], !may_wait)?;
+        if let Read::Bytes(len) = read {
+            self.unsent.end += len;
+        }
+        Ok(read)
+    }
+}
+
+const FORMAT: u8 = EventKind::FORMAT_DESCRIPTION.0;
+
+/// The format description of the file in which a reader starts, as a source changes it for one
+/// that is not at its beginning.
+fn format_for_reader(
+    catalog: &Catalog,
+    start: &StartPoint,
+    head: &FileHead,
+) -> Result<Vec<u8>, DumpError> {
+    let mut event = head.format_event.clone();
+    let changed = match &start.has {
+        _ if start.clear_log_pos => FormatDescription::make_artificial(&mut event),
+        // A reader that has the file's first transaction must not take the event for a restart.
+        Some(has) if catalog.first_gtid(&start.file)?.is_some_and(|gtid| has.contains(&gtid)) => {
+            FormatDescription::clear_created(&mut event)
+        }
+        _ => Ok(()),
+    };
+    changed.map_err(|error| DumpError::fatal(error.to_string()))?;
+    Ok(event)
+}

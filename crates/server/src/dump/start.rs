@@ -1,0 +1,156 @@
+//! Where a dump begins, or why it cannot. Errors are a MySQL primary's own numbers and texts, on
+//! which replicas act.
+
+use std::sync::Arc;
+
+use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet};
+use binlogd_store::{Catalog, LogFile, StoreError};
+use binlogd_wire::{ErrorCode, ServerError};
+
+use super::artificial::HeartbeatVersion;
+
+/// What a reader asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// Everything from a position of a file on; an empty name is the oldest file.
+    At {
+        /// The file.
+        file: String,
+        /// Bytes from its start.
+        offset: u64,
+        /// Whether it was `COM_BINLOG_DUMP_GTID` that asked. To a start inside of a file that
+        /// gives the format description unchanged.
+        by_gtid_command: bool,
+    },
+    /// Every transaction that is not in the set.
+    Missing(GtidSet),
+}
+
+/// How a reader wants its stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The server id in events made for the reader: ours.
+    pub server_id: u32,
+    /// What the session set `@source_binlog_checksum` to; `None` if it set nothing, which says
+    /// that the reader knows no checksums.
+    pub checksum: Option<ChecksumAlgorithm>,
+    /// Heartbeats of version 2.
+    pub heartbeat_v2: bool,
+    /// End instead of waiting for more.
+    pub non_blocking: bool,
+}
+
+impl Options {
+    pub(crate) fn heartbeat_version(&self) -> HeartbeatVersion {
+        if self.heartbeat_v2 { HeartbeatVersion::V2 } else { HeartbeatVersion::V1 }
+    }
+}
+
+/// Where a dump begins.
+#[derive(Debug, Clone)]
+pub struct StartPoint {
+    /// The file.
+    pub file: Arc<LogFile>,
+    /// Bytes from its start.
+    pub offset: u64,
+    /// The transactions to leave out.
+    pub has: Option<GtidSet>,
+    /// Whether `log_pos` of the format description is 0 for the reader.
+    pub clear_log_pos: bool,
+}
+
+/// Why a dump cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The reader must be told, in MySQL's words.
+    #[error("{}", .0.message)]
+    Reader(ServerError),
+    /// Our files failed us.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DumpError {
+    /// Error 1236 with a text.
+    pub(crate) fn fatal(text: impl Into<String>) -> Self {
+        Self::Reader(ServerError::new(ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG, text.into()))
+    }
+
+    /// What the reader is told.
+    #[must_use]
+    pub fn to_server_error(&self) -> ServerError {
+        match self {
+            Self::Reader(error) => error.clone(),
+            Self::Store(error) => ServerError::new(
+                ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG,
+                format!("log event entry could not be read from the binary log: {error}"),
+            ),
+        }
+    }
+}
+
+/// Finds where a dump begins.
+///
+/// # Errors
+/// If there is no such file or position, or what the reader lacks was purged.
+pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
+    match start {
+        Start::At { file, offset, by_gtid_command } => {
+            at_position(catalog, file, *offset, *by_gtid_command)
+        }
+        Start::Missing(has) => missing(catalog, has),
+    }
+}
+
+fn at_position(
+    catalog: &Catalog,
+    name: &str,
+    offset: u64,
+    by_gtid_command: bool,
+) -> Result<StartPoint, DumpError> {
+    let found =
+        if name.is_empty() { catalog.files().into_iter().next() } else { catalog.find(name) };
+    let file = found.ok_or_else(|| {
+        DumpError::fatal("Could not find first log file name in binary log index file")
+    })?;
+    if offset < FIRST_EVENT {
+        return Err(DumpError::fatal(
+            "Client requested source to start replication from position < 4",
+        ));
+    }
+    if offset > catalog.readable_len(&file) {
+        return Err(DumpError::fatal(
+            "Client requested source to start replication from position > file size",
+        ));
+    }
+    let clear_log_pos = offset > FIRST_EVENT && !by_gtid_command;
+    Ok(StartPoint { file, offset, has: None, clear_log_pos })
+}
+
+/// The newest file before which the reader has everything.
+fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
+    let files = catalog.files();
+    for file in files.iter().rev() {
+        if catalog.head(file)?.previous_gtids.is_subset(has) {
+            return Ok(StartPoint {
+                file: file.clone(),
+                offset: FIRST_EVENT,
+                has: Some(has.clone()),
+                clear_log_pos: false,
+            });
+        }
+    }
+    let purged = catalog.purged()?;
+    if files.is_empty() {
+        return Err(DumpError::fatal(
+            "Could not find first log file name in binary log index file",
+        ));
+    }
+    Err(DumpError::fatal(format!(
+        "Cannot replicate because the source purged required binary logs. Replicate the missing \
+         transactions from elsewhere, or provision a new replica from backup. Consider increasing \
+         the source's binary log expiration period. The GTID set sent by the replica is '{has}', \
+         and the missing transactions are '{}'",
+        purged.difference(has)
+    )))
+}

@@ -1,0 +1,85 @@
+//! Where to begin, or to go on, with a primary.
+
+use binlogd_store::LogName;
+
+use crate::config::StartAt;
+use crate::ingest::Tail;
+use crate::upstream::{Primary, PrimaryLog, UpstreamError};
+
+/// What to ask the primary for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// A file from its start.
+    Begin(LogName),
+    /// What follows the stored bytes.
+    Resume,
+}
+
+/// Decides, given what the primary has, what is stored, and where a new stream is to begin.
+pub(super) fn plan(
+    primary: &Primary,
+    tail: Option<&Tail>,
+    start: &StartAt,
+) -> Result<Plan, UpstreamError> {
+    let (Some(oldest), Some(newest)) = (primary.logs.first(), primary.logs.last()) else {
+        return Err(UpstreamError::BinaryLogOff);
+    };
+    let Some(tail) = tail else {
+        return match start {
+            StartAt::Earliest => Ok(Plan::Begin(oldest.name.clone())),
+            StartAt::Current => Ok(Plan::Begin(newest.name.clone())),
+            StartAt::File(name) => begin_at(primary, name, oldest, newest),
+        };
+    };
+    let (name, end) = (&tail.file.name, tail.verifier.offset());
+    match primary.log(name) {
+        Some(log) if log.size < end => Err(UpstreamError::LostTail {
+            file: name.to_string(),
+            theirs: log.size,
+            ours: end,
+        }),
+        Some(_) => Ok(Plan::Resume),
+        None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
+            wanted: name.to_string(),
+            oldest: oldest.name.to_string(),
+            newest: newest.name.to_string(),
+        }),
+        // All of the stored file is here, so only the next one is needed.
+        None if tail.verifier.ended() && oldest.name.number() == name.number() + 1 => {
+            Ok(Plan::Begin(oldest.name.clone()))
+        }
+        None => Err(UpstreamError::Purged {
+            wanted: format!("{name}, which is stored up to {end}"),
+            oldest: oldest.name.to_string(),
+            consequence: "What lies between can no longer be had from it. The stored files stay \
+                          readable; to start afresh give binlogd a new data directory",
+        }),
+    }
+}
+
+fn begin_at(
+    primary: &Primary,
+    name: &str,
+    oldest: &PrimaryLog,
+    newest: &PrimaryLog,
+) -> Result<Plan, UpstreamError> {
+    let wanted = LogName::new(name);
+    if let Some(log) = wanted.as_ref().and_then(|name| primary.log(name)) {
+        return Ok(Plan::Begin(log.name.clone()));
+    }
+    let is_purged = wanted
+        .is_some_and(|w| w.base() == oldest.name.base() && w.number() < oldest.name.number());
+    Err(if is_purged {
+        UpstreamError::Purged {
+            wanted: name.to_owned(),
+            oldest: oldest.name.to_string(),
+            consequence: "Start at that file, or with 'earliest'",
+        }
+    } else {
+        UpstreamError::NoSuchFile {
+            wanted: name.to_owned(),
+            oldest: oldest.name.to_string(),
+            newest: newest.name.to_string(),
+        }
+    })
+}

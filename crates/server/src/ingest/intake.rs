@@ -1,0 +1,350 @@
+//! Judges what a primary sends and gathers what is to be written. No IO.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use binlogd_event::{
+    ChecksumAlgorithm, Disposition, EventHeader, EventKind, EventPart, FIRST_EVENT,
+    FormatDescription, Rotate, Verifier, VerifyError,
+};
+use binlogd_store::{Batch, LogFile, LogName, Resume, StoreError};
+
+use super::Overlap;
+
+/// Where a stream's stored bytes end, and the verifier that has seen the last file.
+#[derive(Debug, Clone)]
+pub struct Tail {
+    /// The last file.
+    pub file: Arc<LogFile>,
+    /// Knows the file up to its end.
+    pub verifier: Verifier,
+}
+
+impl From<&Resume> for Tail {
+    fn from(resume: &Resume) -> Self {
+        Self { file: resume.file.clone(), verifier: resume.verifier.clone() }
+    }
+}
+
+/// What the writer is to do next.
+#[derive(Debug)]
+pub enum Command {
+    /// Append to the active file; then, if `ack` is given, the event that ends there wants an
+    /// acknowledgement.
+    Write {
+        /// The bytes.
+        batch: Batch,
+        /// Where the last event ends that wants one, in bytes from the file's start.
+        ack: Option<u64>,
+    },
+    /// Close the active file and begin this one.
+    StartFile(LogName),
+}
+
+/// Why a stream cannot go on over this connection.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// An event is damaged or out of place. It was not stored.
+    #[error("bad event from the primary: {file}: {error}. It was not stored; reconnecting")]
+    Verify {
+        /// The file that the primary is sending.
+        file: String,
+        /// What is wrong.
+        error: VerifyError,
+    },
+    /// What the primary sends again is not what is stored: two histories.
+    #[error(
+        "the primary's {file} differs from the stored one in the event at {offset}: this is another \
+         history (was the primary reset, restored or replaced?). The stored files are kept as they \
+         are; to follow the new history give binlogd a new data directory"
+    )]
+    Fork {
+        /// The file.
+        file: String,
+        /// Where the last stored event begins.
+        offset: u64,
+    },
+    /// A file that is not the one that was asked for.
+    #[error("asked the primary for {wanted}, but it began with {got}")]
+    WrongStart {
+        /// File and position that were asked for.
+        wanted: String,
+        /// What came.
+        got: String,
+    },
+    /// A file name that cannot be one.
+    #[error("the primary names its next file {0:?}, which is no binlog file name")]
+    BadName(String),
+    /// The stored event could not be read for comparison.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The judge of one connection's events.
+#[derive(Debug)]
+pub struct Intake {
+    file: LogName,
+    /// Where the dump was asked to begin.
+    start: u64,
+    verifier: Verifier,
+    phase: Phase,
+    batch: Batch,
+    ack: Option<u64>,
+    commands: VecDeque<Command>,
+    spare: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The stream's first event, an artificial Rotate, has yet to come.
+    Opening { begin_file: bool, overlap: Option<Overlap> },
+    /// The last stored event is coming again.
+    Overlapping(Overlap),
+    /// All that comes is new.
+    Following,
+}
+
+/// A batch is handed on when it has this many bytes, however many more are there to be read.
+const BATCH_LEN: usize = 512 << 10;
+
+/// Empty buffers that are kept for later batches.
+const SPARE_MAX: usize = 4;
+
+impl Intake {
+    /// For a stream that begins at the start of `file`. `session_checksum` is what was asked for
+    /// with `@source_binlog_checksum`.
+    #[must_use]
+    pub fn at_file(file: LogName, session_checksum: ChecksumAlgorithm) -> Self {
+        let verifier = Verifier::at_start(session_checksum);
+        let phase = Phase::Opening { begin_file: true, overlap: None };
+        Self::new(file, FIRST_EVENT, verifier, phase)
+    }
+
+    /// For a stream that goes on at `tail`. `overlap` reads the last stored event, with which the
+    /// dump begins, so that both histories are seen to be one.
+    #[must_use]
+    pub fn at_tail(
+        tail: &Tail,
+        overlap: Option<Overlap>,
+        session_checksum: ChecksumAlgorithm,
+    ) -> Self {
+        let verifier = tail.verifier.resume(session_checksum);
+        let start = overlap.as_ref().map_or(FIRST_EVENT, Overlap::start);
+        let phase = Phase::Opening { begin_file: false, overlap };
+        Self::new(tail.file.name.clone(), start, verifier, phase)
+    }
+
+    fn new(file: LogName, start: u64, verifier: Verifier, phase: Phase) -> Self {
+        Self {
+            file,
+            start,
+            verifier,
+            phase,
+            batch: Batch::default(),
+            ack: None,
+            commands: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// The file whose events are coming.
+    #[must_use]
+    pub fn file(&self) -> &LogName {
+        &self.file
+    }
+
+    /// Where a dump must begin for this intake.
+    #[must_use]
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The verifier, at the end of the last good event.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Takes an event or a part of one.
+    ///
+    /// # Errors
+    /// If it is not what may come here. What came before is still good.
+    #[inline]
+    pub fn part(&mut self, part: EventPart<'_>, wants_ack: bool) -> Result<(), IntakeError> {
+        if !matches!(self.phase, Phase::Following) && self.is_before_following(part, wants_ack)? {
+            return Ok(());
+        }
+        let verified = self.verifier.check(part).map_err(|error| self.bad(error))?;
+        match verified.disposition {
+            Disposition::Store => {
+                self.batch.bytes.extend_from_slice(part.bytes);
+                if part.last {
+                    self.batch.verified_end = self.verifier.offset();
+                    if wants_ack {
+                        self.ack = Some(self.verifier.offset());
+                    }
+                }
+                if self.batch.bytes.len() >= BATCH_LEN {
+                    self.flush();
+                }
+            }
+            Disposition::Artificial if part.first && part.last => {
+                self.artificial(&verified.header, part.bytes)?;
+            }
+            // No source makes large events of its own, and nothing depends on one.
+            Disposition::Artificial => {}
+        }
+        Ok(())
+    }
+
+    /// Makes a command of what is gathered, if anything is.
+    pub fn flush(&mut self) {
+        if self.batch.bytes.is_empty() && self.ack.is_none() {
+            return;
+        }
+        let next = Batch {
+            bytes: self.spare.pop().unwrap_or_default(),
+            verified_end: self.batch.verified_end,
+            ..Batch::default()
+        };
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        batch.gtids = self.verifier.take_committed();
+        self.commands.push_back(Command::Write { batch, ack: self.ack.take() });
+    }
+
+    /// Whether there is something for the writer to do.
+    #[must_use]
+    #[inline]
+    pub fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
+    /// The next command for the writer.
+    #[inline]
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// Gives a written batch's buffer back.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Handles what comes until the stored end is reached; `false` for what the verifier judges.
+    fn is_before_following(
+        &mut self,
+        part: EventPart<'_>,
+        wants_ack: bool,
+    ) -> Result<bool, IntakeError> {
+        let header = if part.first { EventHeader::parse(part.bytes).ok() } else { None };
+        if header.is_some_and(|header| header.is_artificial()) {
+            return Ok(false);
+        }
+        let is_format = header.is_some_and(|h| h.kind == EventKind::FORMAT_DESCRIPTION);
+        match &mut self.phase {
+            // A dump by COM_BINLOG_DUMP_GTID repeats the format with its log_pos.
+            Phase::Overlapping(overlap) if is_format && overlap.start() != FIRST_EVENT => {
+                self.format_again(part.bytes)?;
+                self.verifier.format_was_sent();
+                Ok(true)
+            }
+            Phase::Opening { .. } => Err(self.wrong_start("an event without a file name")),
+            Phase::Overlapping(overlap) => {
+                let same = overlap.is_same(part.bytes)?;
+                if !same || (part.last && overlap.left() > 0) {
+                    let offset = overlap.start();
+                    return Err(IntakeError::Fork { file: self.file.to_string(), offset });
+                }
+                if part.last {
+                    self.phase = Phase::Following;
+                    self.verifier.format_was_sent();
+                    // It is durable, though its acknowledgement may not have got through.
+                    self.batch.verified_end = self.verifier.offset();
+                    self.ack = wants_ack.then(|| self.verifier.offset());
+                }
+                Ok(true)
+            }
+            Phase::Following => Ok(false),
+        }
+    }
+
+    fn artificial(&mut self, header: &EventHeader, event: &[u8]) -> Result<(), IntakeError> {
+        match header.kind {
+            EventKind::ROTATE => self.rotate(event),
+            EventKind::FORMAT_DESCRIPTION => self.format_again(event),
+            _ => Ok(()),
+        }
+    }
+
+    /// An artificial Rotate names the file whose events follow.
+    fn rotate(&mut self, event: &[u8]) -> Result<(), IntakeError> {
+        // Before the first format description the event's checksum is the session's choice; after
+        // it, what that says. The verifier has checked it.
+        let checksum_len = self.verifier.artificial_checksum().len();
+        let body = &event[..event.len().saturating_sub(checksum_len)];
+        let (name, position) = match Rotate::parse(body) {
+            Ok(rotate) => (rotate.file.to_owned(), rotate.position),
+            Err(error) => return Err(IntakeError::BadName(error.to_string())),
+        };
+        let name = LogName::new(&name).ok_or(IntakeError::BadName(name))?;
+        match std::mem::replace(&mut self.phase, Phase::Following) {
+            Phase::Opening { begin_file, overlap } => {
+                if name != self.file || position != self.start {
+                    return Err(self.wrong_start(&format!("{name} at {position}")));
+                }
+                if begin_file {
+                    self.commands.push_back(Command::StartFile(name));
+                }
+                if let Some(overlap) = overlap {
+                    self.phase = Phase::Overlapping(overlap);
+                }
+                Ok(())
+            }
+            // The same again, as before a dump that begins inside of a file.
+            _ if name == self.file => Ok(()),
+            Phase::Overlapping(_) => Err(self.wrong_start(&format!("{name} at {position}"))),
+            Phase::Following => self.switch_to(name, position),
+        }
+    }
+
+    fn switch_to(&mut self, name: LogName, position: u64) -> Result<(), IntakeError> {
+        if position != FIRST_EVENT {
+            return Err(self.wrong_start(&format!("{name} at {position}")));
+        }
+        if !self.verifier.transaction().is_outside() {
+            tracing::warn!(
+                file = %self.file, offset = self.verifier.offset(),
+                "the primary's file ends inside of a transaction: has it crashed?"
+            );
+        }
+        self.flush();
+        self.verifier = Verifier::at_start(self.verifier.artificial_checksum());
+        self.batch.verified_end = 0;
+        self.commands.push_back(Command::StartFile(name.clone()));
+        self.file = name;
+        Ok(())
+    }
+
+    /// A dump that begins inside of a file repeats its format: it must be the stored one.
+    fn format_again(&self, event: &[u8]) -> Result<(), IntakeError> {
+        let Some(stored) = self.verifier.format() else { return Ok(()) };
+        let same = FormatDescription::parse(event)
+            .is_ok_and(|sent| FormatDescription { created: stored.created, ..sent } == *stored);
+        if same {
+            return Ok(());
+        }
+        Err(IntakeError::Fork { file: self.file.to_string(), offset: FIRST_EVENT })
+    }
+
+    fn wrong_start(&self, got: &str) -> IntakeError {
+        let wanted = format!("{} at {}", self.file, self.start);
+        IntakeError::WrongStart { wanted, got: got.to_owned() }
+    }
+
+    fn bad(&self, error: VerifyError) -> IntakeError {
+        IntakeError::Verify { file: self.file.to_string(), error }
+    }
+}

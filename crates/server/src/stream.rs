@@ -1,0 +1,274 @@
+//! One primary's stream as everybody else in the process sees it: its files, what the primary said,
+//! and how things stand.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use binlogd_client::{ClientError, ConnectOptions};
+use binlogd_store::Catalog;
+
+use crate::config::StreamConfig;
+use crate::downstream::{BinaryLog, BinaryLogStatus, StreamFacts};
+use crate::identity::Identity;
+use crate::upstream::Primary;
+
+/// A stream.
+#[derive(Debug)]
+pub struct Stream {
+    config: StreamConfig,
+    identity: Identity,
+    catalog: Arc<Catalog>,
+    /// How to reach the primary.
+    connect: ConnectOptions,
+    counters: Counters,
+    upstream: RwLock<UpstreamState>,
+    /// The primary as it was at the last connection.
+    primary: RwLock<Option<Primary>>,
+}
+
+/// How things stand with the primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamState {
+    /// Not connected yet.
+    Connecting,
+    /// Receiving.
+    Following {
+        /// Whether commits are acknowledged.
+        semi_sync: bool,
+    },
+    /// Not connected; another try will come.
+    Waiting {
+        /// Why.
+        error: String,
+    },
+    /// Not connected, and only a restart helps.
+    Halted {
+        /// Why.
+        error: String,
+    },
+    /// Ended as asked.
+    Stopped,
+}
+
+/// What was counted since the start of the process. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Counters(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    events: AtomicU64,
+    acks: AtomicU64,
+    connects: AtomicU64,
+    /// Events at the last call of `take_progress`.
+    events_before: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add_events(&self, count: u64) {
+        self.0.events.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_ack(&self) {
+        self.0.acks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether anything came since the last call.
+    pub(crate) fn take_progress(&self) -> bool {
+        let events = self.0.events.load(Ordering::Relaxed);
+        self.0.events_before.swap(events, Ordering::Relaxed) != events
+    }
+
+    /// Events received, artificial ones included.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.0.events.load(Ordering::Relaxed)
+    }
+
+    /// Acknowledgements sent.
+    #[must_use]
+    pub fn acks(&self) -> u64 {
+        self.0.acks.load(Ordering::Relaxed)
+    }
+
+    /// Connections to the primary on which a dump began.
+    #[must_use]
+    pub fn connects(&self) -> u64 {
+        self.0.connects.load(Ordering::Relaxed)
+    }
+}
+
+impl Stream {
+    /// A stream that is not connected yet.
+    ///
+    /// # Errors
+    /// If the upstream's URL is wrong.
+    pub fn new(
+        config: StreamConfig,
+        identity: Identity,
+        catalog: Arc<Catalog>,
+    ) -> Result<Self, ClientError> {
+        let mut connect = ConnectOptions::from_url(config.upstream.url.expose())?
+            .program_name("binlogd");
+        if let Some(password) = &config.upstream.password {
+            connect = connect.password(password.expose());
+        }
+        Ok(Self {
+            config,
+            identity,
+            catalog,
+            connect,
+            counters: Counters::default(),
+            upstream: RwLock::new(UpstreamState::Connecting),
+            primary: RwLock::new(None),
+        })
+    }
+
+    /// The stream's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What the user said.
+    #[must_use]
+    pub fn config(&self) -> &StreamConfig {
+        &self.config
+    }
+
+    /// Who binlogd is in this stream.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The stream's files.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// How to reach the primary.
+    #[must_use]
+    pub fn connect_options(&self) -> &ConnectOptions {
+        &self.connect
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How things stand with the primary.
+    #[must_use]
+    pub fn upstream(&self) -> UpstreamState {
+        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether there is something to present to readers: what a primary said, or stored files.
+    #[must_use]
+    pub fn is_presentable(&self) -> bool {
+        self.with_primary(|primary| primary.is_some()) || !self.catalog.files().is_empty()
+    }
+
+    pub(crate) fn set_upstream(&self, state: UpstreamState) {
+        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    pub(crate) fn set_primary(&self, primary: Primary) {
+        self.counters.0.connects.fetch_add(1, Ordering::Relaxed);
+        *self.primary.write().unwrap_or_else(PoisonError::into_inner) = Some(primary);
+    }
+
+    fn with_primary<T>(&self, f: impl FnOnce(Option<&Primary>) -> T) -> T {
+        f(self.primary.read().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    /// The format of the newest file, which says what its server was.
+    fn newest_format(&self) -> Option<binlogd_event::FormatDescription> {
+        let file = self.catalog.files().pop()?;
+        self.catalog.head(&file).ok().map(|head| head.format.clone())
+    }
+}
+
+impl StreamFacts for Stream {
+    fn server_version(&self) -> String {
+        let known = self.with_primary(|p| p.map(|p| p.version.as_str().to_owned()));
+        known
+            .or_else(|| self.newest_format().map(|f| f.server_version.as_str().to_owned()))
+            .unwrap_or_default()
+    }
+
+    fn server_id(&self) -> u32 {
+        self.identity.server_id
+    }
+
+    fn server_uuid(&self) -> String {
+        self.identity.uuid.to_string()
+    }
+
+    fn gtid_mode_on(&self) -> bool {
+        match self.upstream_variable("gtid_mode") {
+            Some(mode) => mode == "ON",
+            None => !self.catalog.executed().is_empty(),
+        }
+    }
+
+    fn gtid_executed(&self) -> String {
+        self.catalog.executed().to_string()
+    }
+
+    fn gtid_purged(&self) -> String {
+        // A file that cannot be read is found out, and said, by whoever reads it.
+        self.catalog.purged().map(|gtids| gtids.to_string()).unwrap_or_default()
+    }
+
+    fn binlog_checksum(&self) -> String {
+        let known = self.with_primary(|p| p.map(|p| p.checksum));
+        let checksum = known.or_else(|| self.newest_format().map(|f| f.checksum));
+        checksum.map_or("CRC32", |checksum| checksum.name()).to_owned()
+    }
+
+    fn upstream_variable(&self, name: &str) -> Option<String> {
+        self.with_primary(|primary| primary?.variables.get(name).cloned())
+    }
+
+    fn binary_logs(&self) -> Vec<BinaryLog> {
+        let files = self.catalog.files();
+        files
+            .iter()
+            .map(|file| BinaryLog {
+                name: file.name.to_string(),
+                size: self.catalog.readable_len(file),
+            })
+            .collect()
+    }
+
+    fn binary_log_status(&self) -> Option<BinaryLogStatus> {
+        let file = self.catalog.files().pop()?;
+        let position = self.catalog.readable_len(&file);
+        Some(BinaryLogStatus { file: file.name.to_string(), position })
+    }
+
+    fn status(&self) -> Vec<(String, String)> {
+        let (state, error) = match self.upstream() {
+            UpstreamState::Connecting => ("Connecting", String::new()),
+            UpstreamState::Following { semi_sync: true } => ("Following, semi-sync", String::new()),
+            UpstreamState::Following { semi_sync: false } => ("Following", String::new()),
+            UpstreamState::Waiting { error } => ("Waiting", error),
+            UpstreamState::Halted { error } => ("Halted", error),
+            UpstreamState::Stopped => ("Stopped", String::new()),
+        };
+        let written = self.catalog.frontier().written.offset;
+        [
+            ("Binlogd_upstream_state", state.to_owned()),
+            ("Binlogd_upstream_error", error),
+            ("Binlogd_upstream_connects", self.counters.connects().to_string()),
+            ("Binlogd_events_received", self.counters.events().to_string()),
+            ("Binlogd_acks_sent", self.counters.acks().to_string()),
+            ("Binlogd_written_position", written.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}

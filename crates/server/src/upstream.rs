@@ -1,0 +1,13 @@
+//! The way to the primary: connecting, asking what it is, preparing the session for a dump.
+//!
+//! Receiving what the dump brings is in `ingest`; deciding when to connect again, in `stream`.
+
+mod backoff;
+mod error;
+mod primary;
+mod session;
+
+pub use backoff::Backoff;
+pub use error::UpstreamError;
+pub use primary::{Primary, PrimaryLog};
+pub use session::{Dump, HEARTBEAT_PERIOD, start_dump};

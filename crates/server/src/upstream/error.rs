@@ -1,0 +1,115 @@
+//! Why a primary cannot be followed, and what to do about it.
+
+use binlogd_client::ClientError;
+use binlogd_store::{SourceId, StoreError};
+
+/// An error on the way to the primary.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The connection, the login or a query failed; the text says what to do.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The primary writes no binlog.
+    #[error(
+        "binary logging is off on the primary: restart it with log_bin (MySQL 8 and later have it on \
+         unless skip-log-bin is set)"
+    )]
+    BinaryLogOff,
+    /// The account may not replicate.
+    #[error(
+        "the account lacks a privilege on the primary ({0}). Give it: GRANT REPLICATION SLAVE, \
+         REPLICATION CLIENT ON *.* TO the account"
+    )]
+    Privilege(String),
+    /// Both have one server id.
+    #[error(
+        "the primary has server id {0}, as binlogd does here: replicas of both could not tell them \
+         apart. Give this stream another server_id"
+    )]
+    SameServerId(u32),
+    /// Semi-sync is demanded but not offered.
+    #[error(
+        "semi-sync is 'on' here but not enabled on the primary. Run there: INSTALL PLUGIN \
+         rpl_semi_sync_source SONAME 'semisync_source.so'; SET PERSIST \
+         rpl_semi_sync_source_enabled = ON; or set semi_sync to 'auto'"
+    )]
+    NoSemiSync,
+    /// What is stored came from another server.
+    #[error(
+        "the data directory holds the binlog of server {stored}, but the primary is server {found}. \
+         Give each primary a stream and data directory of its own, or correct the upstream URL"
+    )]
+    OtherServer {
+        /// Who wrote the stored files.
+        stored: SourceId,
+        /// Who the primary is.
+        found: SourceId,
+    },
+    /// The primary no longer has what comes next.
+    #[error(
+        "the primary has purged {wanted}: its oldest file is {oldest}. {consequence}"
+    )]
+    Purged {
+        /// The file that is needed.
+        wanted: String,
+        /// The oldest that it has.
+        oldest: String,
+        /// What that means and what to do.
+        consequence: &'static str,
+    },
+    /// A file that the primary never had.
+    #[error("the primary has no binlog file {wanted}; it has {oldest} to {newest}")]
+    NoSuchFile {
+        /// The file that is needed.
+        wanted: String,
+        /// The oldest that it has.
+        oldest: String,
+        /// The newest that it has.
+        newest: String,
+    },
+    /// The primary has less than we do.
+    #[error(
+        "the primary's {file} ends at {theirs}, but {ours} bytes of it are stored: it has lost its \
+         tail or was reset. The stored files are kept as they are; to follow the new history give \
+         binlogd a new data directory"
+    )]
+    LostTail {
+        /// The file.
+        file: String,
+        /// Its length there, in bytes.
+        theirs: u64,
+        /// Its length here, in bytes.
+        ours: u64,
+    },
+    /// The primary said something that no primary says.
+    #[error("the primary answered {query} with {answer}, which makes no sense")]
+    Nonsense {
+        /// What was asked.
+        query: &'static str,
+        /// What came.
+        answer: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl UpstreamError {
+    /// Whether somebody has to change something before another try can succeed.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        match self {
+            Self::Client(error) => {
+                matches!(
+                    error,
+                    ClientError::Auth { .. }
+                        | ClientError::BadFile { .. }
+                        | ClientError::TlsNotOffered { .. }
+                        | ClientError::Tls { .. }
+                )
+            }
+            Self::Nonsense { .. } => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a primary says about itself.
+
+use std::collections::HashMap;
+
+use binlogd_client::{ClientError, Connection};
+use binlogd_event::{ChecksumAlgorithm, ServerVersion};
+use binlogd_store::{LogName, SourceId};
+use binlogd_wire::ErrorCode;
+
+use super::UpstreamError;
+
+/// A primary as it was when we connected.
+#[derive(Debug, Clone)]
+pub struct Primary {
+    /// Its version.
+    pub version: ServerVersion,
+    /// Whose history its files are.
+    pub source: SourceId,
+    /// Its server id.
+    pub server_id: u32,
+    /// The checksum of what it writes now.
+    pub checksum: ChecksumAlgorithm,
+    /// Whether it acknowledges commits only after a replica has them.
+    pub semi_sync: bool,
+    /// Its binlog files, oldest first.
+    pub logs: Vec<PrimaryLog>,
+    /// Its global variables, by name in lower case.
+    pub variables: HashMap<String, String>,
+}
+
+/// A line of the primary's `SHOW BINARY LOGS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrimaryLog {
+    /// The file.
+    pub name: LogName,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Primary {
+    /// Asks.
+    ///
+    /// # Errors
+    /// If the connection fails, or the primary cannot be followed as it is.
+    pub async fn ask(connection: &mut Connection) -> Result<Self, UpstreamError> {
+        let variables = variables(connection).await?;
+        let variable = |name: &str| variables.get(name).map(String::as_str);
+        let is_on = |name: &str| variable(name).is_some_and(|v| v == "ON" || v == "1");
+        if !is_on("log_bin") {
+            return Err(UpstreamError::BinaryLogOff);
+        }
+        let number = variable("server_id").unwrap_or_default();
+        let server_id = number.parse().map_err(|_| UpstreamError::Nonsense {
+            query: "@@server_id",
+            answer: format!("'{number}'"),
+        })?;
+        let uuid = variable("server_uuid").unwrap_or_default();
+        let source = SourceId::new(uuid).ok_or_else(|| UpstreamError::Nonsense {
+            query: "@@server_uuid",
+            answer: format!("'{uuid}'"),
+        })?;
+        let checksum = match variable("binlog_checksum") {
+            Some("CRC32") => ChecksumAlgorithm::Crc32,
+            _ => ChecksumAlgorithm::None,
+        };
+        Ok(Self {
+            version: ServerVersion::new(connection.server_version().to_string()),
+            source,
+            server_id,
+            checksum,
+            semi_sync: is_on("rpl_semi_sync_source_enabled")
+                || is_on("rpl_semi_sync_master_enabled"),
+            logs: logs(connection).await?,
+            variables,
+        })
+    }
+
+    /// The file called `name`, if the primary has it.
+    #[must_use]
+    pub fn log(&self, name: &LogName) -> Option<&PrimaryLog> {
+        self.logs.iter().find(|log| log.name == *name)
+    }
+}
+
+async fn variables(connection: &mut Connection) -> Result<HashMap<String, String>, UpstreamError> {
+    let rows = connection.query_all("SHOW GLOBAL VARIABLES").await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((row.text(0)?.to_lowercase(), row.text(1)?.into_owned())))
+        .collect())
+}
+
+async fn logs(connection: &mut Connection) -> Result<Vec<PrimaryLog>, UpstreamError> {
+    let rows = connection.query_all("SHOW BINARY LOGS").await.map_err(explain)?;
+    rows.iter()
+        .map(|row| {
+            let name = row.text(0).and_then(|name| LogName::new(&name));
+            let size = row.text(1).and_then(|size| size.parse().ok());
+            name.zip(size).map(|(name, size)| PrimaryLog { name, size }).ok_or_else(|| {
+                let answer = format!("'{}'", row.text(0).unwrap_or_default());
+                UpstreamError::Nonsense { query: "SHOW BINARY LOGS", answer }
+            })
+        })
+        .collect()
+}
+
+/// Gives errors that somebody has to act on a name.
+pub(super) fn explain(error: ClientError) -> UpstreamError {
+    match error.server_error() {
+        Some(server) if server.code == ErrorCode::SPECIFIC_ACCESS_DENIED => {
+            UpstreamError::Privilege(server.message.to_string())
+        }
+        Some(server) if server.code == ErrorCode::NO_BINARY_LOGGING => UpstreamError::BinaryLogOff,
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,306 @@
+//! A `binlogd serve` process under test: the real binary on a directory and port of its own.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::ports::PortLease;
+use crate::{Endpoint, Prefix, Server, wait_until};
+
+/// The account that readers of a test's binlogd use.
+pub const USER: &str = "app";
+/// Its password.
+pub const PASSWORD: &str = "secret";
+
+/// The name of the one stream of a binlogd that is set up by flags.
+const STREAM: &str = "default";
+
+/// How long starting and stopping may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A binlogd, killed and removed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    binary: PathBuf,
+    args: Vec<String>,
+    dir: TempDir,
+    data_dir: PathBuf,
+    lease: PortLease,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// A binlogd of this binary that will follow `upstream`, not started yet.
+    ///
+    /// # Errors
+    /// If there is no directory or port to be had.
+    pub fn new(binary: impl Into<PathBuf>, upstream: &Endpoint) -> Result<Self> {
+        let dir = TempDir::with_prefix("binlogd-").context("make a directory")?;
+        let lease = PortLease::take()?;
+        let Endpoint { host, port, user, password } = upstream;
+        let args = vec![
+            format!("--upstream=mysql://{user}:{password}@{host}:{port}"),
+            format!("--listen=127.0.0.1:{}", lease.port()),
+            format!("--listen=unix:{}", dir.path().join("sock").display()),
+            format!("--user={USER}:{PASSWORD}"),
+        ];
+        let data_dir = dir.path().join("data");
+        Ok(Self { binary: binary.into(), args, dir, data_dir, lease, child: None })
+    }
+
+    /// Adds a flag.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Keeps the data elsewhere.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = dir.into();
+        self
+    }
+
+    /// Replaces the upstream's URL.
+    #[must_use]
+    pub fn upstream(mut self, url: &str) -> Self {
+        self.args.retain(|arg| !arg.starts_with("--upstream="));
+        self.args.push(format!("--upstream={url}"));
+        self
+    }
+
+    /// Starts it and waits until readers can connect.
+    ///
+    /// # Errors
+    /// If it ends instead, with what it logged.
+    pub fn started(mut self) -> Result<Self> {
+        self.start()?;
+        Ok(self)
+    }
+
+    /// Starts it (again) and waits until readers can connect.
+    ///
+    /// # Errors
+    /// If it ends instead, with what it logged.
+    pub fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        let socket = self.socket();
+        let waited = wait_until("binlogd greets", PATIENCE, || {
+            if let Some(status) = self.exited()? {
+                bail!("binlogd ended with {status}");
+            }
+            Ok(crate::server::greets(&socket))
+        });
+        waited.with_context(|| self.log())
+    }
+
+    /// Starts it without waiting for anything.
+    ///
+    /// # Errors
+    /// If the system cannot.
+    pub fn spawn(&mut self) -> Result<()> {
+        if self.child.is_some() {
+            bail!("binlogd runs already");
+        }
+        let log = File::options().create(true).append(true).open(self.log_path())?;
+        let child = Command::new(&self.binary)
+            .arg("serve")
+            .arg(format!("--data-dir={}", self.data_dir.display()))
+            .args(&self.args)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("start {}", self.binary.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Starts it, waits until it ends by itself, and says how, with its log.
+    ///
+    /// # Errors
+    /// If it goes on running.
+    pub fn run_to_end(&mut self) -> Result<(ExitStatus, String)> {
+        self.spawn()?;
+        let mut status = None;
+        wait_until("binlogd ends", PATIENCE, || {
+            status = self.exited()?;
+            Ok(status.is_some())
+        })
+        .with_context(|| self.log())?;
+        status.map(|status| (status, self.log())).context("no status")
+    }
+
+    /// Ends it with SIGKILL.
+    ///
+    /// # Errors
+    /// If the system cannot.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Ends it with SIGTERM.
+    ///
+    /// # Errors
+    /// If it does not end in time, or not with success.
+    pub fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let mut status = None;
+        wait_until("binlogd stops", PATIENCE, || {
+            status = self.exited()?;
+            Ok(status.is_some())
+        })
+        .with_context(|| self.log())?;
+        match status {
+            Some(status) if status.success() => Ok(()),
+            other => bail!("binlogd ended with {other:?}:\n{}", self.log()),
+        }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        Ok(kill_process(pid.context("binlogd does not run")?, signal)?)
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        let status = child.try_wait()?;
+        if status.is_some() {
+            self.child = None;
+        }
+        Ok(status)
+    }
+
+    /// Where readers connect.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            host: "127.0.0.1".into(),
+            port: self.lease.port(),
+            user: USER.into(),
+            password: PASSWORD.into(),
+        }
+    }
+
+    /// Where readers of this machine connect.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("sock")
+    }
+
+    /// All that it logged, over all starts.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// The folder of its stream.
+    pub fn stream_dir(&self) -> PathBuf {
+        self.data_dir.join(STREAM)
+    }
+
+    /// The folder of the files of a source server.
+    pub fn timeline_dir(&self, source: &Server) -> Result<PathBuf> {
+        Ok(self.stream_dir().join(format!("0001-{}", source.sql("select @@server_uuid")?)))
+    }
+
+    /// What a statement answers, asked by a real client: rows as lines, columns split by tabs.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub fn sql(&self, prefix: &Prefix, statement: &str) -> Result<String> {
+        let mut client = prefix.mysql_to(&self.endpoint());
+        client.args(["--skip-column-names", "--batch", "--execute", statement]);
+        let out = client.output().context("run the client")?;
+        if !out.status.success() {
+            bail!("{}", String::from_utf8_lossy(&out.stderr).trim());
+        }
+        Ok(String::from_utf8(out.stdout)?.trim_end().to_owned())
+    }
+
+    /// A status variable, empty if there is none of that name.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub fn status_var(&self, prefix: &Prefix, name: &str) -> Result<String> {
+        let row = self.sql(prefix, &format!("show status like '{name}'"))?;
+        Ok(row.split_once('\t').map(|(_, value)| value.to_owned()).unwrap_or_default())
+    }
+
+    /// Waits until everything that `source` has written by now is durable here.
+    ///
+    /// # Errors
+    /// When time is up.
+    pub fn wait_for_all_of(&self, source: &Server, timeout: Duration) -> Result<()> {
+        let (file, position) = source.binlog_end()?;
+        let name = file.clone();
+        wait_until(&format!("{file} durable up to {position}"), timeout, || {
+            let status = self.sql(source.prefix(), "show binary log status")?;
+            let mut columns = status.split('\t');
+            let (Some(file), Some(at)) = (columns.next(), columns.next()) else { return Ok(false) };
+            Ok((file, at.parse::<u64>()?) >= (name.as_str(), position))
+        })
+        .with_context(|| self.log())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Nothing can be done about a process that cannot be killed.
+        let _ = self.kill();
+    }
+}
+
+/// Compares every file of `source` with its copy in `dir`: closed files byte for byte, the active
+/// one up to where the copy ends and but for the in-use flag. Returns how many files there were.
+///
+/// # Errors
+/// At the first difference, with file and offset.
+pub fn compare_files(source: &Server, dir: &Path) -> Result<usize> {
+    const IN_USE_BYTE: usize = 4 + 17;
+    let files = source.binlog_files()?;
+    for (index, path) in files.iter().enumerate() {
+        let name = path.file_name().context("a file without a name")?;
+        let theirs = fs::read(path)?;
+        let copy = dir.join(name);
+        let ours = fs::read(&copy).with_context(|| format!("read {}", copy.display()))?;
+        let is_active = index + 1 == files.len();
+        if ours.len() > theirs.len() || (!is_active && ours.len() != theirs.len()) {
+            bail!("{}: {} bytes, the source has {}", copy.display(), ours.len(), theirs.len());
+        }
+        let differs = ours.iter().zip(&theirs).enumerate().find(|&(offset, (ours, theirs))| {
+            ours != theirs && !(is_active && offset == IN_USE_BYTE && ours ^ theirs == 1)
+        });
+        if let Some((offset, (ours, theirs))) = differs {
+            bail!("{}: byte {offset} is {ours:02x}, not {theirs:02x}", copy.display());
+        }
+    }
+    Ok(files.len())
+}
