@@ -1,7 +1,7 @@
 //! What files a stream has, in order, and how far each may be read.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -11,7 +11,7 @@ use binlogd_event::{
 };
 
 use crate::frontier::FrontierCell;
-use crate::{File, Frontier, FrontierWatch, Fs, LogName, SourceId, StoreError};
+use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, SourceId, StoreError};
 
 /// A file's place in the stream: larger is later, across timelines. Holds for one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -62,7 +62,7 @@ const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 const GTID_EVENT_LEN: usize = 256;
 
 /// The largest format description event, in bytes; real ones have about 120 (MariaDB's 250).
-const FORMAT_SIZE_MAX: u32 = 1024;
+pub(crate) const FORMAT_SIZE_MAX: u32 = 1024;
 
 /// The files of a stream and its frontier, shared by the writer and all readers.
 #[derive(Debug)]
@@ -74,18 +74,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    pub(crate) fn new(
-        fs: Arc<dyn Fs>,
-        files: Vec<Arc<LogFile>>,
-        durable: Position,
-        executed: GtidSet,
-    ) -> Self {
-        Self {
-            fs,
-            files: RwLock::new(files),
-            frontier: FrontierCell::new(durable),
-            executed: Mutex::new(executed),
-        }
+    /// All files but the last are durable to their ends.
+    pub(crate) fn new(fs: Arc<dyn Fs>, files: Vec<Arc<LogFile>>) -> Self {
+        let durable = match files.split_last() {
+            Some((_, [.., closed])) => {
+                let offset = closed.closed_len.load(Ordering::Acquire);
+                Position { file: closed.id, offset }
+            }
+            _ => Position::default(),
+        };
+        let (frontier, executed) = (FrontierCell::new(durable), Mutex::new(GtidSet::new()));
+        Self { fs, files: RwLock::new(files), frontier, executed }
     }
 
     /// The files that have durable bytes, oldest first.
@@ -174,10 +173,13 @@ impl Catalog {
         if let Some(head) = file.head.get() {
             return Ok(head.clone());
         }
-        let head = Arc::new(FileHead::read(&*self.fs, file)?);
+        // In this order, and before reading: what was closed then was complete then.
+        let is_closed = self.is_closed(file);
+        let len = self.readable_len(file);
+        let head = Arc::new(FileHead::read(&*self.fs, file, len)?);
         // While a file has only its first event, the second may still come.
         let format_end = FIRST_EVENT + head.format_event.len() as u64;
-        if self.is_closed(file) || self.readable_len(file) > format_end {
+        if is_closed || len > format_end {
             return Ok(file.head.get_or_init(|| head).clone());
         }
         Ok(head)
@@ -207,12 +209,40 @@ impl Catalog {
         file
     }
 
-    pub(crate) fn names_of(&self, source: &SourceId) -> Vec<LogName> {
-        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
-        files.iter().filter(|file| file.source == *source).map(|file| file.name.clone()).collect()
+    /// Publishes what a recovery found.
+    pub(crate) fn recovered(&self, resume: &Resume) -> Result<(), StoreError> {
+        let end = Position { file: resume.file.id, offset: resume.end() };
+        let durable = self.frontier.now().durable;
+        if end < durable {
+            let what = format!("it ends at {}, but {} was durable", end.offset, durable.offset);
+            return Err(StoreError::Foreign { path: resume.file.path.clone(), what });
+        }
+        self.publish(end, &resume.executed);
+        Ok(())
     }
 
-    pub(crate) fn add_executed(&self, gtids: &GtidSet) {
+    /// Lets readers have everything up to `end`, which is durable. A file that has no event yet
+    /// is not there for them, and must not wake them.
+    pub(crate) fn publish(&self, end: Position, gtids: &GtidSet) -> Position {
+        self.add_executed(gtids);
+        if end.offset > FIRST_EVENT {
+            self.frontier.set_durable(end);
+        }
+        self.frontier.now().durable
+    }
+
+    pub(crate) fn all_files(&self) -> Vec<Arc<LogFile>> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The names of the files in a folder.
+    pub(crate) fn names_in(&self, dir: &Path) -> Vec<LogName> {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let here = files.iter().filter(|file| file.is_in(dir));
+        here.map(|file| file.name.clone()).collect()
+    }
+
+    fn add_executed(&self, gtids: &GtidSet) {
         if !gtids.is_empty() {
             self.executed.lock().unwrap_or_else(PoisonError::into_inner).extend(gtids);
         }
@@ -231,16 +261,27 @@ impl LogFile {
         Self { id, source, name, path, closed_len, head: OnceLock::new() }
     }
 
+    pub(crate) fn is_in(&self, dir: &Path) -> bool {
+        self.path.parent() == Some(dir)
+    }
+
     pub(crate) fn close(&self, len: u64) {
         self.closed_len.store(len, Ordering::Release);
     }
 }
 
 impl FileHead {
-    fn read(fs: &dyn Fs, file: &LogFile) -> Result<Self, StoreError> {
+    /// Reads them from the first `len` bytes of a file.
+    fn read(fs: &dyn Fs, file: &LogFile, len: u64) -> Result<Self, StoreError> {
         let damaged = |what: String| StoreError::Foreign { path: file.path.clone(), what };
         let handle = fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
-        let event_at = |offset, size_max, kind| read_event(&*handle, file, offset, size_max, kind);
+        let event_at = |offset: u64, size_max, kind| {
+            if offset >= len {
+                Ok(None)
+            } else {
+                read_event(&*handle, file, offset, size_max, kind)
+            }
+        };
         let format_event =
             event_at(FIRST_EVENT, FORMAT_SIZE_MAX, EventKind::FORMAT_DESCRIPTION)?
                 .ok_or_else(|| damaged("it does not begin with a format description".to_owned()))?;

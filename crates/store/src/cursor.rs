@@ -70,10 +70,12 @@ impl Cursor {
     /// # Errors
     /// If the file cannot be read, or ends before its durable end.
     pub fn read(&mut self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
+        // Asked first: what was closed then has its full length now.
+        let is_closed = self.catalog.is_closed(&self.file);
         let left = self.available();
         if left == 0 {
-            let next = self.catalog.is_closed(&self.file).then(|| self.catalog.after(self.file.id));
-            return Ok(if next.flatten().is_some() { Read::EndOfFile } else { Read::Frontier });
+            let has_next = is_closed && self.catalog.after(self.file.id).is_some();
+            return Ok(if has_next { Read::EndOfFile } else { Read::Frontier });
         }
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let io = StoreError::io("read", &self.file.path);

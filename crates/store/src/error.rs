@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use binlogd_event::VerifyError;
 
+use crate::LogName;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -46,9 +48,9 @@ pub enum StoreError {
     },
     /// A stored file is damaged, and not only at its end.
     #[error(
-        "{} is damaged: {error}. This is no torn tail, so nothing was cut. Move the file and those \
-         after it away and let binlogd fetch them again from the primary, or restore them from a \
-         copy",
+        "{} is damaged: {error}. This is no torn tail, so nothing was cut. Restore the file from a \
+         copy; or move it, those after it and the file DURABLE away and let binlogd fetch them \
+         again from the primary",
         path.display()
     )]
     Damaged {
@@ -56,6 +58,24 @@ pub enum StoreError {
         path: PathBuf,
         /// The first bad event.
         error: VerifyError,
+    },
+    /// Bytes that were durable are not there.
+    #[error(
+        "{} has {len} bytes, though {durable} of it were durable: somebody has cut, moved or \
+         replaced it. Put it back whole. If it is gone for good, remove {} too: binlogd then goes \
+         on from what is there, and fetches the rest from the primary if that still has it",
+        path.display(),
+        watermark.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// Its length now, in bytes; 0 where it is missing.
+        len: u64,
+        /// How many bytes of it were durable.
+        durable: u64,
+        /// Where that is noted.
+        watermark: PathBuf,
     },
     /// Something in the folder does not belong there.
     #[error("{} is not what binlogd puts there: {what}", path.display())]
@@ -65,6 +85,20 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// A new file that does not come behind those that are there.
+    #[error(
+        "{name} does not follow {last}: the primary's files have been numbered anew or renamed \
+         (RESET BINARY LOGS, log_bin?). Keep this data directory and give binlogd a new one"
+    )]
+    OutOfOrder {
+        /// The newest file.
+        last: LogName,
+        /// What was to follow it.
+        name: LogName,
+    },
+    /// A second writer for the same stream.
+    #[error("the stream has a writer already, or has had one since it was recovered")]
+    WriterTaken,
     /// A file of that name is there already.
     #[error(
         "{} exists already: the primary's files have been numbered anew (RESET BINARY LOGS?). Keep \

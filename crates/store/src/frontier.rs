@@ -61,10 +61,11 @@ impl FrontierCell {
         });
     }
 
-    /// Notes that all that was written is durable, and wakes those who wait.
+    /// Notes that everything up to `durable` is, and wakes those who wait.
     pub(crate) fn set_durable(&self, durable: Position) {
         self.sender.send_if_modified(|frontier| {
-            debug_assert!(frontier.written >= durable && durable >= frontier.durable);
+            debug_assert!(durable >= frontier.durable);
+            frontier.written = frontier.written.max(durable);
             std::mem::replace(&mut frontier.durable, durable) != durable
         });
     }

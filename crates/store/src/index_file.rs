@@ -7,8 +7,14 @@ use std::path::Path;
 
 use crate::{Fs, LogName, StoreError};
 
-/// Writes the list anew so that a crash leaves the old one or the new one.
-pub(crate) fn write<'a>(
+/// Writes the list anew so that a crash leaves the old one or the new one. Failing to does no harm.
+pub(crate) fn write<'a>(fs: &dyn Fs, dir: &Path, names: impl Iterator<Item = &'a LogName>) {
+    if let Err(error) = try_write(fs, dir, names) {
+        tracing::warn!("the list of files is out of date: {error}");
+    }
+}
+
+fn try_write<'a>(
     fs: &dyn Fs,
     dir: &Path,
     names: impl Iterator<Item = &'a LogName>,

@@ -15,6 +15,7 @@ mod index_file;
 mod name;
 mod recovery;
 mod store;
+mod watermark;
 mod writer;
 
 pub use catalog::{Catalog, FileHead, FileId, LogFile, Position};

@@ -1,18 +1,41 @@
 //! Bringing the last file of a stream to a state that can be trusted.
 //!
-//! Whatever a kill or a crash left behind, every whole event is kept. An event that is cut short or
-//! damaged *at the end* was never acknowledged and is cut off; damage before the end is an error,
-//! never repaired by throwing away what follows.
+//! Only the last file can be in doubt: one is begun when everything in those before is durable.
+//! Of it every whole event is kept. What to do with a bad one depends on where it is:
+//!
+//! - **Before the [watermark](crate::watermark)** the bytes were durable once, so they are damaged
+//!   or gone. That is an error. Nothing is cut and nothing written; people decide.
+//! - **Behind it** nobody knows what was synced. A file system may bring later pages to the disk
+//!   before earlier ones, so a bad event is taken for one that never got there, with all that
+//!   follows, even where that looks whole. It was not acknowledged. What could be wrong with that:
+//!   bytes that were synced, and acknowledged, since the last mark, and rotted between a crash and
+//!   this start. There are at most a few MiB of them, and the primary has them too.
+//! - **Without a watermark** (it is lost, or damaged) only an event that is cut short or damaged at
+//!   the very end of the file, or has nothing but zeros behind, is cut. In doubt, refuse.
+//!
+//! A file whose events have no checksums cannot show that bytes behind the watermark are those that
+//! were written. There the writer moves the watermark with every sync, before it publishes, and
+//! here everything behind it is cut.
+//!
+//! At last, what lies behind the watermark is written once more and synced. Where a process has
+//! died after a failed sync, the kernel may hold pages that it believes clean but that never
+//! reached the disk: they read well, and a sync alone would not write them.
 
+mod scan;
+
+use std::cmp::Ordering;
+use std::path::Path;
 use std::sync::Arc;
 
 use binlogd_event::{
-    ChecksumAlgorithm, EventHeader, FIRST_EVENT, GtidSet, MAGIC, Splitter, Verifier, VerifyError,
+    ChecksumAlgorithm, EventHeader, FIRST_EVENT, GtidSet, HEADER_LEN, LogPos, MAGIC, Verifier,
     Violation,
 };
 
 use crate::catalog::read_full;
-use crate::{File, Fs, LogFile, StoreError};
+use crate::watermark::{Mark, Watermark};
+use crate::{File, Fs, LogFile, LogName, StoreError};
+use scan::{BadEvent, CHUNK, scan};
 
 /// Where a stream's stored bytes end.
 #[derive(Debug, Clone)]
@@ -21,7 +44,7 @@ pub struct Resume {
     pub file: Arc<LogFile>,
     /// A verifier that has seen all of it.
     pub verifier: Verifier,
-    /// The GTIDs of all whole transactions.
+    /// The GTIDs of all whole transactions, also of those before this file.
     pub executed: GtidSet,
     /// How many bytes were cut from the end of the file.
     pub cut: u64,
@@ -35,116 +58,268 @@ impl Resume {
     }
 }
 
-/// How much of a file is read at a time, in bytes.
-const CHUNK: usize = 1 << 20;
-
-/// Scans a file, cuts a torn tail and makes the rest durable.
-pub(crate) fn recover(fs: &dyn Fs, file: &Arc<LogFile>) -> Result<Resume, StoreError> {
+/// Judges the last of a stream's files, cuts its torn tail and makes the rest durable.
+pub(crate) fn recover(
+    fs: &dyn Fs,
+    before: &[Arc<LogFile>],
+    file: &Arc<LogFile>,
+) -> Result<Resume, StoreError> {
     let path = &file.path;
+    let dir = path.parent().unwrap_or(path);
+    let mut watermark = Watermark::open(fs, dir)?;
+    let known = known_durable(&watermark, &file.name, dir)?;
     let handle = fs.open_write(path).map_err(StoreError::io("open", path))?;
     let len = handle.len().map_err(StoreError::io("look at", path))?;
-    let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
-    if begins_with_magic(&*handle, file)? {
-        if let Err(error) = scan(&*handle, file, &mut verifier)? {
-            verifier.abandon_event();
-            if !is_torn_tail(&*handle, file, &error, len)? {
-                return Err(StoreError::Damaged { path: path.clone(), error });
-            }
-        }
-    } else {
-        // Created, but not even its first bytes arrived.
-        handle.write_all_at(&MAGIC, 0).map_err(StoreError::io("write to", path))?;
+    if let Some(durable) = known.filter(|&known| len < known) {
+        let watermark = watermark.path().to_owned();
+        return Err(StoreError::Lost { path: path.clone(), len, durable, watermark });
     }
-    verifier.abandon_event();
+    let last = LastFile { file, handle, len, known };
+    let Judgement { trusted, mut verifier } = last.judge()?;
+    let executed = executed(fs, before, &mut verifier)?;
     let end = verifier.offset();
-    handle.set_len(end).map_err(StoreError::io("cut", path))?;
-    // Bytes that survived a kill may still be only in memory; they are about to be served.
-    let synced = handle.sync_data().and_then(|()| fs.sync_dir(path.parent().unwrap_or(path)));
-    synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
-    let executed = verifier.take_committed();
+    last.cut(end)?;
+    let was_good = last.harden(fs, dir, trusted, end)?;
+    if !was_good {
+        // Meanwhile the kernel has dropped pages that never reached the disk.
+        return recover(fs, before, file);
+    }
+    if let Err(error) = watermark.set(fs, Mark { file: file.name.clone(), offset: end }) {
+        // The one that is there is older, and as true.
+        tracing::warn!("{error}");
+    }
     Ok(Resume { file: file.clone(), verifier, executed, cut: len.saturating_sub(end) })
 }
 
-/// Whether the file has its four first bytes; `false` if it ends within them.
-fn begins_with_magic(handle: &dyn File, file: &LogFile) -> Result<bool, StoreError> {
-    let mut first = [0; MAGIC.len()];
-    let len = read_full(handle, &mut first, 0).map_err(StoreError::io("read", &file.path))?;
-    let torn = len < MAGIC.len() && MAGIC.starts_with(&first[..len]);
-    if !torn && first != MAGIC {
-        let what = "it does not begin with the binlog magic; move it away".to_owned();
-        return Err(StoreError::Foreign { path: file.path.clone(), what });
+/// Checks that a timeline without files has not lost them.
+pub(crate) fn check_empty(fs: &dyn Fs, dir: &Path) -> Result<(), StoreError> {
+    let watermark = Watermark::open(fs, dir)?;
+    match watermark.mark() {
+        Some(mark) if mark.offset > FIRST_EVENT => Err(missing(&watermark, mark, dir)),
+        _ => Ok(()),
     }
-    Ok(!torn)
 }
 
-/// Verifies event after event; the inner error is the first bad one.
-fn scan(
-    handle: &dyn File,
-    file: &LogFile,
+/// How many bytes of the last file are known to be durable; `None` if nobody knows.
+fn known_durable(
+    watermark: &Watermark,
+    last: &LogName,
+    dir: &Path,
+) -> Result<Option<u64>, StoreError> {
+    let Some(mark) = watermark.mark().filter(|mark| mark.file.base() == last.base()) else {
+        tracing::warn!(
+            "{} does not say how far {last} is durable, so that damage to it cannot be told from a \
+             torn end: in doubt it is refused",
+            watermark.path().display()
+        );
+        return Ok(None);
+    };
+    match last.cmp(&mark.file) {
+        Ordering::Equal => Ok(Some(mark.offset)),
+        // It was begun after the last mark.
+        Ordering::Greater => Ok(Some(0)),
+        Ordering::Less if mark.offset > FIRST_EVENT => Err(missing(watermark, mark, dir)),
+        Ordering::Less => Ok(None),
+    }
+}
+
+fn missing(watermark: &Watermark, mark: &Mark, dir: &Path) -> StoreError {
+    let path = dir.join(mark.file.as_str());
+    let watermark = watermark.path().to_owned();
+    StoreError::Lost { path, len: 0, durable: mark.offset, watermark }
+}
+
+/// The GTIDs up to where `verifier` stands in the last file.
+fn executed(
+    fs: &dyn Fs,
+    before: &[Arc<LogFile>],
     verifier: &mut Verifier,
-) -> Result<Result<(), VerifyError>, StoreError> {
-    let mut splitter = Splitter::new();
-    let mut buffer = vec![0; CHUNK];
-    let (mut offset, mut filled) = (FIRST_EVENT, 0);
-    loop {
-        let got = read_full(handle, &mut buffer[filled..], offset)
-            .map_err(StoreError::io("read", &file.path))?;
-        offset += got as u64;
-        filled += got;
-        let mut rest = &buffer[..filled];
-        loop {
-            let full = rest.len() == CHUNK;
-            match splitter.next(rest, full) {
-                Ok(None) => break,
-                Ok(Some(part)) => {
-                    if let Err(error) = verifier.check(part) {
-                        return Ok(Err(error));
-                    }
-                    rest = &rest[part.bytes.len()..];
-                }
-                Err(violation) => {
-                    let kind = EventHeader::parse(rest)
-                        .map_or_else(|_| binlogd_event::EventKind(0), |header| header.kind);
-                    let offset = verifier.offset();
-                    return Ok(Err(VerifyError { offset, kind, violation }));
-                }
-            }
+) -> Result<GtidSet, StoreError> {
+    let mut gtids = verifier.take_committed();
+    // A file's second event lists what was before it. While it is missing, the file before knows.
+    let mut knows = verifier.last_event().is_some_and(|start| start > FIRST_EVENT);
+    for file in before.iter().rev() {
+        if knows {
+            break;
         }
-        if got == 0 {
-            return Ok(Ok(()));
+        let path = &file.path;
+        let handle = fs.open(path).map_err(StoreError::io("open", path))?;
+        let mut earlier = Verifier::at_start(ChecksumAlgorithm::None);
+        if let Some(bad) = scan(&*handle, file, &mut earlier, u64::MAX)? {
+            return Err(StoreError::Damaged { path: path.clone(), error: bad.error });
         }
-        let left = rest.len();
-        buffer.copy_within(filled - left..filled, 0);
-        filled = left;
+        gtids.extend(&earlier.take_committed());
+        knows = earlier.last_event().is_some_and(|start| start > FIRST_EVENT);
     }
+    Ok(gtids)
 }
 
-/// Whether a bad event is the last thing in the file: it reaches to the end or beyond, or nothing
-/// but zeros follows from where it begins.
-fn is_torn_tail(
-    handle: &dyn File,
-    file: &LogFile,
-    error: &VerifyError,
+/// The file that may be in doubt.
+struct LastFile<'a> {
+    file: &'a LogFile,
+    handle: Box<dyn File>,
     len: u64,
-) -> Result<bool, StoreError> {
-    let io = || StoreError::io("read", &file.path);
-    let mut header = [0; binlogd_event::HEADER_LEN];
-    read_full(handle, &mut header, error.offset).map_err(io())?;
-    let size = EventHeader::parse(&header).map_or(0, |header| header.size);
-    let damaged_bytes = matches!(error.violation, Violation::Checksum { .. });
-    if damaged_bytes && error.offset + u64::from(size) >= len {
-        return Ok(true);
+    /// How many bytes were synced for certain.
+    known: Option<u64>,
+}
+
+/// What of a file is good.
+struct Judgement {
+    /// Stands at the watermark.
+    trusted: Verifier,
+    /// Stands at the end of what is kept.
+    verifier: Verifier,
+}
+
+impl LastFile<'_> {
+    /// Finds what can be kept, or that nothing must be touched. Writes nothing.
+    fn judge(&self) -> Result<Judgement, StoreError> {
+        let mut trusted = Verifier::at_start(ChecksumAlgorithm::None);
+        if !self.begins_with_magic()? {
+            return Ok(Judgement { verifier: trusted.clone(), trusted });
+        }
+        if let Some(bad) = self.scan(&mut trusted, self.known.unwrap_or(0))? {
+            return Err(self.damaged(bad));
+        }
+        let mut verifier = trusted.clone();
+        let bad = self.scan(&mut verifier, self.len)?;
+        match bad {
+            Some(bad) if self.known.is_none() && !self.is_torn_tail(&bad)? => {
+                return Err(self.damaged(bad));
+            }
+            _ => {}
+        }
+        let is_checked = verifier.format().is_some_and(|format| !format.checksum.is_empty());
+        if self.known.is_some() && !is_checked {
+            verifier = trusted.clone();
+        }
+        self.report_cut(&verifier, bad.as_ref());
+        Ok(Judgement { trusted, verifier })
     }
-    let mut chunk = vec![0; CHUNK];
-    let mut offset = error.offset;
-    loop {
-        let got = read_full(handle, &mut chunk, offset).map_err(io())?;
-        if got == 0 {
+
+    fn report_cut(&self, verifier: &Verifier, bad: Option<&BadEvent>) {
+        let cut = self.len - verifier.offset();
+        let path = self.file.path.display();
+        match bad {
+            _ if cut == 0 => {}
+            Some(BadEvent { is_cut_short: true, .. }) => {
+                tracing::info!("{path} ends inside of an event: its last {cut} bytes are cut");
+            }
+            Some(BadEvent { error, .. }) => tracing::warn!(
+                "{path} has a bad end, as a crash may leave it: {error}. It is behind what was \
+                 noted as durable, so the last {cut} bytes are cut; the primary sends them again"
+            ),
+            None => tracing::info!(
+                "{path}: the last {cut} bytes carry no checksum and were not acknowledged, so they \
+                 are cut; the primary sends them again"
+            ),
+        }
+    }
+
+    fn cut(&self, end: u64) -> Result<(), StoreError> {
+        let path = &self.file.path;
+        if end == FIRST_EVENT {
+            self.handle.write_all_at(&MAGIC, 0).map_err(StoreError::io("write to", path))?;
+        }
+        self.handle.set_len(end).map_err(StoreError::io("cut", path))
+    }
+
+    /// Makes the file durable up to `end`, where it ends; `trusted` stands where that is new.
+    /// `false` if what was made durable is not what was judged.
+    fn harden(
+        &self,
+        fs: &dyn Fs,
+        dir: &Path,
+        mut trusted: Verifier,
+        end: u64,
+    ) -> Result<bool, StoreError> {
+        let path = &self.file.path;
+        let from = trusted.offset();
+        // The magic came with the first event.
+        self.write_again(if from == FIRST_EVENT { 0 } else { from }, end)?;
+        let synced = self.handle.sync_data().and_then(|()| fs.sync_dir(dir));
+        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+        Ok(from == end
+            || self.begins_with_magic()?
+                && self.scan(&mut trusted, end)?.is_none()
+                && trusted.offset() == end)
+    }
+
+    /// Writes bytes where they are, so that the kernel has to bring them to the disk.
+    fn write_again(&self, from: u64, end: u64) -> Result<(), StoreError> {
+        let path = &self.file.path;
+        let mut chunk = vec![0; CHUNK];
+        let mut offset = from;
+        while offset < end {
+            let len = usize::try_from(end - offset).unwrap_or(CHUNK).min(CHUNK);
+            let got = read_full(&*self.handle, &mut chunk[..len], offset)
+                .map_err(StoreError::io("read", path))?;
+            if got == 0 {
+                break;
+            }
+            self.handle
+                .write_all_at(&chunk[..got], offset)
+                .map_err(StoreError::io("write to", path))?;
+            offset += got as u64;
+        }
+        Ok(())
+    }
+
+    /// Whether the file has its first bytes; `false` where they may never have reached the disk.
+    fn begins_with_magic(&self) -> Result<bool, StoreError> {
+        let mut first = [0; MAGIC.len()];
+        self.read(&mut first, 0)?;
+        if first == MAGIC {
             return Ok(true);
         }
-        if chunk[..got].iter().any(|&byte| byte != 0) {
+        let may_be_cut_short =
+            first.iter().zip(MAGIC).all(|(&byte, magic)| byte == magic || byte == 0);
+        let may_be_new = match self.known {
+            Some(known) => known < FIRST_EVENT,
+            None => self.len < FIRST_EVENT || self.is_zero_from(0)?,
+        };
+        if may_be_cut_short && may_be_new {
             return Ok(false);
         }
-        offset += got as u64;
+        let what = "it does not begin with the binlog magic; move it away".to_owned();
+        Err(StoreError::Foreign { path: self.file.path.clone(), what })
+    }
+
+    /// Whether a bad event, of which nothing is known, can only be a torn end: what is there of
+    /// it fits but is cut short, or it is the last one, or it begins with the zeros of a file that
+    /// was lengthened but not filled.
+    fn is_torn_tail(&self, bad: &BadEvent) -> Result<bool, StoreError> {
+        let start = bad.error.offset;
+        let mut header = [0; HEADER_LEN];
+        let got = self.read(&mut header, start)?;
+        let Ok(header) = EventHeader::parse(&header[..got]) else { return Ok(true) };
+        let end = start + u64::from(header.size);
+        // A damaged size makes any event look as if it were cut short.
+        let fits = header.log_pos == LogPos::of(end);
+        let is_last = end >= self.len && matches!(bad.error.violation, Violation::Checksum { .. });
+        Ok(bad.is_cut_short && fits || is_last || self.is_zero_from(start)?)
+    }
+
+    fn is_zero_from(&self, mut offset: u64) -> Result<bool, StoreError> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match self.read(&mut chunk, offset)? {
+                0 => return Ok(true),
+                got if chunk[..got].iter().any(|&byte| byte != 0) => return Ok(false),
+                got => offset += got as u64,
+            }
+        }
+    }
+
+    fn read(&self, buf: &mut [u8], offset: u64) -> Result<usize, StoreError> {
+        read_full(&*self.handle, buf, offset).map_err(StoreError::io("read", &self.file.path))
+    }
+
+    fn scan(&self, verifier: &mut Verifier, until: u64) -> Result<Option<BadEvent>, StoreError> {
+        scan(&*self.handle, self.file, verifier, until)
+    }
+
+    fn damaged(&self, bad: BadEvent) -> StoreError {
+        StoreError::Damaged { path: self.file.path.clone(), error: bad.error }
     }
 }

@@ -5,16 +5,16 @@
 //! 0001-<source>/          a timeline: the files that one server wrote, in order
 //!     mysql-bin.000123    byte for byte the source's
 //!     mysql-bin.index     their names
+//!     DURABLE             how far they are durable for certain
 //! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use binlogd_event::GtidSet;
-
 use crate::recovery::{self, Resume};
-use crate::{Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Writer};
+use crate::watermark::Watermark;
+use crate::{Catalog, FileId, Fs, FsLock, LogFile, LogName, StoreError, Writer};
 
 /// What tells the history of one source server from that of another: MySQL's server UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,7 +51,9 @@ pub struct Store {
     catalog: Arc<Catalog>,
     timeline: Option<Timeline>,
     resume: Option<Resume>,
-    _lock: Box<dyn FsLock>,
+    /// Whether a writer may have moved the end since `resume` was found.
+    writer_taken: bool,
+    lock: Arc<dyn FsLock>,
 }
 
 /// A numbered folder of one source's files.
@@ -65,13 +67,16 @@ impl Timeline {
     /// `0001-<source>`.
     fn parse(name: &str) -> Option<Self> {
         let (number, source) = name.split_once('-')?;
-        let plain = number.len() >= 4 && number.bytes().all(|b| b.is_ascii_digit());
-        let number = number.parse().ok().filter(|_| plain)?;
-        Some(Self { number, source: SourceId::new(source)? })
+        let timeline = Self { number: number.parse().ok()?, source: SourceId::new(source)? };
+        (timeline.name() == name).then_some(timeline)
+    }
+
+    fn name(&self) -> String {
+        format!("{:04}-{}", self.number, self.source)
     }
 
     fn dir(&self, stream: &Path) -> PathBuf {
-        stream.join(format!("{:04}-{}", self.number, self.source))
+        stream.join(self.name())
     }
 }
 
@@ -81,9 +86,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process has it; [`StoreError::Damaged`] if the last file
-    /// is damaged before its end; [`StoreError::Foreign`] if things lie there that no binlogd made.
+    /// is damaged before its end; [`StoreError::Lost`] if durable bytes are missing;
+    /// [`StoreError::Foreign`] if things lie there that no binlogd made.
     pub fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<Self, StoreError> {
-        fs.create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+        make_durable_dir(&*fs, dir)?;
         let lock_path = dir.join("LOCK");
         let lock = fs.lock(&lock_path).map_err(StoreError::io("lock", &lock_path))?;
         let lock = lock.ok_or_else(|| StoreError::Locked { dir: dir.to_owned() })?;
@@ -93,17 +99,22 @@ impl Store {
         for timeline in &timelines {
             list_files(&*fs, timeline, &timeline.dir(dir), &mut files)?;
         }
-        let mut recovered = None;
-        if let Some(last) = files.last() {
-            recovered = Some(recovery::recover(&*fs, last)?);
-        }
-        let (durable, executed) = match &recovered {
-            Some(r) => (Position { file: r.file.id, offset: r.end() }, r.executed.clone()),
-            None => (Position::default(), GtidSet::new()),
-        };
-        let catalog = Arc::new(Catalog::new(fs.clone(), files, durable, executed));
         let timeline = timelines.last().cloned();
-        Ok(Self { fs, dir: dir.to_owned(), catalog, timeline, resume: recovered, _lock: lock })
+        if let Some(dir) = timeline.as_ref().map(|timeline| timeline.dir(dir))
+            && files.last().is_none_or(|file| !file.is_in(&dir))
+        {
+            recovery::check_empty(&*fs, &dir)?;
+        }
+        let resume = match files.split_last() {
+            Some((last, before)) => Some(recovery::recover(&*fs, before, last)?),
+            None => None,
+        };
+        let catalog = Arc::new(Catalog::new(fs.clone(), files));
+        if let Some(resume) = &resume {
+            catalog.recovered(resume)?;
+        }
+        let (dir, lock) = (dir.to_owned(), lock.into());
+        Ok(Self { fs, dir, catalog, timeline, resume, writer_taken: false, lock })
     }
 
     /// The stream's files and frontier.
@@ -124,12 +135,33 @@ impl Store {
         self.resume.as_ref()
     }
 
-    /// The stream's writer, for files of `source`. There must be only one at a time.
+    /// Finds out anew where the last file ends, after the writer has failed and is gone.
     ///
     /// # Errors
-    /// [`StoreError::Foreign`] if the stream has files of another source; or if the timeline's
-    /// folder cannot be made.
+    /// As [`Store::open`]; also if the file has lost bytes that were durable.
+    pub fn recover(&mut self) -> Result<Option<&Resume>, StoreError> {
+        self.resume = match self.catalog.all_files().split_last() {
+            None => None,
+            Some((last, before)) => {
+                let resume = recovery::recover(&*self.fs, before, last)?;
+                self.catalog.recovered(&resume)?;
+                Some(resume)
+            }
+        };
+        self.writer_taken = false;
+        Ok(self.resume.as_ref())
+    }
+
+    /// The stream's writer, for files of `source`. There must be only one at a time, and
+    /// [`Store::recover`] between two.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] if the stream has files of another source;
+    /// [`StoreError::WriterTaken`] for a second one; or if the timeline's folder cannot be made.
     pub fn writer(&mut self, source: &SourceId) -> Result<Writer, StoreError> {
+        if self.writer_taken {
+            return Err(StoreError::WriterTaken);
+        }
         let timeline = match &self.timeline {
             Some(timeline) if timeline.source == *source => timeline.clone(),
             Some(timeline) => {
@@ -142,14 +174,38 @@ impl Store {
         self.fs.create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
         self.fs.sync_dir(&self.dir).map_err(StoreError::io("sync", &self.dir))?;
         self.timeline = Some(timeline);
-        let mut writer = Writer::new(self.catalog.clone(), source.clone(), dir);
-        if let Some(resume) = &self.resume {
+        let last = self.resume.as_ref().filter(|resume| resume.file.is_in(&dir));
+        let watermark = Watermark::open(&*self.fs, &dir)?;
+        let (catalog, lock) = (self.catalog.clone(), self.lock.clone());
+        let mut writer = Writer::new(catalog, source.clone(), dir, watermark, lock);
+        if let Some(resume) = last {
             let path = &resume.file.path;
             let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
             writer.continue_file(resume.file.clone(), handle, resume.end());
         }
+        self.writer_taken = true;
         Ok(writer)
     }
+}
+
+/// Makes a folder that a crash does not take away again.
+fn make_durable_dir(fs: &dyn Fs, dir: &Path) -> Result<(), StoreError> {
+    let mut made = Vec::new();
+    for folder in dir.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+        if fs.len(folder).map_err(StoreError::io("look for", folder))?.is_some() {
+            break;
+        }
+        made.push(folder);
+    }
+    fs.create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+    // One that is there may have been made by a process that died before this.
+    for folder in made.into_iter().skip(1).chain([dir]) {
+        if let Some(parent) = folder.parent() {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            fs.sync_dir(parent).map_err(StoreError::io("sync", parent))?;
+        }
+    }
+    Ok(())
 }
 
 /// The timelines of a stream, oldest first.
@@ -176,6 +232,10 @@ fn list_files(
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0].base() != pair[1].base()) {
         let what = format!("file names begin with '{}' and '{}'", pair[0].base(), pair[1].base());
+        return Err(StoreError::Foreign { path: dir.to_owned(), what });
+    }
+    if let Some(pair) = names.windows(2).find(|pair| pair[0].number() == pair[1].number()) {
+        let what = format!("{} and {} have the same number", pair[0], pair[1]);
         return Err(StoreError::Foreign { path: dir.to_owned(), what });
     }
     for name in names {

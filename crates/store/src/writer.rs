@@ -1,15 +1,18 @@
 //! The one hand that appends to a stream.
 //!
 //! It blocks, so it runs on a thread of its own. Order within a stream: `write`, `sync`, and only
-//! then does the frontier move.
+//! then does the frontier move. Behind it, now and then, follows the
+//! [watermark](crate::watermark).
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use binlogd_event::{GtidSet, MAGIC};
+use binlogd_event::{EventHeader, FIRST_EVENT, FormatDescription, GtidSet, MAGIC};
 
-use crate::catalog::Catalog;
-use crate::{File, LogFile, LogName, Position, SourceId, StoreError, index_file};
+use crate::catalog::{Catalog, FORMAT_SIZE_MAX, read_full};
+use crate::watermark::{Mark, Watermark};
+use crate::{File, FsLock, LogFile, LogName, Position, SourceId, StoreError, index_file};
 
 /// Bytes to append to the active file.
 #[derive(Debug, Default)]
@@ -33,27 +36,70 @@ pub struct Writer {
     /// GTIDs that are written but not durable.
     pending_gtids: GtidSet,
     poisoned: bool,
+    watermark: Watermark,
+    mark_every: u64,
+    /// A writer may outlive its store.
+    _lock: Arc<dyn FsLock>,
 }
 
 #[derive(Debug)]
 struct Active {
     file: Arc<LogFile>,
     handle: Box<dyn File>,
-    /// Where the next byte goes. `end >= verified_end >= synced_end`.
+    /// Where the next byte goes. `end >= verified_end`.
     end: u64,
     verified_end: u64,
-    synced_end: u64,
+    /// Whether bytes or length have changed since the last sync.
+    is_dirty: bool,
+    /// Whether events carry checksums, once the file has said so.
+    has_checksums: Option<bool>,
+    /// How far the watermark says that the file is durable.
+    marked: u64,
 }
 
+/// The watermark follows the frontier at this distance, in bytes.
+const MARK_EVERY: u64 = 16 << 20;
+
 impl Writer {
-    pub(crate) fn new(catalog: Arc<Catalog>, source: SourceId, dir: PathBuf) -> Self {
-        let pending_gtids = GtidSet::new();
-        Self { catalog, source, dir, active: None, pending_gtids, poisoned: false }
+    pub(crate) fn new(
+        catalog: Arc<Catalog>,
+        source: SourceId,
+        dir: PathBuf,
+        watermark: Watermark,
+        lock: Arc<dyn FsLock>,
+    ) -> Self {
+        Self {
+            catalog,
+            source,
+            dir,
+            active: None,
+            pending_gtids: GtidSet::new(),
+            poisoned: false,
+            watermark,
+            mark_every: MARK_EVERY,
+            _lock: lock,
+        }
     }
 
     /// Goes on with a file whose durable bytes end at `end`.
     pub(crate) fn continue_file(&mut self, file: Arc<LogFile>, handle: Box<dyn File>, end: u64) {
-        self.active = Some(Active { file, handle, end, verified_end: end, synced_end: end });
+        let mark = self.watermark.mark().filter(|mark| mark.file == file.name);
+        let marked = mark.map_or(0, |mark| mark.offset);
+        self.active = Some(Active {
+            file,
+            handle,
+            end,
+            verified_end: end,
+            is_dirty: false,
+            has_checksums: None,
+            marked,
+        });
+    }
+
+    /// Sets how many durable bytes there may be that the watermark does not cover; 16 MiB unless
+    /// told. After a crash damage to them is taken for a torn end.
+    pub fn mark_every(&mut self, bytes: u64) {
+        self.mark_every = bytes;
     }
 
     /// The file that is written to.
@@ -66,27 +112,33 @@ impl Writer {
     /// when its first event is durable.
     ///
     /// # Errors
-    /// If the old file cannot be made durable or the new one not be made. [`StoreError::Exists`]
-    /// if there is a file of that name.
+    /// If the old file cannot be made durable or the new one not be made; then the old one is still
+    /// active, and this can be tried again. [`StoreError::OutOfOrder`] and [`StoreError::Exists`]
+    /// if it cannot come behind those that are there.
     pub fn start_file(&mut self, name: &LogName) -> Result<Arc<LogFile>, StoreError> {
         self.rollback()?;
         self.sync()?;
-        let path = self.dir.join(name.as_str());
-        let fs = self.catalog.fs.clone();
-        if fs.len(&path).map_err(StoreError::io("look for", &path))?.is_some() {
-            return Err(StoreError::Exists { path });
+        self.check_order(name)?;
+        // A new file without a mark would leave recovery in doubt.
+        match &self.active {
+            Some(_) => self.mark_durable()?,
+            None => self.set_watermark(Mark { file: name.clone(), offset: 0 })?,
         }
-        let handle = fs.create_new(&path).map_err(StoreError::io("create", &path))?;
-        handle.write_all_at(&MAGIC, 0).map_err(StoreError::io("write", &path))?;
-        self.poison_on_error(fs.sync_dir(&self.dir), self.dir.clone())?;
+        let (path, handle) = self.create_file(name)?;
         if let Some(closed) = &self.active {
             closed.file.close(closed.verified_end);
         }
         let file = self.catalog.add(self.source.clone(), name.clone(), path);
-        let end = MAGIC.len() as u64;
-        self.active =
-            Some(Active { file: file.clone(), handle, end, verified_end: end, synced_end: 0 });
-        index_file::write(&*fs, &self.dir, self.catalog.names_of(&self.source).iter())?;
+        self.active = Some(Active {
+            file: file.clone(),
+            handle,
+            end: FIRST_EVENT,
+            verified_end: FIRST_EVENT,
+            is_dirty: true,
+            has_checksums: None,
+            marked: 0,
+        });
+        index_file::write(&*self.catalog.fs, &self.dir, self.catalog.names_in(&self.dir).iter());
         Ok(file)
     }
 
@@ -96,13 +148,12 @@ impl Writer {
     /// If the system cannot take it, for want of space for example; then [`Writer::rollback`]
     /// brings the file back to its last whole event.
     pub fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
+        self.check_poison()?;
         let Some(active) = &mut self.active else {
             let what = "a batch came before the name of its file".to_owned();
             return Err(StoreError::Foreign { path: self.dir.clone(), what });
         };
+        active.is_dirty = true;
         active
             .handle
             .write_all_at(&batch.bytes, active.end)
@@ -111,8 +162,7 @@ impl Writer {
         debug_assert!(batch.verified_end <= active.end);
         active.verified_end = active.verified_end.max(batch.verified_end);
         self.pending_gtids.extend(&batch.gtids);
-        let written = Position { file: active.file.id, offset: active.verified_end };
-        self.catalog.frontier.set_written(written);
+        self.catalog.frontier.set_written(active.verified_position());
         Ok(())
     }
 
@@ -120,22 +170,31 @@ impl Writer {
     ///
     /// # Errors
     /// [`StoreError::SyncFailed`], after which the writer refuses everything: which bytes are on
-    /// the disk is known only after a restart.
+    /// the disk is known only after a restart. Another error if the watermark cannot be moved
+    /// where it must be, in a file without checksums; that may be tried again.
     pub fn sync(&mut self) -> Result<Option<Position>, StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
+        self.check_poison()?;
         let Some(active) = &mut self.active else { return Ok(None) };
-        if active.synced_end < active.end {
-            let outcome = active.handle.sync_data();
+        if active.is_dirty {
             let path = active.file.path.clone();
-            let end = active.end;
+            let outcome = active.handle.sync_data();
+            active.is_dirty = outcome.is_err();
             self.poison_on_error(outcome, path)?;
-            if let Some(active) = &mut self.active {
-                active.synced_end = end;
-            }
         }
-        Ok(self.publish())
+        if !self.has_checksums() {
+            // After a crash nothing else can say that bytes are those that were written.
+            self.mark_durable()?;
+        }
+        let Some(active) = &self.active else { return Ok(None) };
+        let gtids = std::mem::take(&mut self.pending_gtids);
+        let durable = self.catalog.publish(active.verified_position(), &gtids);
+        if active.verified_end - active.marked >= self.mark_every
+            && let Err(error) = self.mark_durable()
+        {
+            // Nothing hangs on it but how much a crash leaves in doubt.
+            tracing::warn!("{error}");
+        }
+        Ok((durable != Position::default()).then_some(durable))
     }
 
     /// Cuts the active file behind its last whole event.
@@ -143,31 +202,91 @@ impl Writer {
     /// # Errors
     /// If the file cannot be cut.
     pub fn rollback(&mut self) -> Result<(), StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
+        self.check_poison()?;
         let Some(active) = &mut self.active else { return Ok(()) };
         // A failed write may have left bytes that `end` does not count, so always cut.
+        active.is_dirty = true;
         active
             .handle
             .set_len(active.verified_end)
             .map_err(StoreError::io("cut", &active.file.path))?;
         active.end = active.verified_end;
-        active.synced_end = active.synced_end.min(active.end);
         Ok(())
     }
 
-    fn publish(&mut self) -> Option<Position> {
-        let active = self.active.as_ref()?;
-        let durable = Position { file: active.file.id, offset: active.verified_end };
-        self.catalog.add_executed(&std::mem::take(&mut self.pending_gtids));
-        self.catalog.frontier.set_durable(durable);
-        Some(durable)
+    /// Notes on the disk how far the stream is durable, so that damage up to there is told from a
+    /// torn end after a crash. Costs a sync of a small file: for a clean end, and for idle moments.
+    ///
+    /// # Errors
+    /// If the note cannot be written. The one before still holds.
+    pub fn mark_durable(&mut self) -> Result<(), StoreError> {
+        self.check_poison()?;
+        let Some(active) = &self.active else { return Ok(()) };
+        let offset = active.verified_end;
+        if active.is_dirty || offset <= active.marked {
+            return Ok(());
+        }
+        self.set_watermark(Mark { file: active.file.name.clone(), offset })?;
+        if let Some(active) = &mut self.active {
+            active.marked = offset;
+        }
+        Ok(())
+    }
+
+    fn set_watermark(&mut self, mark: Mark) -> Result<(), StoreError> {
+        self.watermark.set(&*self.catalog.fs, mark)
+    }
+
+    fn check_order(&self, name: &LogName) -> Result<(), StoreError> {
+        let last = self.active.as_ref().map(|active| &active.file.name);
+        match last {
+            Some(last) if last == name => {
+                Err(StoreError::Exists { path: self.dir.join(name.as_str()) })
+            }
+            Some(last) if last.base() != name.base() || last.number() >= name.number() => {
+                Err(StoreError::OutOfOrder { last: last.clone(), name: name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a file with the binlog magic, or nothing.
+    fn create_file(&mut self, name: &LogName) -> Result<(PathBuf, Box<dyn File>), StoreError> {
+        let path = self.dir.join(name.as_str());
+        let fs = self.catalog.fs.clone();
+        if fs.len(&path).map_err(StoreError::io("look for", &path))?.is_some() {
+            return Err(StoreError::Exists { path });
+        }
+        let handle = fs.create_new(&path).map_err(StoreError::io("create", &path))?;
+        if let Err(error) = handle.write_all_at(&MAGIC, 0) {
+            // What stays would be in the way of the next try.
+            fs.remove(&path).map_err(StoreError::io("remove", &path))?;
+            return Err(StoreError::io("write to", &path)(error));
+        }
+        self.poison_on_error(fs.sync_dir(&self.dir), self.dir.clone())?;
+        Ok((path, handle))
+    }
+
+    /// Whether the active file's events carry checksums; `true` while it has no event.
+    fn has_checksums(&mut self) -> bool {
+        match &mut self.active {
+            Some(active) if active.verified_end > FIRST_EVENT => {
+                *active.has_checksums.get_or_insert_with(|| {
+                    // In doubt it has none, which is only slower.
+                    says_checksums(&*active.handle).unwrap_or(false)
+                })
+            }
+            _ => true,
+        }
+    }
+
+    fn check_poison(&self) -> Result<(), StoreError> {
+        if self.poisoned { Err(StoreError::Poisoned) } else { Ok(()) }
     }
 
     fn poison_on_error(
         &mut self,
-        outcome: std::io::Result<()>,
+        outcome: io::Result<()>,
         path: PathBuf,
     ) -> Result<(), StoreError> {
         outcome.map_err(|source| {
@@ -175,4 +294,21 @@ impl Writer {
             StoreError::SyncFailed { path, source }
         })
     }
+}
+
+impl Active {
+    fn verified_position(&self) -> Position {
+        Position { file: self.file.id, offset: self.verified_end }
+    }
+}
+
+/// What a file's first event says of checksums.
+fn says_checksums(handle: &dyn File) -> io::Result<bool> {
+    let mut event = [0; FORMAT_SIZE_MAX as usize];
+    let len = read_full(handle, &mut event, FIRST_EVENT)?;
+    let format = EventHeader::parse(&event[..len])
+        .ok()
+        .and_then(|header| event[..len].get(..header.size as usize))
+        .and_then(|event| FormatDescription::parse(event).ok());
+    Ok(format.is_some_and(|format| !format.checksum.is_empty()))
 }
