@@ -55,6 +55,19 @@ pub(crate) fn charset(name: &str) -> Result<&'static str, SqlError> {
     found.map(|(charset, _)| *charset).ok_or_else(|| SqlError::unknown_character_set(name))
 }
 
+/// The character set of a collation id as a handshake has it, its low byte; `None` for the many that
+/// clients do not use by themselves.
+pub(crate) fn charset_of_id(id: u8) -> Option<&'static str> {
+    match id {
+        8 | 48 => Some("latin1"),
+        11 => Some("ascii"),
+        33 | 83 | 192..=215 => Some("utf8mb3"),
+        45 | 46 | 224..=247 | 255 => Some("utf8mb4"),
+        63 => Some("binary"),
+        _ => None,
+    }
+}
+
 /// The collation that comes with a character set.
 pub(crate) fn default_collation(charset: &str, dialect: Dialect) -> &'static str {
     if charset == "utf8mb4" {

@@ -56,13 +56,6 @@ impl SqlError {
         Self::new(1043, LINK_FAILURE, "Bad handshake")
     }
 
-    /// ER_ACCESS_DENIED_ERROR: unknown user or wrong password.
-    pub fn access_denied(user: &str, host: &str, with_password: bool) -> Self {
-        let using = if with_password { "YES" } else { "NO" };
-        let text = format!("Access denied for user '{user}'@'{host}' (using password: {using})");
-        Self::new(1045, b"28000", text)
-    }
-
     /// ER_NO_DB_ERROR: a table was named without a database.
     pub fn no_database() -> Self {
         Self::new(1046, b"3D000", "No database selected")
@@ -202,6 +195,12 @@ impl SqlError {
         Self::new(1273, GENERAL, format!("Unknown collation: '{name}'"))
     }
 
+    /// ER_UNKNOWN_STMT_HANDLER: a prepared statement is named, and there are none.
+    pub fn unknown_statement_handler() -> Self {
+        let text = "Unknown prepared statement handler given to the server";
+        Self::new(1243, GENERAL, text)
+    }
+
     /// ER_OPTION_PREVENTS_STATEMENT: what a read-only server says to a write.
     pub fn read_only() -> Self {
         let text = "The MySQL server is running with the --super-read-only option so it cannot \
@@ -239,6 +238,11 @@ impl SqlError {
     /// ER_MALFORMED_GTID_SET_SPECIFICATION.
     pub fn malformed_gtid_set(text: &str) -> Self {
         Self::new(1772, GENERAL, format!("Malformed GTID set specification '{text}'."))
+    }
+
+    /// ER_MALFORMED_PACKET: a command's fields are not what they should be.
+    pub fn malformed_packet() -> Self {
+        Self::new(1835, GENERAL, "Malformed communication packet.")
     }
 
     /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.

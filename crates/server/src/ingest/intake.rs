@@ -331,8 +331,10 @@ impl Intake {
     /// A dump that begins inside of a file repeats its format: it must be the stored one.
     fn format_again(&self, event: &[u8]) -> Result<(), IntakeError> {
         let Some(stored) = self.verifier.format() else { return Ok(()) };
-        let same = FormatDescription::parse(event)
-            .is_ok_and(|sent| FormatDescription { created: stored.created, ..sent } == *stored);
+        let same = FormatDescription::parse(event).is_ok_and(|mut sent| {
+            sent.created = stored.created;
+            sent == *stored
+        });
         if same {
             return Ok(());
         }
