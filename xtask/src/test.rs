@@ -43,11 +43,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
             &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         )?;
     }
-    let mut tests = vec!["test", "--workspace"];
+    let mut tests = vec!["test", "--workspace", "--no-fail-fast"];
     if args.quick {
         tests.extend(["--lib", "--bins"]);
-    } else {
-        tests.push("--no-fail-fast");
     }
     tests.push("--");
     tests.extend(args.filter.iter().map(String::as_str));

@@ -86,6 +86,7 @@ Dir::State::status "{dir}/status";
 Dir::Cache "{dir}/cache";
 APT {{ Install-Recommends "false"; Sandbox::User "root"; }};
 Acquire {{ Languages "none"; Retries "3"; }};
+APT::Update::Error-Mode "any";
 Debug::NoLocking "true";
 "#
     )
