@@ -6,19 +6,34 @@
 pub mod error;
 pub mod sql;
 
+mod account;
 mod charset;
+mod connection;
+mod dump;
 mod facts;
+mod listener;
+mod login;
 mod query;
 mod registry;
 mod reply;
 mod server;
+mod service;
+mod session;
 mod state;
+mod tls;
+mod transport;
 mod variables;
 mod wishes;
 
+pub use dump::{
+    DumpEnd, DumpFuture, DumpReader, DumpRequest, DumpService, DumpSession, DumpWriter, FromReader,
+    Stop, StopReason, Who,
+};
+pub use facts::{BinaryLog, BinaryLogStatus, StreamFacts};
+pub use listener::{Downstream, ListenError};
+pub use registry::Registry;
+pub use tls::{TlsError, ensure_identity, server_config};
+pub use wishes::{ChecksumWish, ReplicaWishes};
+
 #[cfg(test)]
 mod testing;
-
-pub use facts::{BinaryLog, BinaryLogStatus, StreamFacts};
-pub use registry::Registry;
-pub use wishes::{ChecksumWish, ReplicaWishes};

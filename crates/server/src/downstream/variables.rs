@@ -12,7 +12,7 @@ use super::error::SqlError;
 use super::server::Server;
 use super::sql::{Dialect, Filter, Scope, SetValue, Value};
 use super::state::SessionState;
-use check::{Check, Given};
+use check::Given;
 use table::{Place, Setting, Source, Variable};
 
 /// What values are computed from.

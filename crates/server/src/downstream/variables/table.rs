@@ -86,7 +86,7 @@ impl Variable {
 
     /// A global variable that an administrator of a server with tables could set.
     const fn dynamic(mut self) -> Self {
-        self.setting = Setting::Privileged;
+        self.setting = Privileged;
         self
     }
 
@@ -99,10 +99,10 @@ impl Variable {
     pub(super) fn exists(&self, dialect: Dialect) -> bool {
         match self.flavor {
             Flavor::Any => true,
-            Flavor::MySql => !dialect.mariadb,
-            Flavor::MySqlFrom(version) => !dialect.mariadb && dialect.version >= version,
-            Flavor::MariaDb => dialect.mariadb,
-            Flavor::Older => dialect.mariadb || dialect.version < 80_003,
+            MySql => !dialect.mariadb,
+            MySqlFrom(version) => !dialect.mariadb && dialect.version >= version,
+            MariaDb => dialect.mariadb,
+            Older => dialect.mariadb || dialect.version < 80_003,
         }
     }
 }

@@ -1,0 +1,136 @@
+//! Payloads over a transport, until a dump takes it over.
+
+use std::io;
+use std::time::Duration;
+
+use binlogd_wire::WireError;
+use binlogd_wire::packet::{PacketReceiver, PacketWriter};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::transport::Transport;
+
+/// The receive buffer, in bytes: longer payloads are collected as they come.
+const RECEIVE_BUFFER_LEN: usize = 8 << 10;
+/// A send buffer that has grown beyond this many bytes is given back after use.
+const SEND_BUFFER_KEPT: usize = 64 << 10;
+
+/// One client's connection in the connection and command phases.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) transport: Transport,
+    receiver: PacketReceiver,
+    /// Counts the sequence ids of what is sent.
+    pub(super) packets: PacketWriter,
+    /// What [`flush`](Self::flush) sends.
+    pub(super) out: Vec<u8>,
+    pub(super) write_timeout: Duration,
+}
+
+/// Why nothing more can be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The connection failed.
+    #[error("cannot read: {0}")]
+    Io(#[from] io::Error),
+    /// The client does not speak the protocol.
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    /// The client left in the middle of a packet.
+    #[error("the connection ended in the middle of a packet")]
+    Truncated,
+}
+
+impl Connection {
+    pub(super) fn new(
+        transport: Transport,
+        payload_len_max: usize,
+        write_timeout: Duration,
+    ) -> Self {
+        Self {
+            transport,
+            receiver: PacketReceiver::new(RECEIVE_BUFFER_LEN, payload_len_max),
+            packets: PacketWriter::new(0),
+            out: Vec::new(),
+            write_timeout,
+        }
+    }
+
+    /// Allows longer payloads, once the client is known.
+    pub(super) fn set_payload_len_max(&mut self, bytes: usize) {
+        self.receiver.decoder().set_max_payload_len(bytes);
+    }
+
+    /// Expects a new command: sequence ids start again.
+    pub(super) fn expect_command(&mut self) {
+        self.receiver.decoder().set_sequence(0);
+    }
+
+    /// Reads the next payload, which [`payload`](Self::payload) then is; `false` if the client has
+    /// left between two of them. What is sent next answers it.
+    ///
+    /// Cancel safe: no byte is lost.
+    pub(super) async fn read(&mut self) -> Result<bool, ReadError> {
+        while !self.receiver.poll()? {
+            let len = self.transport.read(self.receiver.spare()).await?;
+            if len == 0 {
+                let cut = self.receiver.is_mid_packet();
+                return if cut { Err(ReadError::Truncated) } else { Ok(false) };
+            }
+            self.receiver.filled(len);
+        }
+        let sequence = self.receiver.decoder().sequence();
+        self.packets.set_sequence(sequence);
+        Ok(true)
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        self.receiver.payload()
+    }
+
+    /// Whether the client has sent more than the payload read last.
+    pub(super) fn has_unread_bytes(&self) -> bool {
+        !self.receiver.buffered().is_empty()
+    }
+
+    /// Puts a payload into `out`.
+    pub(super) fn put(&mut self, build: impl FnOnce(&mut Vec<u8>)) {
+        self.packets.build(&mut self.out, build);
+    }
+
+    /// Sends what is in `out`. The client answers in sequence.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        let result = send(&mut self.transport, &self.out, self.write_timeout).await;
+        self.out.clear();
+        if self.out.capacity() > SEND_BUFFER_KEPT {
+            self.out = Vec::new();
+        }
+        let sequence = self.packets.sequence();
+        self.receiver.decoder().set_sequence(sequence);
+        result
+    }
+
+    /// Gives the parts to a dump. What was received and not read stays in the receiver.
+    pub(super) fn into_parts(self) -> (Transport, PacketReceiver) {
+        (self.transport, self.receiver)
+    }
+}
+
+/// Writes and flushes `bytes`.
+///
+/// # Errors
+/// The connection failed, or for `timeout` the client has taken nothing.
+pub(super) async fn send<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    bytes: &[u8],
+    timeout: Duration,
+) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let len = tokio::time::timeout(timeout, to.write(rest)).await??;
+        if len == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = &rest[len..];
+    }
+    tokio::time::timeout(timeout, to.flush()).await?
+}

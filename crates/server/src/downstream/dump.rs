@@ -1,0 +1,320 @@
+//! Where a session hands over to the sender of events.
+//!
+//! [`DumpService`] is the sender's side; a [`DumpSession`] is all it gets: what the reader asked for,
+//! what it wished, and both ways of the connection.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use binlogd_event::GtidSet;
+use binlogd_wire::command::CommandKind;
+use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, DumpFlags, EventEncoder};
+use binlogd_wire::packet::PacketReceiver;
+use binlogd_wire::{Capabilities, ServerError, StatusFlags, WireError};
+use tokio::io::{AsyncReadExt, ReadHalf, WriteHalf};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::send;
+use super::error::SqlError;
+use super::registry::Session;
+use super::transport::Transport;
+use super::wishes::ReplicaWishes;
+
+/// The longest payload taken from a reader while it is dumped to, in bytes: an acknowledgement with a
+/// file name.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 1 << 10;
+
+/// Sends binlog events.
+pub trait DumpService: Send + Sync + 'static {
+    /// Serves one reader until it leaves, is told to stop, or gets an error. The connection is closed
+    /// when the future is done: after a dump a server takes no further command.
+    ///
+    /// The future runs in the session's task. It should watch [`DumpSession::reader`], or a reader's
+    /// leaving shows only when something is sent to it, and it must watch [`DumpSession::stop`].
+    fn dump(self: Arc<Self>, session: DumpSession) -> DumpFuture;
+}
+
+/// What [`DumpService::dump`] returns.
+pub type DumpFuture = Pin<Box<dyn Future<Output = DumpEnd> + Send>>;
+
+/// A reader that has asked for a dump.
+#[derive(Debug)]
+pub struct DumpSession {
+    /// Where it wants to begin.
+    pub request: DumpRequest,
+    /// What it has said before.
+    pub wishes: ReplicaWishes,
+    /// Who it is, for logs.
+    pub who: Who,
+    /// What both sides agreed on.
+    pub capabilities: Capabilities,
+    /// The way to the reader. The first packet has sequence id 1.
+    pub writer: DumpWriter,
+    /// The way from the reader.
+    pub reader: DumpReader,
+    /// Whether it must end.
+    pub stop: Stop,
+}
+
+/// Where a reader wants to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DumpRequest {
+    /// The reader's server id; 0 for tools that do not wait at the end.
+    pub server_id: u32,
+    /// The command's flags.
+    pub flags: DumpFlags,
+    /// The file; empty is the oldest one. With a GTID set it counts for nothing.
+    pub file: String,
+    /// The offset in that file.
+    pub position: u64,
+    /// COM_BINLOG_DUMP_GTID: what the reader has already. MariaDB's replicas say theirs in
+    /// [`ReplicaWishes::slave_connect_state`].
+    pub gtid_set: Option<GtidSet>,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The connection's id.
+    pub connection_id: u32,
+    /// The account.
+    pub user: String,
+    /// The client's address, or `localhost` on a unix socket.
+    pub host: String,
+}
+
+/// How a dump ended; its `Display` is for logs.
+#[derive(Debug)]
+pub enum DumpEnd {
+    /// The reader closed the connection.
+    ReaderLeft,
+    /// The end was reached and the reader did not want to wait: an EOF was sent.
+    Finished,
+    /// The reader was sent this error.
+    Refused(ServerError),
+    /// It had to end.
+    Stopped(StopReason),
+    /// The connection failed, or the reader did not take what it was sent.
+    Io(io::Error),
+    /// The reader does not speak the protocol.
+    Protocol(WireError),
+}
+
+impl DumpRequest {
+    pub(super) fn of_position(dump: &BinlogDump<'_>) -> Self {
+        Self {
+            server_id: dump.server_id,
+            flags: dump.flags,
+            file: String::from_utf8_lossy(dump.file).into_owned(),
+            position: u64::from(dump.position),
+            gtid_set: None,
+        }
+    }
+
+    pub(super) fn of_gtid(dump: &BinlogDumpGtid<'_>) -> Result<Self, SqlError> {
+        let gtid_set = match dump.gtid_set {
+            [] => GtidSet::new(),
+            bytes => GtidSet::from_bytes(bytes).map_err(|_| SqlError::malformed_packet())?,
+        };
+        Ok(Self {
+            server_id: dump.server_id,
+            flags: dump.flags,
+            file: String::from_utf8_lossy(dump.file).into_owned(),
+            position: dump.position,
+            gtid_set: Some(gtid_set),
+        })
+    }
+
+    /// Whether the dump ends with EOF at the end of the last file.
+    #[must_use]
+    pub fn is_non_blocking(&self) -> bool {
+        self.flags.contains(DumpFlags::NON_BLOCKING)
+    }
+}
+
+impl DumpSession {
+    /// Answers with an error and nothing else.
+    ///
+    /// Not cancel safe: a part of the packet may have been sent.
+    pub async fn refuse(mut self, error: ServerError) -> DumpEnd {
+        let mut out = Vec::new();
+        EventEncoder::new(false).error(&mut out, &error);
+        match self.writer.write(&out).await {
+            Ok(()) => DumpEnd::Refused(error),
+            Err(error) => DumpEnd::Io(error),
+        }
+    }
+
+    /// Answers with the end and nothing else.
+    ///
+    /// Not cancel safe, as [`refuse`](Self::refuse).
+    pub async fn finish(mut self) -> DumpEnd {
+        let mut out = Vec::new();
+        EventEncoder::new(false).eof(&mut out, self.capabilities, StatusFlags::AUTOCOMMIT);
+        match self.writer.write(&out).await {
+            Ok(()) => DumpEnd::Finished,
+            Err(error) => DumpEnd::Io(error),
+        }
+    }
+}
+
+/// The way to a reader.
+#[derive(Debug)]
+pub struct DumpWriter {
+    transport: WriteHalf<Transport>,
+    timeout: Duration,
+    session: Arc<Session>,
+}
+
+impl DumpWriter {
+    /// Sends framed packets, or any part of them; large buffers are best.
+    ///
+    /// Not cancel safe: a part of `packets` may have been sent, and nothing more can follow it.
+    ///
+    /// # Errors
+    /// The connection failed, or the reader took nothing for as long as `net_write_timeout` says.
+    pub async fn write(&mut self, packets: &[u8]) -> io::Result<()> {
+        send(&mut self.transport, packets, self.timeout).await
+    }
+
+    /// What `SHOW PROCESSLIST` shows as the session's state. Not for each event: it takes a lock.
+    pub fn show_status(&self, status: impl Into<String>) {
+        self.session.update(|state| state.status = status.into());
+    }
+}
+
+/// The way from a reader.
+#[derive(Debug)]
+pub struct DumpReader {
+    transport: ReadHalf<Transport>,
+    receiver: PacketReceiver,
+}
+
+/// What a reader says while it is dumped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromReader {
+    /// It has safely received everything up to this position.
+    Ack {
+        /// The file.
+        file: Vec<u8>,
+        /// The end of the last event received.
+        position: u64,
+    },
+    /// It has closed the connection, or said that it leaves.
+    Left,
+}
+
+impl DumpReader {
+    /// Waits for the reader to say something.
+    ///
+    /// Cancel safe: nothing is lost.
+    ///
+    /// # Errors
+    /// The connection failed, or the reader says what it must not say now; the dump has to end.
+    pub async fn next(&mut self) -> Result<FromReader, DumpEnd> {
+        while !self.receiver.poll().map_err(DumpEnd::Protocol)? {
+            let len = self.transport.read(self.receiver.spare()).await.map_err(DumpEnd::Io)?;
+            if len == 0 {
+                return Ok(FromReader::Left);
+            }
+            self.receiver.filled(len);
+        }
+        // Each acknowledgement begins a sequence of its own.
+        self.receiver.decoder().set_sequence(0);
+        let payload = self.receiver.payload();
+        if payload.first() == Some(&CommandKind::QUIT.0) {
+            return Ok(FromReader::Left);
+        }
+        let Ack { position, file } = Ack::parse(payload).map_err(DumpEnd::Protocol)?;
+        Ok(FromReader::Ack { file: file.to_vec(), position })
+    }
+}
+
+/// Both ways of a connection whose command phase is over.
+pub(super) fn split(
+    transport: Transport,
+    mut receiver: PacketReceiver,
+    timeout: Duration,
+    session: Arc<Session>,
+) -> (DumpWriter, DumpReader) {
+    receiver.decoder().set_max_payload_len(PAYLOAD_BYTES_MAX);
+    receiver.decoder().set_sequence(0);
+    let (read, write) = tokio::io::split(transport);
+    let writer = DumpWriter { transport: write, timeout, session };
+    (writer, DumpReader { transport: read, receiver })
+}
+
+/// Whether a session must end.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    pub(super) killed: CancellationToken,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// Why a session must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// `KILL`, or the same reader has come back on another connection.
+    Killed,
+    /// binlogd goes away.
+    Shutdown,
+}
+
+impl Stop {
+    /// Waits until the session must end. Cancel safe.
+    pub async fn stopped(&self) -> StopReason {
+        // The second is cancelled with the first.
+        self.killed.cancelled().await;
+        self.reason()
+    }
+
+    /// Whether the session must end already.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.killed.is_cancelled()
+    }
+
+    fn reason(&self) -> StopReason {
+        if self.shutdown.is_cancelled() { StopReason::Shutdown } else { StopReason::Killed }
+    }
+}
+
+impl StopReason {
+    /// The error that a client is told, if it can be told one.
+    #[must_use]
+    pub fn error(self) -> ServerError {
+        match self {
+            Self::Killed => SqlError::interrupted().into(),
+            Self::Shutdown => SqlError::server_shutdown().into(),
+        }
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Killed => "killed",
+            Self::Shutdown => "binlogd shuts down",
+        })
+    }
+}
+
+impl fmt::Display for DumpEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReaderLeft => f.write_str("it closed the connection"),
+            Self::Finished => f.write_str("it has all and did not want to wait"),
+            Self::Refused(error) => write!(f, "it was sent {error}"),
+            Self::Stopped(reason) => reason.fmt(f),
+            Self::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                f.write_str("it took nothing for as long as net_write_timeout allows")
+            }
+            Self::Io(error) => write!(f, "the connection failed: {error}"),
+            Self::Protocol(error) => write!(f, "it does not follow the protocol: {error}"),
+        }
+    }
+}

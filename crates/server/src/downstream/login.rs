@@ -1,0 +1,188 @@
+//! From an accepted socket to a known user: greeting, TLS, handshake response, password.
+
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, access_denied};
+use binlogd_wire::handshake::{ClientReply, Greeting, Scramble};
+use binlogd_wire::response::OkPacket;
+use binlogd_wire::{Capabilities, ServerError, StatusFlags, charset as charsets};
+
+use super::account::{Claim, Verdict};
+use super::charset;
+use super::connection::{Connection, ReadError};
+use super::error::SqlError;
+use super::service::Service;
+use super::transport::{Plain, Transport};
+use crate::config::Rights;
+
+/// What the server can do, TLS apart.
+const CAPABILITIES: Capabilities = Capabilities::LONG_PASSWORD
+    .with(Capabilities::FOUND_ROWS)
+    .with(Capabilities::LONG_FLAG)
+    .with(Capabilities::CONNECT_WITH_DB)
+    .with(Capabilities::PROTOCOL_41)
+    .with(Capabilities::INTERACTIVE)
+    .with(Capabilities::TRANSACTIONS)
+    .with(Capabilities::SECURE_CONNECTION)
+    .with(Capabilities::MULTI_RESULTS)
+    .with(Capabilities::PS_MULTI_RESULTS)
+    .with(Capabilities::PLUGIN_AUTH)
+    .with(Capabilities::CONNECT_ATTRS)
+    .with(Capabilities::PLUGIN_AUTH_LENENC_DATA)
+    .with(Capabilities::DEPRECATE_EOF)
+    .with(Capabilities::QUERY_ATTRIBUTES);
+
+/// A client that has proved who it is.
+#[derive(Debug)]
+pub(super) struct LoggedIn {
+    pub(super) user: String,
+    pub(super) rights: Rights,
+    pub(super) db: Option<String>,
+    /// What both sides can do.
+    pub(super) capabilities: Capabilities,
+    /// The character set of the client's handshake, if its collation id is known.
+    pub(super) charset: Option<&'static str>,
+}
+
+/// Why a client is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoginError {
+    /// It left or broke the protocol.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It was sent this error.
+    #[error("{0}")]
+    Refused(ServerError),
+    /// TLS could not be agreed on.
+    #[error("TLS failed: {0}")]
+    Tls(std::io::Error),
+}
+
+impl From<std::io::Error> for LoginError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+/// Lets a client log in; the OK is sent, and commands come next. After an error the connection is
+/// only good for closing.
+pub(super) async fn log_in(
+    mut connection: Connection,
+    service: &Service,
+    id: u32,
+    host: &str,
+) -> Result<(Connection, LoggedIn), LoginError> {
+    let scramble = Scramble::random();
+    let offered = greet(&mut connection, service, id, scramble).await?;
+    read(&mut connection).await?;
+    if let Ok(ClientReply::Ssl(_)) = ClientReply::parse(connection.payload()) {
+        connection = start_tls(connection, service).await?;
+        read(&mut connection).await?;
+    }
+    let result = check(&mut connection, service, scramble, offered, host).await;
+    match result {
+        Ok(logged_in) => {
+            let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
+            connection.put(|out| ok.encode(out, logged_in.capabilities));
+            connection.flush().await?;
+            Ok((connection, logged_in))
+        }
+        Err(LoginError::Refused(error)) => {
+            connection.put(|out| error.encode(out));
+            connection.flush().await?;
+            Err(LoginError::Refused(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn greet(
+    connection: &mut Connection,
+    service: &Service,
+    id: u32,
+    scramble: Scramble,
+) -> Result<Capabilities, LoginError> {
+    let dialect = service.server.dialect();
+    let newest = !dialect.mariadb && dialect.version >= 80_000;
+    let charset = if newest { charsets::UTF8MB4_0900 } else { charsets::UTF8MB4 };
+    let [charset, _] = charset.to_le_bytes();
+    let tls = if service.tls.is_some() { Capabilities::SSL } else { Capabilities::NONE };
+    let greeting = Greeting {
+        server_version: service.server.facts.server_version(),
+        connection_id: id,
+        scramble,
+        capabilities: CAPABILITIES | tls,
+        charset,
+        status: StatusFlags::AUTOCOMMIT,
+        auth_plugin: CACHING_SHA2_PASSWORD.to_owned(),
+    };
+    connection.put(|out| greeting.encode(out));
+    connection.flush().await?;
+    Ok(greeting.capabilities)
+}
+
+/// Reads a payload, which must come.
+async fn read(connection: &mut Connection) -> Result<(), LoginError> {
+    if connection.read().await? { Ok(()) } else { Err(ReadError::Truncated.into()) }
+}
+
+async fn start_tls(
+    mut connection: Connection,
+    service: &Service,
+) -> Result<Connection, LoginError> {
+    // What came in the clear behind the request would be taken for the TLS client's.
+    let acceptor = match &service.tls {
+        Some(acceptor) if !connection.has_unread_bytes() => acceptor,
+        _ => return Err(refuse(connection, SqlError::bad_handshake()).await),
+    };
+    connection.transport = connection.transport.upgrade(acceptor).await.map_err(LoginError::Tls)?;
+    Ok(connection)
+}
+
+/// Sends an error before it is known to whom.
+async fn refuse(mut connection: Connection, error: SqlError) -> LoginError {
+    let error = ServerError::from(error);
+    connection.put(|out| error.encode(out));
+    match connection.flush().await {
+        Ok(()) => LoginError::Refused(error),
+        Err(error) => error.into(),
+    }
+}
+
+/// Checks the handshake response in hand.
+async fn check(
+    connection: &mut Connection,
+    service: &Service,
+    scramble: Scramble,
+    offered: Capabilities,
+    host: &str,
+) -> Result<LoggedIn, LoginError> {
+    let refused = |error: SqlError| LoginError::Refused(error.into());
+    let payload = connection.payload().to_vec();
+    let response = match ClientReply::parse(&payload) {
+        Ok(ClientReply::Handshake(response)) => response,
+        Ok(ClientReply::Ssl(_)) | Err(_) => return Err(refused(SqlError::bad_handshake())),
+    };
+    if !response.capabilities.contains(Capabilities::SECURE_CONNECTION) {
+        return Err(refused(SqlError::bad_handshake()));
+    }
+    let user = response.user.to_owned();
+    let is_open_tcp = matches!(connection.transport, Transport::Plain(Plain::Tcp(_)));
+    let account_requires = service.accounts.find(&user).is_some_and(|a| a.require_tls);
+    if is_open_tcp && (service.server.requires_tls || account_requires) {
+        return Err(refused(SqlError::secure_transport_required()));
+    }
+    let (plugin, response_data) = (response.auth_plugin, response.auth_response);
+    let claim = Claim { user: &user, plugin, response: response_data, scramble };
+    let verdict = service.accounts.authenticate(connection, claim).await?;
+    match verdict {
+        Verdict::Accepted(rights) => Ok(LoggedIn {
+            user,
+            rights,
+            db: response.database.map(str::to_owned),
+            capabilities: response.capabilities & offered,
+            charset: charset::charset_of_id(response.charset),
+        }),
+        Verdict::Denied { used_password } => {
+            Err(LoginError::Refused(access_denied(&user, host, used_password)))
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! One client from its greeting to its leaving: login, then command after command, then maybe a
+//! dump, which is the last.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use binlogd_wire::auth::access_denied;
+use binlogd_wire::command::{ChangeUser, Command, CommandKind};
+use binlogd_wire::dump::RegisterReplica;
+use binlogd_wire::packet::PacketWriter;
+use binlogd_wire::response::{EofPacket, OkPacket};
+use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset as charsets};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::account::{Claim, Verdict};
+use super::connection::{Connection, ReadError};
+use super::dump::{self, DumpRequest, DumpSession, Stop, StopReason, Who};
+use super::error::SqlError;
+use super::login::{LoggedIn, LoginError, log_in};
+use super::query;
+use super::registry::{self, Registration};
+use super::reply::{Format, Reply};
+use super::service::Service;
+use super::sql::Value;
+use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
+use super::transport::Transport;
+use super::variables::{self, View};
+use super::wishes::ReplicaWishes;
+
+/// How much of a statement the process list keeps, in bytes.
+const INFO_BYTES_MAX: usize = 4 << 10;
+/// The shortest time for which a goodbye is tried to be sent.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Where a client comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// Its address alone; `localhost` on a unix socket.
+    pub(super) host: String,
+    /// Its address and port.
+    pub(super) address: String,
+    pub(super) endpoint: Endpoint,
+}
+
+/// Serves a client. Returns when the connection can be dropped.
+pub(super) async fn serve(
+    service: Arc<Service>,
+    transport: Transport,
+    peer: Peer,
+    mut registration: Registration,
+    shutdown: CancellationToken,
+) {
+    let limits = &service.server.limits;
+    let connection =
+        Connection::new(transport, limits.login_packet_bytes_max, limits.write_timeout);
+    let id = registration.session().id;
+    let stop = Stop { killed: registration.session().killed.clone(), shutdown };
+    let login =
+        tokio::time::timeout(limits.login_timeout, log_in(connection, &service, id, &peer.host));
+    let logged_in = tokio::select! {
+        biased;
+        _ = stop.stopped() => return,
+        result = login => result,
+    };
+    let (mut connection, logged_in) = match logged_in {
+        Ok(Ok(done)) => done,
+        Ok(Err(error @ LoginError::Read(_))) => {
+            return debug!(connection = id, from = peer.address, %error, "no login");
+        }
+        Ok(Err(error)) => {
+            return warn!(connection = id, from = peer.address, %error, "login refused");
+        }
+        Err(_) => {
+            let timeout_s = limits.login_timeout.as_secs();
+            return info!(connection = id, from = peer.address, timeout_s, "login took too long");
+        }
+    };
+    connection.set_payload_len_max(limits.packet_bytes_max);
+    registration.logged_in(&logged_in.user);
+    let tls = connection.transport.tls();
+    info!(
+        connection = id,
+        user = logged_in.user,
+        from = peer.address,
+        tls = tls.as_ref().map_or("none", |tls| tls.version),
+        "connected"
+    );
+    let capabilities = logged_in.capabilities;
+    let state = first_state(&service, id, &peer, logged_in, tls);
+    registration.session().update(|shown| shown.db.clone_from(&state.db));
+    let session = Session { service, connection, state, registration, capabilities, stop };
+    let left = session.run().await;
+    info!(connection = id, from = peer.address, why = left, "left");
+}
+
+fn first_state(
+    service: &Service,
+    id: u32,
+    peer: &Peer,
+    logged_in: LoggedIn,
+    tls: Option<super::state::TlsFacts>,
+) -> SessionState {
+    let mut state = SessionState {
+        id,
+        user: logged_in.user,
+        host: peer.host.clone(),
+        rights: logged_in.rights,
+        db: logged_in.db,
+        endpoint: peer.endpoint.clone(),
+        tls,
+        user_variables: UserVariables::new(&service.server.limits),
+        system: SystemValues::default(),
+        last_error: None,
+    };
+    if let Some(charset) = logged_in.charset {
+        let names = variables::check_names(Some(charset), None, service.server.dialect());
+        for change in names.unwrap_or_default() {
+            variables::apply(&mut state, change);
+        }
+    }
+    state
+}
+
+struct Session {
+    service: Arc<Service>,
+    connection: Connection,
+    state: SessionState,
+    registration: Registration,
+    capabilities: Capabilities,
+    stop: Stop,
+}
+
+/// What comes after a command.
+enum Next {
+    Command,
+    Dump(DumpRequest),
+    /// The session ends; what is in the send buffer goes first.
+    Leave(&'static str),
+}
+
+impl Session {
+    /// Runs commands until the session ends; returns why it did.
+    async fn run(mut self) -> String {
+        loop {
+            self.registration.session().begin("Sleep", None);
+            if let Err(why) = self.next_command().await {
+                return why;
+            }
+            self.service.server.registry.counters().questions.fetch_add(1, Ordering::Relaxed);
+            let payload = self.connection.payload().to_vec();
+            let next = match Command::parse(&payload, self.capabilities) {
+                Ok(command) => self.command(command).await,
+                Err(error) => {
+                    debug!(connection = self.state.id, %error, "malformed command");
+                    self.answer(&Err(SqlError::malformed_packet()));
+                    Ok(Next::Command)
+                }
+            };
+            match next {
+                Ok(Next::Dump(request)) => return self.dump(request).await,
+                Ok(Next::Command) => {
+                    if let Err(error) = self.connection.flush().await {
+                        return format!("cannot write: {error}");
+                    }
+                }
+                Ok(Next::Leave(why)) => {
+                    self.farewell().await;
+                    return why.to_owned();
+                }
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    /// Waits for a command; an error is why the session ends instead.
+    async fn next_command(&mut self) -> Result<(), String> {
+        let view = View { server: &self.service.server, session: &self.state };
+        let wait_s = variables::number(&view, "wait_timeout").unwrap_or(u64::from(u32::MAX));
+        let write_s = variables::number(&view, "net_write_timeout").unwrap_or(60);
+        self.connection.write_timeout = Duration::from_secs(write_s);
+        self.connection.expect_command();
+        let read = tokio::time::timeout(Duration::from_secs(wait_s), self.connection.read());
+        let read = tokio::select! {
+            biased;
+            reason = self.stop.stopped() => {
+                if reason == StopReason::Shutdown {
+                    self.unasked(&reason.error()).await;
+                }
+                return Err(reason.to_string());
+            }
+            read = read => read,
+        };
+        match read {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("it closed the connection".into()),
+            Ok(Err(error)) => {
+                if let ReadError::Wire(wire) = &error {
+                    let told = match wire.error_code() {
+                        ErrorCode::NET_PACKET_TOO_LARGE => SqlError::packet_too_large(),
+                        ErrorCode::NET_PACKETS_OUT_OF_ORDER => SqlError::packets_out_of_order(),
+                        _ => SqlError::malformed_packet(),
+                    };
+                    self.connection.packets.set_sequence(1);
+                    self.connection.put(|out| ServerError::from(told).encode(out));
+                    self.farewell().await;
+                }
+                Err(error.to_string())
+            }
+            Err(_) => {
+                self.unasked(&SqlError::idle_too_long().into()).await;
+                Err(format!("it said nothing for {wait_s} s"))
+            }
+        }
+    }
+
+    /// Sends an error that answers nothing, as servers do before they close.
+    async fn unasked(&mut self, error: &ServerError) {
+        self.connection.packets = PacketWriter::new(0);
+        self.connection.put(|out| error.encode(out));
+        self.farewell().await;
+    }
+
+    /// Sends what is left to send, if that can be done soon; a client that is gone is no news.
+    async fn farewell(&mut self) {
+        let sent = tokio::time::timeout(FAREWELL_TIMEOUT, self.connection.flush()).await;
+        if let Ok(Err(error)) = sent {
+            debug!(connection = self.state.id, %error, "no goodbye");
+        }
+    }
+
+    async fn command(&mut self, command: Command<'_>) -> Result<Next, ReadError> {
+        let reply = match command {
+            Command::Quit => return Ok(Next::Leave("it said goodbye")),
+            Command::Query(sql) => {
+                self.show("Query", Some(sql));
+                let reply = query::run(&self.service.server, &mut self.state, sql);
+                self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));
+                if let Err(error) = &reply {
+                    let sql = String::from_utf8_lossy(&sql[..sql.len().min(INFO_BYTES_MAX)]);
+                    debug!(connection = self.state.id, %error, %sql, "statement refused");
+                }
+                reply
+            }
+            Command::Ping => Ok(Reply::Ok),
+            Command::InitDb(name) => {
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.registration.session().update(|shown| shown.db = Some(name.clone()));
+                self.state.db = Some(name);
+                Ok(Reply::Ok)
+            }
+            Command::Statistics => {
+                let line = self.statistics();
+                self.connection.put(|out| out.extend_from_slice(line.as_bytes()));
+                return Ok(Next::Command);
+            }
+            Command::SetOption(option) => {
+                self.set_option(option);
+                return Ok(Next::Command);
+            }
+            Command::ResetConnection => {
+                self.state.reset(&self.service.server.limits);
+                Ok(Reply::Ok)
+            }
+            Command::ChangeUser(change) => return self.change_user(&change).await,
+            Command::ProcessKill(id) => query::kill(&self.service.server, &mut self.state, id),
+            Command::RegisterReplica(register) => self.register_replica(&register),
+            Command::BinlogDump(dump) => match self.may_dump() {
+                Ok(()) => return Ok(Next::Dump(DumpRequest::of_position(&dump))),
+                Err(error) => Err(error),
+            },
+            Command::BinlogDumpGtid(dump) => {
+                match self.may_dump().and_then(|()| DumpRequest::of_gtid(&dump)) {
+                    Ok(request) => return Ok(Next::Dump(request)),
+                    Err(error) => Err(error),
+                }
+            }
+            other => match other.kind() {
+                kind if kind.is_unanswered() => return Ok(Next::Command),
+                CommandKind::STMT_PREPARE => Err(SqlError::no_prepared_statements()),
+                CommandKind::STMT_EXECUTE | CommandKind::STMT_RESET | CommandKind::STMT_FETCH => {
+                    Err(SqlError::unknown_statement_handler())
+                }
+                _ => Err(SqlError::unknown_command()),
+            },
+        };
+        self.answer(&reply);
+        Ok(Next::Command)
+    }
+
+    fn answer(&mut self, reply: &Result<Reply, SqlError>) {
+        let format = self.format();
+        let Connection { packets, out, .. } = &mut self.connection;
+        format.encode(reply, packets, out);
+    }
+
+    fn format(&self) -> Format {
+        let view = View { server: &self.service.server, session: &self.state };
+        let autocommit = variables::select(&view, None, "autocommit") != Ok(Value::Int(0));
+        let status = if autocommit { StatusFlags::AUTOCOMMIT } else { StatusFlags::default() };
+        let dialect = self.service.server.dialect();
+        let newest = !dialect.mariadb && dialect.version >= 80_000;
+        let charset = if newest { charsets::UTF8MB4_0900 } else { charsets::UTF8MB4 };
+        Format { capabilities: self.capabilities, status, charset }
+    }
+
+    /// Tells others what the session is at.
+    fn show(&self, command: &'static str, sql: Option<&[u8]>) {
+        let info = sql
+            .map(|sql| String::from_utf8_lossy(&sql[..sql.len().min(INFO_BYTES_MAX)]).into_owned());
+        self.registration.session().begin(command, info);
+    }
+
+    /// What `mysqladmin status` shows.
+    fn statistics(&self) -> String {
+        let server = &self.service.server;
+        let questions = server.registry.counters().questions.load(Ordering::Relaxed);
+        format!(
+            "Uptime: {}  Threads: {}  Questions: {questions}  Slow queries: 0  Opens: 0  Flush \
+             tables: 0  Open tables: 0  Queries per second avg: 0.000",
+            server.uptime_s(),
+            server.registry.len(),
+        )
+    }
+
+    /// Several statements in one query can be switched off, and are never on.
+    fn set_option(&mut self, option: u16) {
+        const MULTI_STATEMENTS_ON: u16 = 0;
+        const MULTI_STATEMENTS_OFF: u16 = 1;
+        let Format { capabilities, status, .. } = self.format();
+        match option {
+            MULTI_STATEMENTS_OFF if capabilities.contains(Capabilities::DEPRECATE_EOF) => {
+                let ok = OkPacket { status, ..OkPacket::default() };
+                self.connection.put(|out| ok.encode_as_eof(out, capabilities));
+            }
+            MULTI_STATEMENTS_OFF => {
+                self.connection.put(|out| EofPacket { warnings: 0, status }.encode(out));
+            }
+            MULTI_STATEMENTS_ON => {
+                self.answer(&Err(SqlError::not_supported("several statements in one query")));
+            }
+            _ => self.answer(&Err(SqlError::unknown_command())),
+        }
+    }
+
+    /// Logs in anew; who cannot is sent away.
+    async fn change_user(&mut self, change: &ChangeUser<'_>) -> Result<Next, ReadError> {
+        let limits = &self.service.server.limits;
+        let claim = Claim::unproved(change.user);
+        let authenticate = self.service.accounts.authenticate(&mut self.connection, claim);
+        let Ok(verdict) = tokio::time::timeout(limits.login_timeout, authenticate).await else {
+            return Ok(Next::Leave("changing the user took too long"));
+        };
+        let account = self.service.accounts.find(change.user);
+        let insecure = account.is_some_and(|account| account.require_tls)
+            && !self.connection.transport.is_secure();
+        match verdict? {
+            Verdict::Accepted(rights) if !insecure => {
+                self.state.reset(limits);
+                self.state.user = change.user.to_owned();
+                self.state.rights = rights;
+                self.state.db = change.database.map(str::to_owned);
+                self.registration.logged_in(change.user);
+                let db = self.state.db.clone();
+                self.registration.session().update(|shown| {
+                    shown.db = db;
+                    shown.replica = None;
+                });
+                info!(connection = self.state.id, user = change.user, "changed its user");
+                self.answer(&Ok(Reply::Ok));
+                Ok(Next::Command)
+            }
+            Verdict::Accepted(_) => {
+                self.answer(&Err(SqlError::secure_transport_required()));
+                Ok(Next::Leave("its new user needs TLS"))
+            }
+            Verdict::Denied { used_password } => {
+                let error = access_denied(change.user, &self.state.host, used_password);
+                self.connection.put(|out| error.encode(out));
+                Ok(Next::Leave("its new user was refused"))
+            }
+        }
+    }
+
+    fn may_dump(&self) -> Result<(), SqlError> {
+        if self.state.rights.replicate {
+            return Ok(());
+        }
+        Err(SqlError::privilege_needed("REPLICATION SLAVE"))
+    }
+
+    fn register_replica(&mut self, register: &RegisterReplica<'_>) -> Result<Reply, SqlError> {
+        self.may_dump()?;
+        let host = String::from_utf8_lossy(register.host).into_owned();
+        let (server_id, port) = (register.server_id, register.port);
+        let uuid = self.wishes().uuid.unwrap_or_default();
+        info!(connection = self.state.id, server_id, uuid, host, port, "replica registered");
+        let replica = registry::Replica { server_id, host, port, uuid };
+        self.registration.session().update(|state| state.replica = Some(replica));
+        Ok(Reply::Ok)
+    }
+
+    fn wishes(&self) -> ReplicaWishes {
+        let view = View { server: &self.service.server, session: &self.state };
+        let skip = variables::select(&view, None, "skip_replication") == Ok(Value::Int(1));
+        ReplicaWishes::of(&self.state.user_variables, skip)
+    }
+
+    /// Hands the connection over; returns why the dump ended.
+    async fn dump(self, request: DumpRequest) -> String {
+        let wishes = self.wishes();
+        let Self { service, connection, state, registration, capabilities, stop } = self;
+        let reader = registry::Reader { server_id: request.server_id, uuid: wishes.uuid.clone() };
+        let ended = service.server.registry.end_earlier_dumps(&reader, state.id);
+        if ended > 0 {
+            warn!(connection = state.id, ended, "the reader came back: ended its earlier dump");
+        }
+        let by_gtid = request.gtid_set.is_some();
+        let session = Arc::clone(registration.session());
+        session.begin(if by_gtid { "Binlog Dump GTID" } else { "Binlog Dump" }, None);
+        session.update(|shown| shown.dumping = Some(reader));
+        info!(
+            connection = state.id,
+            stream = service.stream,
+            server_id = request.server_id,
+            uuid = wishes.uuid.as_deref().unwrap_or(""),
+            file = request.file,
+            position = request.position,
+            gtid_set = request.gtid_set.as_ref().map(ToString::to_string),
+            connect_state = wishes.slave_connect_state,
+            "dump started"
+        );
+        let timeout = connection.write_timeout;
+        let (transport, receiver) = connection.into_parts();
+        let (writer, reader) = dump::split(transport, receiver, timeout, session);
+        let who = Who { connection_id: state.id, user: state.user, host: state.host };
+        let session = DumpSession { request, wishes, who, capabilities, writer, reader, stop };
+        let end = Arc::clone(&service.dumps).dump(session).await;
+        end.to_string()
+    }
+}
