@@ -1,6 +1,6 @@
 //! All streams of a process, from start to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use binlogd_client::ClientError;
@@ -8,7 +8,8 @@ use binlogd_store::{Fs, OsFs, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, StreamConfig};
+use crate::config::{Config, Limits, StreamConfig};
+use crate::downstream::{Downstream, ListenError};
 use crate::follow::{FollowError, Follower};
 use crate::identity::Identity;
 use crate::stream::Stream;
@@ -32,6 +33,14 @@ pub enum DaemonError {
         /// Why.
         source: ClientError,
     },
+    /// A stream's readers cannot be served.
+    #[error("stream {stream}: {source}")]
+    Listen {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: ListenError,
+    },
     /// A stream has ended by itself, and there is nothing of it that could be served.
     #[error("stream {stream}: {source}")]
     Follow {
@@ -48,30 +57,71 @@ pub enum DaemonError {
 /// If a stream cannot start; or if every stream has failed and none has anything to serve.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), DaemonError> {
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
-    let mut tasks = JoinSet::new();
-    // Ends everything if one of the streams cannot start.
     let stop = shutdown.child_token();
+    // Ends the streams that have started if another one cannot.
     let _stop_on_error = stop.clone().drop_guard();
-    for stream_config in config.streams {
-        let dir = config.data_dir.join(&stream_config.name);
-        let (stream, store) = open(fs.clone(), dir, stream_config).await?;
+    let mut opened = Vec::new();
+    for stream in config.streams {
+        let dir = config.data_dir.join(&stream.name);
+        let (stream, store) = open(fs.clone(), dir, stream).await?;
+        let downstream = bind(&stream, &config.limits, &config.data_dir.join("tls")).await?;
+        opened.push((stream, store, downstream));
+    }
+    let mut followers = JoinSet::new();
+    let mut listeners = JoinSet::new();
+    for (stream, store, downstream) in opened {
+        let serving = stream.clone();
+        let stop_serving = stop.clone();
+        listeners.spawn(async move {
+            // A version has to be presented, and readers act on it.
+            if serving.presentable(&stop_serving).await {
+                downstream.serve(stop_serving).await;
+            }
+        });
         let follower = Follower::new(stream.clone(), store);
         let stop = stop.clone();
-        tasks.spawn(async move { (stream, follower.run(stop).await) });
+        followers.spawn(async move { (stream, follower.run(stop).await) });
     }
-    while let Some(ended) = tasks.join_next().await {
-        let Ok((stream, Err(source))) = ended else { continue };
-        let name = stream.name();
-        tracing::error!(stream = name, "stopped following the primary: {source}");
-        if tasks.is_empty() && !stream.is_presentable() {
-            return Err(DaemonError::Follow { stream: name.to_owned(), source });
+    let outcome = follow_all(followers, &shutdown).await;
+    stop.cancel();
+    while listeners.join_next().await.is_some() {}
+    outcome
+}
+
+/// Waits until all streams have ended.
+async fn follow_all(
+    mut followers: JoinSet<(Arc<Stream>, Result<(), FollowError>)>,
+    shutdown: &CancellationToken,
+) -> Result<(), DaemonError> {
+    let mut can_serve = false;
+    while let Some(ended) = followers.join_next().await {
+        let (stream, source) = match ended {
+            Ok((stream, Err(source))) => (stream, source),
+            Ok((_, Ok(()))) => continue,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        can_serve |= stream.is_presentable();
+        let name = stream.name().to_owned();
+        if followers.is_empty() && !can_serve {
+            return Err(DaemonError::Follow { stream: name, source });
         }
-        if tasks.is_empty() {
-            // What is stored can still be read.
-            shutdown.cancelled().await;
-        }
+        tracing::error!(stream = name, "no longer following the primary: {source}");
+    }
+    if can_serve {
+        // What is stored can still be read.
+        shutdown.cancelled().await;
     }
     Ok(())
+}
+
+async fn bind(
+    stream: &Arc<Stream>,
+    limits: &Limits,
+    tls_dir: &Path,
+) -> Result<Downstream, DaemonError> {
+    Downstream::bind(stream.config(), limits, tls_dir, stream.clone(), stream.clone())
+        .await
+        .map_err(|source| DaemonError::Listen { stream: stream.name().to_owned(), source })
 }
 
 /// Opens a stream's folder.

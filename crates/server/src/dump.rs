@@ -7,6 +7,7 @@
 mod artificial;
 mod filter;
 mod sender;
+mod serve;
 mod start;
 
 pub use filter::GtidFilter;

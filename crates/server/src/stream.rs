@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_store::Catalog;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::StreamConfig;
 use crate::downstream::{BinaryLog, BinaryLogStatus, StreamFacts};
@@ -23,7 +25,7 @@ pub struct Stream {
     counters: Counters,
     upstream: RwLock<UpstreamState>,
     /// The primary as it was at the last connection.
-    primary: RwLock<Option<Primary>>,
+    primary: watch::Sender<Option<Primary>>,
 }
 
 /// How things stand with the primary.
@@ -119,7 +121,7 @@ impl Stream {
             connect,
             counters: Counters::default(),
             upstream: RwLock::new(UpstreamState::Connecting),
-            primary: RwLock::new(None),
+            primary: watch::Sender::new(None),
         })
     }
 
@@ -165,6 +167,18 @@ impl Stream {
         self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until [`Stream::is_presentable`]; `false` if `stop` comes before.
+    pub async fn presentable(&self, stop: &CancellationToken) -> bool {
+        let mut changes = self.primary.subscribe();
+        let becomes = async {
+            while !self.is_presentable() && changes.changed().await.is_ok() {}
+        };
+        tokio::select! {
+            () = becomes => true,
+            () = stop.cancelled() => false,
+        }
+    }
+
     /// Whether there is something to present to readers: what a primary said, or stored files.
     #[must_use]
     pub fn is_presentable(&self) -> bool {
@@ -177,11 +191,11 @@ impl Stream {
 
     pub(crate) fn set_primary(&self, primary: Primary) {
         self.counters.0.connects.fetch_add(1, Ordering::Relaxed);
-        *self.primary.write().unwrap_or_else(PoisonError::into_inner) = Some(primary);
+        self.primary.send_replace(Some(primary));
     }
 
     fn with_primary<T>(&self, f: impl FnOnce(Option<&Primary>) -> T) -> T {
-        f(self.primary.read().unwrap_or_else(PoisonError::into_inner).as_ref())
+        f(self.primary.borrow().as_ref())
     }
 
     /// The format of the newest file, which says what its server was.

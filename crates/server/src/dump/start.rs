@@ -11,19 +11,13 @@ use super::artificial::HeartbeatVersion;
 
 /// What a reader asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
-    /// Everything from a position of a file on; an empty name is the oldest file.
-    At {
-        /// The file.
-        file: String,
-        /// Bytes from its start.
-        offset: u64,
-        /// Whether it was `COM_BINLOG_DUMP_GTID` that asked. To a start inside of a file that
-        /// gives the format description unchanged.
-        by_gtid_command: bool,
-    },
-    /// Every transaction that is not in the set.
-    Missing(GtidSet),
+pub struct Start {
+    /// The file; empty is the oldest one, or with a GTID set the one to be found by it.
+    pub file: String,
+    /// Bytes from the file's start.
+    pub offset: u64,
+    /// Transactions to leave out; given by `COM_BINLOG_DUMP_GTID`, even if there are none.
+    pub has: Option<GtidSet>,
 }
 
 /// How a reader wants its stream.
@@ -94,25 +88,20 @@ impl DumpError {
 /// # Errors
 /// If there is no such file or position, or what the reader lacks was purged.
 pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
-    match start {
-        Start::At { file, offset, by_gtid_command } => {
-            at_position(catalog, file, *offset, *by_gtid_command)
-        }
-        Start::Missing(has) => missing(catalog, has),
+    match &start.has {
+        Some(has) if start.file.is_empty() => missing(catalog, has),
+        _ => at_position(catalog, start),
     }
 }
 
-fn at_position(
-    catalog: &Catalog,
-    name: &str,
-    offset: u64,
-    by_gtid_command: bool,
-) -> Result<StartPoint, DumpError> {
-    let found =
-        if name.is_empty() { catalog.files().into_iter().next() } else { catalog.find(name) };
-    let file = found.ok_or_else(|| {
-        DumpError::fatal("Could not find first log file name in binary log index file")
-    })?;
+fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
+    let found = if start.file.is_empty() {
+        catalog.files().into_iter().next()
+    } else {
+        catalog.find(&start.file)
+    };
+    let file = found.ok_or_else(no_such_file)?;
+    let offset = start.offset;
     if offset < FIRST_EVENT {
         return Err(DumpError::fatal(
             "Client requested source to start replication from position < 4",
@@ -123,8 +112,13 @@ fn at_position(
             "Client requested source to start replication from position > file size",
         ));
     }
-    let clear_log_pos = offset > FIRST_EVENT && !by_gtid_command;
-    Ok(StartPoint { file, offset, has: None, clear_log_pos })
+    // The GTID command leaves log_pos as it is, even to a start inside of the file.
+    let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
+    Ok(StartPoint { file, offset, has: start.has.clone(), clear_log_pos })
+}
+
+fn no_such_file() -> DumpError {
+    DumpError::fatal("Could not find first log file name in binary log index file")
 }
 
 /// The newest file before which the reader has everything.
@@ -142,9 +136,7 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
     }
     let purged = catalog.purged()?;
     if files.is_empty() {
-        return Err(DumpError::fatal(
-            "Could not find first log file name in binary log index file",
-        ));
+        return Err(no_such_file());
     }
     Err(DumpError::fatal(format!(
         "Cannot replicate because the source purged required binary logs. Replicate the missing \

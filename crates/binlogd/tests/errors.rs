@@ -1,0 +1,151 @@
+//! What goes wrong at the start: a clear error each, with what to do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::net::TcpListener;
+
+use common::{BINLOGD, PATIENCE, follow, primary};
+use testkit::server::Server;
+use testkit::{Daemon, Endpoint, Flavour, wait_until};
+
+/// Starts it, expects it to end with code 1, and its last words to have all of these.
+fn ends_saying(mut daemon: Daemon, words: &[&str]) {
+    let (status, log) = daemon.run_to_end().unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.starts_with("binlogd: "), "{last}");
+    for word in words {
+        assert!(last.contains(word), "no '{word}' in: {last}");
+    }
+}
+
+fn logs(daemon: &Daemon, words: &[&str]) {
+    wait_until("the error is logged", PATIENCE, || {
+        let log = daemon.log();
+        Ok(log.lines().any(|line| words.iter().all(|word| line.contains(word))))
+    })
+    .unwrap_or_else(|_| panic!("no line with {words:?} in:\n{}", daemon.log()));
+}
+
+#[test]
+fn a_wrong_password() {
+    let primary = primary();
+    let to = Endpoint { password: "wrong".into(), ..primary.endpoint() };
+    ends_saying(Daemon::new(BINLOGD, &to).unwrap(), &["Access denied", "repl", "password"]);
+}
+
+#[test]
+fn a_primary_that_is_not_there_yet() {
+    let mut primary = primary();
+    let to = primary.endpoint();
+    primary.stop().unwrap();
+    let mut daemon = Daemon::new(BINLOGD, &to).unwrap();
+    daemon.spawn().unwrap();
+    logs(&daemon, &["cannot connect to 127.0.0.1", "does the server run", "retry_in"]);
+    primary.start().unwrap();
+    logs(&daemon, &["connected to the primary"]);
+}
+
+#[test]
+fn binary_logging_off() {
+    let primary =
+        Server::builder(Flavour::Mysql97).arg("--skip-log-bin").start().unwrap();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    ends_saying(daemon, &["binary logging is off", "log_bin"]);
+}
+
+#[test]
+fn an_account_that_may_not_replicate() {
+    let primary = primary();
+    primary.sql("create user weak identified by 'weak'").unwrap();
+    let to = Endpoint { user: "weak".into(), password: "weak".into(), ..primary.endpoint() };
+    ends_saying(Daemon::new(BINLOGD, &to).unwrap(), &["privilege", "GRANT REPLICATION SLAVE"]);
+}
+
+#[test]
+fn semi_sync_wanted_but_not_enabled() {
+    let primary = Server::start_new(Flavour::Mysql97).unwrap();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--semi-sync=on");
+    ends_saying(daemon, &["semi-sync", "INSTALL PLUGIN", "auto"]);
+}
+
+#[test]
+fn a_start_file_that_was_purged_or_never_was() {
+    let primary = primary();
+    primary.sql("flush binary logs; flush binary logs; purge binary logs to 'binlog.000003'").unwrap();
+    let daemon = |file: &str| {
+        Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg(format!("--start={file}"))
+    };
+    ends_saying(daemon("binlog.000001"), &["has purged binlog.000001", "binlog.000003"]);
+    ends_saying(daemon("binlog.000099"), &["no binlog file binlog.000099", "binlog.000003"]);
+    ends_saying(daemon("nonsense"), &["nonsense", "binlog.000003"]);
+}
+
+#[test]
+fn what_comes_next_was_purged_while_binlogd_was_away() {
+    let primary = primary();
+    let mut daemon = follow(&primary);
+    primary.sql("create database d").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    daemon.stop().unwrap();
+    primary.sql("flush binary logs; flush binary logs; purge binary logs to 'binlog.000003'").unwrap();
+    // What is stored is still served.
+    daemon.start().unwrap();
+    logs(&daemon, &["has purged binlog.000001", "binlog.000003", "new data directory"]);
+    let files = daemon.sql(primary.prefix(), "show binary logs").unwrap();
+    assert!(files.starts_with("binlog.000001\t"), "{files}");
+}
+
+#[test]
+fn a_port_in_use() {
+    let primary = primary();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let daemon =
+        Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg(format!("--listen={address}"));
+    ends_saying(daemon, &[&address, "in use"]);
+}
+
+#[test]
+fn a_data_directory_of_another_stream_or_process() {
+    let (one, other) = (primary(), primary());
+    let mut first = follow(&one);
+    one.sql("create database d").unwrap();
+    first.wait_for_all_of(&one, PATIENCE).unwrap();
+    let data = first.stream_dir().parent().unwrap().to_owned();
+
+    let second = Daemon::new(BINLOGD, &one.endpoint()).unwrap().data_dir(&data);
+    ends_saying(second, &["is locked", "another binlogd"]);
+
+    first.stop().unwrap();
+    let mut second =
+        Daemon::new(BINLOGD, &other.endpoint()).unwrap().data_dir(&data).started().unwrap();
+    let uuid = other.sql("select @@server_uuid").unwrap();
+    logs(&second, &["holds the binlog of server", &uuid, "data directory of its own"]);
+    second.stop().unwrap();
+}
+
+#[test]
+fn a_primary_that_was_reset_is_not_taken_for_the_old_one() {
+    let primary = primary();
+    let mut daemon = follow(&primary);
+    primary.sql("create database d; create table d.t (a int primary key)").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let before = daemon.sql(primary.prefix(), "show binary log status").unwrap();
+    daemon.stop().unwrap();
+    primary.sql("reset binary logs and gtids").unwrap();
+    // Another history of at least the same length.
+    primary.sql("create database e; create table e.t (a int primary key); drop table e.t").unwrap();
+    daemon.start().unwrap();
+    logs(&daemon, &["another history", "binlog.000001", "new data directory"]);
+    assert_eq!(daemon.sql(primary.prefix(), "show binary log status").unwrap(), before);
+}
+
+#[test]
+fn an_own_server_id_that_is_the_primarys() {
+    let primary = primary();
+    let id = primary.variable("server_id").unwrap();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    ends_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
+}

@@ -1,0 +1,160 @@
+//! One reader's dump, from its command until it leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use binlogd_event::ChecksumAlgorithm;
+use binlogd_store::FrontierWatch;
+use binlogd_wire::dump::DumpFlags;
+use tokio::time::Instant;
+
+use super::{DumpError, Options, Progress, Sender, Start, find};
+use crate::downstream::{
+    ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
+};
+use crate::stream::Stream;
+
+impl DumpService for Stream {
+    fn dump(self: Arc<Self>, session: DumpSession) -> DumpFuture {
+        Box::pin(serve(self, session))
+    }
+}
+
+/// A reader that is up to date keeps no more than this of its send buffer, in bytes.
+const IDLE_BUFFER_LEN: usize = 4 << 10;
+
+async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
+    let catalog = stream.catalog();
+    let options = options(&stream, &session);
+    let start = Start {
+        file: session.request.file.clone(),
+        offset: session.request.position,
+        has: session.request.gtid_set.take(),
+    };
+    let mut out = Vec::new();
+    let begun = tokio::task::block_in_place(|| {
+        find(catalog, &start).and_then(|point| Sender::begin(catalog, point, options, &mut out))
+    });
+    let mut sender = match begun {
+        Ok(sender) => sender,
+        Err(error) => return session.refuse(error.to_server_error()).await,
+    };
+    let (file, offset) = sender.place();
+    tracing::info!(
+        stream = stream.name(), connection = session.who.connection_id, user = %session.who.user,
+        host = %session.who.host, server_id = session.request.server_id, file, offset,
+        "dump begins"
+    );
+    let mut waiter = Waiter {
+        frontier: catalog.watch(),
+        heartbeat: session.wishes.heartbeat_period,
+        stop: session.stop.clone(),
+    };
+    loop {
+        let progress = match sender.fill(&mut out, false) {
+            Ok(Progress::OnDisk) => {
+                tokio::task::block_in_place(|| sender.fill(&mut out, true))
+            }
+            other => other,
+        };
+        let refused = progress.as_ref().err().map(DumpError::to_server_error);
+        if let Some(error) = &refused {
+            sender.error(&mut out, error);
+        }
+        if !out.is_empty() {
+            tokio::select! {
+                sent = session.writer.write(&out) => {
+                    if let Err(error) = sent {
+                        return DumpEnd::Io(error);
+                    }
+                }
+                reason = session.stop.stopped() => return DumpEnd::Stopped(reason),
+            }
+            out.clear();
+        }
+        match (progress, refused) {
+            (_, Some(error)) => return DumpEnd::Refused(error),
+            (Ok(Progress::Ended), _) => return DumpEnd::Finished,
+            (Ok(Progress::CaughtUp), _) => {
+                out.shrink_to(IDLE_BUFFER_LEN);
+                session.writer.show_status(CAUGHT_UP);
+                if let Some(end) = waiter.wait(&mut sender, &mut session.reader, &mut out).await {
+                    return end;
+                }
+                session.writer.show_status(SENDING);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// As MySQL's process list has it.
+const CAUGHT_UP: &str = "Source has sent all binlog to replica; waiting for more updates";
+/// As MySQL's process list has it.
+const SENDING: &str = "Sending binlog event to replica";
+
+fn options(stream: &Stream, session: &DumpSession) -> Options {
+    let checksum = match &session.wishes.checksum {
+        ChecksumWish::NotSet => None,
+        ChecksumWish::Crc32 => Some(ChecksumAlgorithm::Crc32),
+        ChecksumWish::Other(_) => Some(ChecksumAlgorithm::None),
+    };
+    let flags = session.request.flags;
+    let is_mysql = session.wishes.mariadb_capability == 0;
+    Options {
+        server_id: stream.identity().server_id,
+        checksum,
+        // MariaDB's replicas ask for something else with the same bit.
+        heartbeat_v2: is_mysql && flags.contains(DumpFlags::ANNOTATE_OR_HEARTBEAT_V2),
+        // Servers take id 0, mysqlbinlog's, for the same wish.
+        non_blocking: session.request.is_non_blocking() || session.request.server_id == 0,
+    }
+}
+
+/// Waits for what happens next to a reader that is up to date.
+struct Waiter {
+    frontier: FrontierWatch,
+    heartbeat: Option<Duration>,
+    stop: Stop,
+}
+
+impl Waiter {
+    /// Returns when there is something to send: new events, or a heartbeat, which is put into
+    /// `out`. `Some` says that the dump is over.
+    async fn wait(
+        &mut self,
+        sender: &mut Sender,
+        reader: &mut DumpReader,
+        out: &mut Vec<u8>,
+    ) -> Option<DumpEnd> {
+        let position = sender.position();
+        let heartbeat_at = self.heartbeat.map(|period| Instant::now() + period);
+        loop {
+            let heartbeat = async {
+                match heartbeat_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                durable = self.frontier.past(position) => {
+                    if durable.is_some() {
+                        return None;
+                    }
+                    // The store is closed; what remains is to be told to stop.
+                    return Some(DumpEnd::Stopped(self.stop.stopped().await));
+                }
+                () = heartbeat => {
+                    sender.heartbeat(out);
+                    return None;
+                }
+                said = reader.next() => match said {
+                    Ok(FromReader::Ack { .. }) => {}
+                    Ok(FromReader::Left) => return Some(DumpEnd::ReaderLeft),
+                    Err(end) => return Some(end),
+                },
+                reason = self.stop.stopped() => return Some(DumpEnd::Stopped(reason)),
+            }
+        }
+    }
+}
