@@ -7,8 +7,7 @@ use std::ops::Range;
 use binlogd_wire::WireError;
 use binlogd_wire::command::Command;
 use binlogd_wire::dump::{
-    Ack, BinlogDump, BinlogDumpGtid, EventFramer, EventPart, MAX_EVENT_LEN, MIN_BUFFER_LEN,
-    RegisterReplica, Step,
+    Ack, BinlogDump, BinlogDumpGtid, EventFramer, EventPart, MAX_EVENT_LEN, RegisterReplica, Step,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
@@ -20,6 +19,10 @@ use crate::transport::Stream;
 /// whole.
 pub const DEFAULT_STREAM_BUFFER_LEN: usize = 256 << 10;
 
+/// The smallest receive buffer, in bytes: any error of a server fits, which is at most 512 bytes of
+/// text.
+const MIN_STREAM_BUFFER_LEN: usize = 1024;
+
 const ACTIVITY: &str = "during the binlog stream";
 
 /// How to receive a stream.
@@ -27,7 +30,7 @@ const ACTIVITY: &str = "during the binlog stream";
 pub struct DumpOptions {
     /// The session asked for semi-sync before (`SET @rpl_semi_sync_replica = 1`).
     pub semi_sync: bool,
-    /// The length of the receive buffer in bytes.
+    /// The length of the receive buffer in bytes; at least 1 KiB is taken.
     pub buffer_len: usize,
     /// The longest event to accept, in bytes.
     pub max_event_len: u64,
@@ -127,7 +130,7 @@ impl BinlogStream {
         let (reader, writer) = tokio::io::split(stream);
         let address = channel.address;
         let acks = AckSender { address: address.clone(), writer, out: Vec::new() };
-        let buffer_len = options.buffer_len.max(MIN_BUFFER_LEN);
+        let buffer_len = options.buffer_len.max(MIN_STREAM_BUFFER_LEN);
         Self {
             address,
             reader,

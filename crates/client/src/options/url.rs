@@ -34,13 +34,13 @@ impl ConnectOptions {
     /// It is no such URL, an option is not known, or its value is wrong. The error does not show
     /// the password.
     pub fn from_url(url: &str) -> Result<Self, ClientError> {
+        if url.contains('#') {
+            return Err(bad("the URL contains a '#': write %23 if it belongs to the password"));
+        }
         let parsed =
             Url::parse(url).map_err(|error| bad(format!("not a mysql:// URL: {error}")))?;
         if !matches!(parsed.scheme(), "mysql" | "mariadb") {
             return Err(bad(format!("not a mysql:// URL: its scheme is {:?}", parsed.scheme())));
-        }
-        if parsed.fragment().is_some() {
-            return Err(bad("the URL contains a '#': write %23 if it belongs to the password"));
         }
         let mut options = Self::default();
         match parsed.host() {

@@ -66,7 +66,8 @@ pub struct DumpFlags(pub u16);
 impl DumpFlags {
     /// End with EOF at the end of the last file instead of waiting.
     pub const NON_BLOCKING: Self = Self(0x01);
-    /// MariaDB: send ANNOTATE_ROWS events. MySQL: send heartbeats of version 2.
+    /// MariaDB: send ANNOTATE_ROWS events too, without which the stream is not the file's bytes.
+    /// MySQL: send heartbeats of version 2.
     pub const ANNOTATE_OR_HEARTBEAT_V2: Self = Self(0x02);
     /// The GTID set counts.
     pub const THROUGH_GTID: Self = Self(0x04);

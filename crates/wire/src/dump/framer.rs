@@ -7,7 +7,8 @@ use crate::packet::{HEADER_LEN, PacketHeader};
 use crate::response::{EOF, ERR, OK, ServerError};
 
 /// The smallest receive buffer that [`EventFramer`] works with, in bytes: a packet's header, the
-/// markers and an event's header fit with room to spare.
+/// markers and an event's header fit with room to spare. For a server's error, which must come
+/// whole, 1 KiB is enough.
 pub const MIN_BUFFER_LEN: usize = 64;
 
 const STRUCTURE: &str = "binlog stream";

@@ -1,0 +1,10 @@
+//! The driver against real servers, and against fakes where no real one does it.
+#![expect(clippy::unwrap_used, reason = "a helper's failure is the test's")]
+
+mod fake;
+mod login;
+mod other_flavours;
+mod queries;
+mod stream;
+mod support;
+mod tls;
