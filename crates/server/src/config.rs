@@ -90,7 +90,8 @@ pub struct UserConfig {
     pub name: String,
     /// What is checked.
     pub credential: Credential,
-    /// The one authentication plugin that is accepted; `None` leaves the choice to the client.
+    /// `caching_sha2_password` refuses the weaker proof of `mysql_native_password`; otherwise the client
+    /// chooses. A stored hash decides by its kind.
     pub plugin: Option<AuthPlugin>,
     /// What the account may do.
     pub rights: Rights,

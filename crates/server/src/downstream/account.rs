@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use binlogd_wire::auth::{
-    CACHING_SHA2_PASSWORD, Credential, CredentialError, Outcome, RsaPrivateKey, ServerAuth,
-    ServerAuthOptions, ServerReply,
+    CACHING_SHA2_PASSWORD, Credential, CredentialError, MYSQL_NATIVE_PASSWORD, Outcome,
+    RsaPrivateKey, ServerAuth, ServerAuthOptions, ServerReply,
 };
-use binlogd_wire::handshake::Scramble;
+use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
 use tokio::sync::OnceCell;
 
 use super::connection::{Connection, ReadError};
-use crate::config::{self, AuthPlugin, Rights, UserConfig};
+use crate::config::{self, AuthPlugin, Rights, Secret, UserConfig};
 
 /// The accounts of a stream.
 #[derive(Debug)]
@@ -27,8 +27,9 @@ pub(super) struct Accounts {
 pub(super) struct Account {
     /// Learns the fast digest of a password whose hash alone was configured.
     credential: Mutex<Credential>,
-    /// Whether mysql_native_password is refused.
-    sha2_only: bool,
+    /// Whether a proof of mysql_native_password can be checked and is taken.
+    takes_native: bool,
+    has_password: bool,
     pub(super) rights: Rights,
     pub(super) require_tls: bool,
 }
@@ -40,17 +41,6 @@ pub(super) struct Claim<'a> {
     pub(super) response: &'a [u8],
     /// What the response was made for.
     pub(super) scramble: Scramble,
-}
-
-/// A plugin that nobody has: the server asks for the one it prefers, with a new scramble.
-const NO_PLUGIN: &str = "none";
-
-impl<'a> Claim<'a> {
-    /// A claim without any proof yet, as in COM_CHANGE_USER, where servers always ask anew.
-    pub(super) fn unproved(user: &'a str) -> Self {
-        let scramble = Scramble::random();
-        Self { user, plugin: Some(NO_PLUGIN), response: &[], scramble }
-    }
 }
 
 /// How authentication ended.
@@ -80,26 +70,36 @@ impl Accounts {
         self.by_name.get(user)
     }
 
-    /// Runs the exchange that proves a password.
+    /// Runs the exchange that proves a password. `greeted` is the plugin that the client was told
+    /// first; in COM_CHANGE_USER, where nothing is proved at first, none is.
     ///
     /// Not cancel safe: the exchange is lost, and with it the connection.
     pub(super) async fn authenticate(
         &self,
         connection: &mut Connection,
         claim: Claim<'_>,
+        greeted: &str,
     ) -> Result<Verdict, ReadError> {
         let account = self.find(claim.user);
+        let named = claim.plugin.filter(|plugin| !plugin.is_empty());
+        let mut plugin = named.unwrap_or(MYSQL_NATIVE_PASSWORD);
+        let (mut response, mut scramble) = (claim.response.to_vec(), claim.scramble);
+        if let Some(wanted) = plugin_to_ask_for(account, plugin, &response, greeted) {
+            plugin = wanted;
+            scramble = Scramble::random();
+            let request = AuthSwitchRequest { plugin, data: &scramble.0 };
+            connection.put(|out| request.encode(out));
+            connection.flush().await?;
+            response = answer(connection).await?;
+        }
         let secure = connection.transport.is_secure();
         let mut auth = ServerAuth::new(ServerAuthOptions {
             credential: account.map_or_else(|| self.decoy.clone(), Account::credential),
-            scramble: claim.scramble,
+            scramble,
             secure,
             rsa_key: if secure { None } else { self.rsa_key().await },
         });
-        let refused = account.is_some_and(|account| account.sha2_only)
-            && claim.plugin != Some(CACHING_SHA2_PASSWORD);
-        let plugin = if refused { Some(NO_PLUGIN) } else { claim.plugin };
-        let mut reply = auth.start(plugin, claim.response);
+        let mut reply = auth.start(Some(plugin), &response);
         loop {
             let ServerReply { payload, outcome } = reply;
             if let Some(payload) = payload {
@@ -119,11 +119,8 @@ impl Accounts {
                     return Ok(Verdict::Accepted(account.rights));
                 }
             }
-            if !connection.read().await? {
-                return Err(ReadError::Truncated);
-            }
             // Salted hashes and RSA take milliseconds of computing.
-            let payload = connection.payload().to_vec();
+            let payload = answer(connection).await?;
             let answered = tokio::task::spawn_blocking(move || {
                 let reply = auth.on_payload(&payload);
                 (auth, reply)
@@ -148,6 +145,36 @@ impl Accounts {
     }
 }
 
+/// The client's next payload, which must come.
+async fn answer(connection: &mut Connection) -> Result<Vec<u8>, ReadError> {
+    if connection.read().await? {
+        return Ok(connection.payload().to_vec());
+    }
+    Err(ReadError::Truncated)
+}
+
+/// The plugin that the client must be asked for, if what it has sent proves nothing.
+///
+/// A client that prefers another plugin than the greeting's names its own and sends no proof, as the
+/// scramble was not for it. Connector/C names `dummy_fallback_auth` if it lacks the greeting's.
+fn plugin_to_ask_for(
+    account: Option<&Account>,
+    plugin: &str,
+    response: &[u8],
+    greeted: &str,
+) -> Option<&'static str> {
+    let takes_native = account.is_none_or(|account| account.takes_native);
+    let has_password = account.is_none_or(|account| account.has_password);
+    match plugin {
+        MYSQL_NATIVE_PASSWORD if has_password && !takes_native => Some(CACHING_SHA2_PASSWORD),
+        _ if !response.is_empty() || !has_password || plugin == greeted => None,
+        MYSQL_NATIVE_PASSWORD => Some(MYSQL_NATIVE_PASSWORD),
+        CACHING_SHA2_PASSWORD => Some(CACHING_SHA2_PASSWORD),
+        _ if takes_native && greeted == CACHING_SHA2_PASSWORD => Some(MYSQL_NATIVE_PASSWORD),
+        _ => Some(CACHING_SHA2_PASSWORD),
+    }
+}
+
 impl Account {
     fn new(user: &UserConfig) -> Result<Self, CredentialError> {
         let credential = match &user.credential {
@@ -156,9 +183,11 @@ impl Account {
                 Credential::from_stored(hash.expose().as_bytes())?
             }
         };
+        let no_password = config::Credential::Password(Secret::new(""));
         Ok(Self {
             credential: Mutex::new(credential),
-            sha2_only: user.plugin == Some(AuthPlugin::CachingSha2Password),
+            takes_native: user.plugin != Some(AuthPlugin::CachingSha2Password),
+            has_password: user.credential != no_password,
             rights: user.rights,
             require_tls: user.require_tls,
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use binlogd_wire::WireError;
 use binlogd_wire::packet::{PacketReceiver, PacketWriter};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
 
 use super::transport::Transport;
 
@@ -19,6 +20,7 @@ const SEND_BUFFER_KEPT: usize = 64 << 10;
 pub(super) struct Connection {
     pub(super) transport: Transport,
     receiver: PacketReceiver,
+    payload_len_max: usize,
     /// Counts the sequence ids of what is sent.
     pub(super) packets: PacketWriter,
     /// What [`flush`](Self::flush) sends.
@@ -49,6 +51,7 @@ impl Connection {
         Self {
             transport,
             receiver: PacketReceiver::new(RECEIVE_BUFFER_LEN, payload_len_max),
+            payload_len_max,
             packets: PacketWriter::new(0),
             out: Vec::new(),
             write_timeout,
@@ -57,6 +60,7 @@ impl Connection {
 
     /// Allows longer payloads, once the client is known.
     pub(super) fn set_payload_len_max(&mut self, bytes: usize) {
+        self.payload_len_max = bytes;
         self.receiver.decoder().set_max_payload_len(bytes);
     }
 
@@ -87,9 +91,16 @@ impl Connection {
         self.receiver.payload()
     }
 
-    /// Whether the client has sent more than the payload read last.
-    pub(super) fn has_unread_bytes(&self) -> bool {
-        !self.receiver.buffered().is_empty()
+    /// Goes on in TLS, which the payload read last has asked for.
+    ///
+    /// Not cancel safe: the connection is lost.
+    pub(super) async fn start_tls(mut self, acceptor: &TlsAcceptor) -> io::Result<Self> {
+        let behind = self.receiver.buffered().to_vec();
+        let sequence = self.receiver.decoder().sequence();
+        self.receiver = PacketReceiver::new(RECEIVE_BUFFER_LEN, self.payload_len_max);
+        self.receiver.decoder().set_sequence(sequence);
+        self.transport = self.transport.upgrade(behind, acceptor).await?;
+        Ok(self)
     }
 
     /// Puts a payload into `out`.

@@ -1,6 +1,6 @@
 //! From an accepted socket to a known user: greeting, TLS, handshake response, password.
 
-use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, access_denied};
+use binlogd_wire::auth::access_denied;
 use binlogd_wire::handshake::{ClientReply, Greeting, Scramble};
 use binlogd_wire::response::OkPacket;
 use binlogd_wire::{Capabilities, ServerError, StatusFlags, charset as charsets};
@@ -112,7 +112,7 @@ async fn greet(
         capabilities: CAPABILITIES | tls,
         charset,
         status: StatusFlags::AUTOCOMMIT,
-        auth_plugin: CACHING_SHA2_PASSWORD.to_owned(),
+        auth_plugin: service.default_plugin().to_owned(),
     };
     connection.put(|out| greeting.encode(out));
     connection.flush().await?;
@@ -124,17 +124,11 @@ async fn read(connection: &mut Connection) -> Result<(), LoginError> {
     if connection.read().await? { Ok(()) } else { Err(ReadError::Truncated.into()) }
 }
 
-async fn start_tls(
-    mut connection: Connection,
-    service: &Service,
-) -> Result<Connection, LoginError> {
-    // What came in the clear behind the request would be taken for the TLS client's.
-    let acceptor = match &service.tls {
-        Some(acceptor) if !connection.has_unread_bytes() => acceptor,
-        _ => return Err(refuse(connection, SqlError::bad_handshake()).await),
-    };
-    connection.transport = connection.transport.upgrade(acceptor).await.map_err(LoginError::Tls)?;
-    Ok(connection)
+async fn start_tls(connection: Connection, service: &Service) -> Result<Connection, LoginError> {
+    match &service.tls {
+        Some(acceptor) => connection.start_tls(acceptor).await.map_err(LoginError::Tls),
+        None => Err(refuse(connection, SqlError::bad_handshake()).await),
+    }
 }
 
 /// Sends an error before it is known to whom.
@@ -172,7 +166,8 @@ async fn check(
     }
     let (plugin, response_data) = (response.auth_plugin, response.auth_response);
     let claim = Claim { user: &user, plugin, response: response_data, scramble };
-    let verdict = service.accounts.authenticate(connection, claim).await?;
+    let greeted = service.default_plugin();
+    let verdict = service.accounts.authenticate(connection, claim, greeted).await?;
     match verdict {
         Verdict::Accepted(rights) => Ok(LoggedIn {
             user,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD};
 use tokio_rustls::TlsAcceptor;
 
 use super::account::Accounts;
@@ -16,4 +17,17 @@ pub(super) struct Service {
     pub(super) accounts: Accounts,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) dumps: Arc<dyn DumpService>,
+}
+
+impl Service {
+    /// The authentication plugin that the greeting names: the one that clients of the presented
+    /// version prefer. Others are asked for theirs.
+    pub(super) fn default_plugin(&self) -> &'static str {
+        let dialect = self.server.dialect();
+        if dialect.mariadb || dialect.version < 80_004 {
+            MYSQL_NATIVE_PASSWORD
+        } else {
+            CACHING_SHA2_PASSWORD
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use binlogd_wire::auth::access_denied;
 use binlogd_wire::command::{ChangeUser, Command, CommandKind};
 use binlogd_wire::dump::RegisterReplica;
+use binlogd_wire::handshake::Scramble;
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::response::{EofPacket, OkPacket};
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset as charsets};
@@ -347,8 +348,11 @@ impl Session {
     /// Logs in anew; who cannot is sent away.
     async fn change_user(&mut self, change: &ChangeUser<'_>) -> Result<Next, ReadError> {
         let limits = &self.service.server.limits;
-        let claim = Claim::unproved(change.user);
-        let authenticate = self.service.accounts.authenticate(&mut self.connection, claim);
+        // Servers always ask anew: what the client has sent is for a scramble of long ago.
+        let scramble = Scramble::random();
+        let plugin = change.auth_plugin;
+        let claim = Claim { user: change.user, plugin, response: &[], scramble };
+        let authenticate = self.service.accounts.authenticate(&mut self.connection, claim, "");
         let Ok(verdict) = tokio::time::timeout(limits.login_timeout, authenticate).await else {
             return Ok(Next::Leave("changing the user took too long"));
         };

@@ -22,14 +22,29 @@ pub(super) enum Plain {
 #[derive(Debug)]
 pub(super) enum Transport {
     Plain(Plain),
-    Tls(Box<TlsStream<Plain>>),
+    Tls(Box<TlsStream<Received>>),
+}
+
+/// A socket of which something was read already: a client does not wait between asking for TLS and
+/// beginning it, so the beginning can come with the request.
+#[derive(Debug)]
+pub(super) struct Received {
+    bytes: Vec<u8>,
+    taken: usize,
+    rest: Plain,
 }
 
 impl Transport {
-    /// Goes on in TLS, once.
-    pub(super) async fn upgrade(self, acceptor: &TlsAcceptor) -> io::Result<Self> {
+    /// Goes on in TLS, once. `bytes` came behind the request for it: they count as TLS, whatever
+    /// they are, so nothing said in the clear can pass for said within.
+    ///
+    /// Not cancel safe: the connection is lost.
+    pub(super) async fn upgrade(self, bytes: Vec<u8>, acceptor: &TlsAcceptor) -> io::Result<Self> {
         match self {
-            Self::Plain(plain) => Ok(Self::Tls(Box::new(acceptor.accept(plain).await?))),
+            Self::Plain(rest) => {
+                let received = Received { bytes, taken: 0, rest };
+                Ok(Self::Tls(Box::new(acceptor.accept(received).await?)))
+            }
             Self::Tls(_) => Err(io::Error::other("TLS within TLS")),
         }
     }
@@ -127,5 +142,44 @@ impl AsyncWrite for Plain {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         delegate_plain!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+impl AsyncRead for Received {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let left = &this.bytes[this.taken..];
+        if left.is_empty() {
+            return Pin::new(&mut this.rest).poll_read(cx, buf);
+        }
+        let len = left.len().min(buf.remaining());
+        buf.put_slice(&left[..len]);
+        this.taken += len;
+        if this.taken == this.bytes.len() {
+            (this.bytes, this.taken) = (Vec::new(), 0);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Received {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().rest).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().rest).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().rest).poll_shutdown(cx)
     }
 }

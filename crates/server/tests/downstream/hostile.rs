@@ -1,0 +1,248 @@
+//! Clients that break the protocol: they are sent away, nobody else notices.
+
+use binlogd_wire::command::Command;
+use binlogd_wire::handshake::{Greeting, HandshakeResponse, SslRequest};
+use binlogd_wire::packet::{PacketHeader, PacketWriter};
+use binlogd_wire::{Capabilities, ServerError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::Fixture;
+
+/// A connection of raw packets.
+struct Raw(TcpStream);
+
+impl Raw {
+    /// Connects and reads the greeting.
+    async fn greeted(fixture: &Fixture) -> (Self, Greeting) {
+        let mut raw = Self(TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap());
+        let (sequence, payload) = raw.packet().await.unwrap();
+        assert_eq!(sequence, 0);
+        (raw, Greeting::parse(&payload).unwrap())
+    }
+
+    /// Logs in as the user without a password.
+    async fn logged_in(fixture: &Fixture) -> Self {
+        let (mut raw, greeting) = Self::greeted(fixture).await;
+        raw.send(1, &handshake(&greeting)).await;
+        let (sequence, payload) = raw.packet().await.unwrap();
+        assert_eq!((sequence, payload[0]), (2, 0), "OK");
+        raw
+    }
+
+    /// The next packet; `None` at the end of the connection.
+    async fn packet(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut header = [0; 4];
+        self.0.read_exact(&mut header).await.ok()?;
+        let header = PacketHeader::parse(&header).unwrap();
+        let mut payload = vec![0; header.len];
+        self.0.read_exact(&mut payload).await.ok()?;
+        Some((header.sequence, payload))
+    }
+
+    async fn send(&mut self, sequence: u8, payload: &[u8]) {
+        let mut out = Vec::new();
+        PacketWriter::new(sequence).write(&mut out, payload);
+        self.bytes(&out).await;
+    }
+
+    /// Sends bytes; the server may have closed already.
+    async fn bytes(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes).await;
+    }
+
+    /// Sends a command and reads the first packet of its answer.
+    async fn ask(&mut self, command: &Command<'_>) -> Option<(u8, Vec<u8>)> {
+        let mut payload = Vec::new();
+        command.encode(&mut payload, Capabilities::NONE);
+        self.send(0, &payload).await;
+        self.packet().await
+    }
+
+    /// The error that comes next, and then the end.
+    async fn last_error(mut self) -> (u8, u16) {
+        let (sequence, payload) = self.packet().await.unwrap();
+        let error = ServerError::parse(&payload).unwrap();
+        assert_eq!(self.packet().await, None, "closed");
+        (sequence, error.code.0)
+    }
+}
+
+const CAPABILITIES: Capabilities = Capabilities::PROTOCOL_41
+    .with(Capabilities::SECURE_CONNECTION)
+    .with(Capabilities::LONG_PASSWORD);
+
+/// A handshake response of the user without a password.
+fn handshake(greeting: &Greeting) -> Vec<u8> {
+    let mut payload = Vec::new();
+    HandshakeResponse {
+        capabilities: CAPABILITIES,
+        max_packet: 1 << 24,
+        charset: greeting.charset,
+        user: "open",
+        auth_response: b"",
+        database: None,
+        auth_plugin: None,
+        attributes: Default::default(),
+    }
+    .encode(&mut payload);
+    payload
+}
+
+/// The server still serves.
+async fn is_unharmed(fixture: &Fixture) {
+    fixture.connect("repl").await.ping().await.unwrap();
+    fixture.all_gone().await;
+}
+
+#[tokio::test]
+async fn a_handshake_cut_anywhere_is_refused() {
+    let fixture = Fixture::start().await;
+    let whole = handshake(&Raw::greeted(&fixture).await.1);
+    // The last byte is the empty proof's length; without the NUL before it there is no user.
+    for len in 0..whole.len() {
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        raw.send(1, &whole[..len]).await;
+        assert_eq!(raw.last_error().await, (2, 1043), "{len} bytes");
+    }
+    // Cut below the packet's header, the client just goes.
+    for len in 0..whole.len() + 4 {
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        let mut bytes = Vec::new();
+        PacketWriter::new(1).write(&mut bytes, &whole);
+        raw.bytes(&bytes[..len]).await;
+    }
+    is_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn packets_out_of_order_or_too_long_end_the_connection() {
+    let fixture = Fixture::start().await;
+    let (mut raw, greeting) = Raw::greeted(&fixture).await;
+    raw.send(7, &handshake(&greeting)).await;
+    assert_eq!(raw.packet().await, None);
+    // 16 MiB are announced before the login; none of them is waited for.
+    let (mut raw, _) = Raw::greeted(&fixture).await;
+    raw.bytes(&[0xff, 0xff, 0xff, 1]).await;
+    assert_eq!(raw.packet().await, None);
+
+    let mut raw = Raw::logged_in(&fixture).await;
+    raw.send(3, b"\x0e").await;
+    assert_eq!(raw.last_error().await, (1, 1156));
+    let mut raw = Raw::logged_in(&fixture).await;
+    raw.bytes(&[0xff, 0xff, 0xff, 0]).await;
+    raw.bytes(&vec![3; 0xff_ffff]).await;
+    raw.bytes(&[0xff, 0xff, 0xff, 1]).await;
+    assert_eq!(raw.last_error().await, (1, 1153));
+    is_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn bytes_in_the_clear_behind_a_tls_request_are_not_taken() {
+    let fixture = Fixture::start().await;
+    let (mut raw, greeting) = Raw::greeted(&fixture).await;
+    let mut request = Vec::new();
+    let capabilities = CAPABILITIES | Capabilities::SSL;
+    SslRequest { capabilities, max_packet: 0, charset: 45 }.encode(&mut request);
+    let mut bytes = Vec::new();
+    let mut packets = PacketWriter::new(1);
+    packets.write(&mut bytes, &request);
+    packets.write(&mut bytes, &handshake(&greeting));
+    raw.bytes(&bytes).await;
+    // It counts as TLS, which it is not.
+    assert_eq!(raw.packet().await, None);
+    is_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn commands_that_are_none_are_answered_and_the_connection_lives() {
+    let fixture = Fixture::start().await;
+    let mut raw = Raw::logged_in(&fixture).await;
+    for (payload, expected) in [
+        (&b""[..], 1835),            // not even a command byte
+        (b"\x04table\0", 1047),      // COM_FIELD_LIST
+        (b"\x05", 1047),             // COM_CREATE_DB
+        (b"\x08", 1047),             // COM_SHUTDOWN
+        (b"\xfe", 1047),             // no such command
+        (b"\x0c\x01", 1835),         // COM_PROCESS_KILL with half an id
+        (b"\x12\x04", 1835),         // COM_BINLOG_DUMP, truncated
+        (b"\x15\x01", 1835),         // COM_REGISTER_SLAVE, truncated
+        (b"\x16SELECT ?", 1295),     // COM_STMT_PREPARE
+        (b"\x17\x01\0\0\0", 1243),   // COM_STMT_EXECUTE
+        (b"\x1b\x00\x00", 1235),     // COM_SET_OPTION, several statements on
+        (b"\x1b\x07\x00", 1047),     // COM_SET_OPTION, unknown
+        (b"\x0c\xff\xff\0\0", 1094), // COM_PROCESS_KILL of nobody
+    ] {
+        raw.send(0, payload).await;
+        let (sequence, answer) = raw.packet().await.unwrap();
+        let error = ServerError::parse(&answer).unwrap();
+        assert_eq!((sequence, error.code.0), (1, expected), "{payload:x?}: {error}");
+    }
+    // These have no answer: the ping's comes next.
+    raw.send(0, b"\x19\x01\0\0\0").await;
+    raw.send(0, b"\x18\x01\0\0\0\0\0x").await;
+    assert_eq!(raw.ask(&Command::Ping).await.unwrap().1[0], 0);
+    let (_, eof) = raw.ask(&Command::SetOption(1)).await.unwrap();
+    assert_eq!(eof, b"\xfe\0\0\x02\0");
+    let (_, statistics) = raw.ask(&Command::Statistics).await.unwrap();
+    assert!(statistics.starts_with(b"Uptime: "), "{}", statistics.escape_ascii());
+    // Several commands in one write are answered in turn.
+    raw.bytes(b"\x01\0\0\0\x0e\x01\0\0\0\x0e\x01\0\0\0\x01").await;
+    assert_eq!(raw.packet().await.unwrap().1[0], 0);
+    assert_eq!(raw.packet().await.unwrap().1[0], 0);
+    assert_eq!(raw.packet().await, None);
+}
+
+#[tokio::test]
+async fn a_malformed_gtid_set_or_acknowledgement_does_no_harm() {
+    let mut fixture = Fixture::start().await;
+    let mut raw = Raw::logged_in(&fixture).await;
+    // Flags, server id, no name, position 4, and a set of one byte.
+    raw.send(0, b"\x1e\x04\0\x07\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\x01").await;
+    let (_, answer) = raw.packet().await.unwrap();
+    assert_eq!(ServerError::parse(&answer).unwrap().code.0, 1835);
+    // The session lives; a dump begins, and what is no acknowledgement ends it.
+    raw.send(0, b"\x12\x04\0\0\0\0\0\x07\0\0\0binlog.000001").await;
+    assert_eq!(raw.packet().await.unwrap().1[0], 0);
+    raw.send(0, b"\x03SELECT 1").await;
+    fixture.next_seen().await;
+    let why = fixture.ended().await;
+    assert!(why.starts_with("it does not follow the protocol"), "{why}");
+    is_unharmed(&fixture).await;
+}
+
+/// A small generator, seeded: the bytes are the same in every run.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..len).map(next).collect()
+}
+
+#[tokio::test]
+async fn noise_at_any_time_harms_nobody() {
+    let fixture = Fixture::start().await;
+    for seed in 0..60 {
+        let bytes = noise(seed, 400);
+        let (mut raw, greeting) = Raw::greeted(&fixture).await;
+        raw.bytes(&bytes).await;
+        drop(raw);
+        // Noise with a right header in front, then behind a right beginning, then as commands.
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        raw.send(1, &bytes).await;
+        drop(raw);
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        raw.send(1, &[&handshake(&greeting)[..33], &bytes].concat()).await;
+        drop(raw);
+        let mut raw = Raw::logged_in(&fixture).await;
+        for command in bytes.chunks(40) {
+            raw.send(0, command).await;
+        }
+        drop(raw);
+    }
+    is_unharmed(&fixture).await;
+}

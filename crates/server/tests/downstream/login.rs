@@ -1,0 +1,114 @@
+//! Who gets in, and how.
+
+use binlogd_client::{Connection, SslMode};
+use testkit::Pki;
+
+use crate::support::{Fixture, Setup, code};
+
+#[tokio::test]
+async fn every_way_to_prove_a_password_is_taken() {
+    let fixture = Fixture::start().await;
+    let tcp = |user: &str, password: &str| fixture.options(user, password);
+    let ca = fixture.tls_dir.join("ca.pem");
+    let ways = [
+        // The password is configured: the fast proof, and the native one where the client prefers it.
+        tcp("repl", "repl"),
+        // A native hash is configured: RSA, then the fast proof.
+        tcp("native", "repl"),
+        tcp("native", "repl"),
+        tcp("open", ""),
+        tcp("strict", "strict"),
+        tcp("tls", "tls").ssl_mode(SslMode::Required),
+        tcp("repl", "repl").ssl_mode(SslMode::VerifyCa).ssl_ca(&ca),
+        tcp("native", "repl").ssl_mode(SslMode::VerifyIdentity).ssl_ca(&ca),
+        tcp("repl", "repl").socket(&fixture.socket),
+        tcp("tls", "tls").socket(&fixture.socket),
+        tcp("repl", "repl").socket(&fixture.socket).ssl_mode(SslMode::Required),
+    ];
+    for options in ways {
+        let mut connection = Connection::connect(&options)
+            .await
+            .unwrap_or_else(|error| panic!("{options:?}: {error}"));
+        connection.ping().await.unwrap();
+        let user = connection.scalar("SELECT CURRENT_USER()").await.unwrap().unwrap();
+        assert_eq!(user, format!("{}@%", options.user_name()));
+        connection.quit().await.unwrap();
+    }
+    fixture.all_gone().await;
+}
+
+#[tokio::test]
+async fn who_has_no_right_password_is_denied_alike() {
+    let fixture = Fixture::start().await;
+    let connect = |user: &str, password: &str, mode| {
+        let options = fixture.options(user, password).ssl_mode(mode);
+        async move { Connection::connect(&options).await }
+    };
+    for mode in [SslMode::Disabled, SslMode::Required] {
+        for (user, password) in
+            [("repl", "wrong"), ("native", "wrong"), ("unknown", "x"), ("open", "x")]
+        {
+            let error = connect(user, password, mode).await.unwrap_err();
+            let said = format!("Access denied for user '{user}'@'127.0.0.1' (using password: YES)");
+            assert!(error.to_string().contains(&said), "{error}");
+            assert_eq!(code::<()>(Err(error)), 1045);
+        }
+        let error = connect("repl", "", mode).await.unwrap_err().to_string();
+        assert!(error.contains("(using password: NO)"), "{error}");
+    }
+    assert_eq!(code(connect("tls", "tls", SslMode::Disabled).await), 3159);
+    connect("tls", "tls", SslMode::Required).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_ca_asks_tcp_clients_for_their_certificate() {
+    let pki = Pki::new().unwrap();
+    let tls = format!(
+        "cert = '{}'\nkey = '{}'\nclient_ca = '{}'",
+        pki.server_cert().display(),
+        pki.server_key().display(),
+        pki.ca().display()
+    );
+    let fixture = Fixture::with(Setup { tls, ..Setup::default() }).await;
+    let plain = fixture.options("repl", "repl");
+    let tls = plain.clone().ssl_mode(SslMode::VerifyIdentity).ssl_ca(pki.ca());
+    assert_eq!(code(Connection::connect(&plain).await), 3159);
+    Connection::connect(&tls).await.unwrap_err();
+    let with_certificate = tls.clone().ssl_cert_and_key(pki.client_cert(), pki.client_key());
+    let mut connection = Connection::connect(&with_certificate).await.unwrap();
+    let version = connection.query_first("SHOW STATUS LIKE 'Ssl_version'").await.unwrap().unwrap();
+    assert_eq!(version.text(1).unwrap(), "TLSv1.3");
+    let required = connection.scalar("SELECT @@require_secure_transport").await.unwrap();
+    assert_eq!(required.as_deref(), Some("1"));
+    // Another authority's certificate is none.
+    let stranger = Pki::new().unwrap();
+    let other = tls.ssl_cert_and_key(stranger.client_cert(), stranger.client_key());
+    Connection::connect(&other).await.unwrap_err();
+    // A unix socket is as good.
+    Connection::connect(&plain.socket(&fixture.socket)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_greeting_presents_the_upstreams_version() {
+    for version in ["9.7.4", "5.6.24-log", "11.8.3-MariaDB-log"] {
+        let fixture = Fixture::with(Setup { version, ..Setup::default() }).await;
+        let mut connection = fixture.connect("repl").await;
+        let selected = connection.scalar("SELECT VERSION()").await.unwrap();
+        assert_eq!(selected.as_deref(), Some(version));
+    }
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_and_no_more() {
+    let limits = "connections_max = 2";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let first = fixture.connect("repl").await;
+    let _second = fixture.connect("repl").await;
+    let third = Connection::connect(&fixture.options("repl", "repl")).await;
+    assert_eq!(code(third), 1040);
+    first.quit().await.unwrap();
+    while fixture.registry.len() > 1 {
+        tokio::task::yield_now().await;
+    }
+    fixture.connect("repl").await;
+}

@@ -1,0 +1,248 @@
+//! What sessions say and are told, up to and into the dump.
+
+use std::time::Duration;
+
+use binlogd_client::{BinlogStream, ClientError, Connection, DumpOptions};
+use binlogd_event::GtidSet;
+use binlogd_server::downstream::ChecksumWish;
+use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica};
+
+use crate::support::{EVENT, Fixture, REFUSAL, Seen, Setup, code};
+
+const UUID: &str = "edf4abad-e500-11f1-890f-02fc00000001";
+
+async fn dump(connection: Connection, file: &str, options: &DumpOptions) -> BinlogStream {
+    let dump = BinlogDump {
+        position: 4,
+        flags: DumpFlags::default(),
+        server_id: 7,
+        file: file.as_bytes(),
+    };
+    connection.dump(&dump, options).await.unwrap()
+}
+
+async fn first_event(stream: &mut BinlogStream) -> Result<Option<Vec<u8>>, ClientError> {
+    let mut event = Vec::new();
+    Ok(stream.next_event(&mut event).await?.map(|_| event))
+}
+
+#[tokio::test]
+async fn a_replica_of_mysql_gets_to_its_dump() {
+    let mut fixture = Fixture::start().await;
+    let mut replica = fixture.connect("repl").await;
+    let mut watcher = fixture.connect("admin").await;
+    let id = replica.id();
+    for sql in [
+        "SET NAMES utf8mb4",
+        "SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024",
+        "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = \
+         @@global.binlog_checksum",
+        &format!("SET @slave_uuid = '{UUID}', @replica_uuid = '{UUID}'"),
+        "SET @rpl_semi_sync_replica = 1",
+    ] {
+        replica.execute(sql).await.unwrap();
+    }
+    let checksum = replica.scalar("SELECT @source_binlog_checksum").await.unwrap();
+    assert_eq!(checksum.as_deref(), Some("CRC32"));
+    let register = RegisterReplica { server_id: 7, host: b"r1", port: 3306, ..Default::default() };
+    replica.register_replica(&register).await.unwrap();
+    let listed = watcher.query_first("SHOW REPLICAS").await.unwrap().unwrap();
+    let listed: Vec<_> = (0..5).map(|i| listed.text(i).unwrap().into_owned()).collect();
+    assert_eq!(listed, ["7", "r1", "3306", "4000", UUID]);
+
+    let set: GtidSet = "eb58c6fd-e500-11f1-828d-02fc00000001:1-19".parse().unwrap();
+    let request = BinlogDumpGtid {
+        flags: DumpFlags::THROUGH_GTID,
+        server_id: 7,
+        file: b"",
+        position: 4,
+        gtid_set: &set.to_bytes(),
+    };
+    let options = DumpOptions { semi_sync: true, ..DumpOptions::default() };
+    let mut stream = replica.dump_gtid(&request, &options).await.unwrap();
+    assert_eq!(first_event(&mut stream).await.unwrap().unwrap(), EVENT);
+
+    let Seen::Started { request, wishes, who } = fixture.next_seen().await else { panic!() };
+    assert_eq!(request.gtid_set, Some(set));
+    assert_eq!((request.server_id, request.position), (7, 4));
+    assert_eq!(wishes.checksum, ChecksumWish::Crc32);
+    assert_eq!(wishes.heartbeat_period, Some(Duration::from_nanos(30_000_001_024)));
+    assert!(wishes.semi_sync);
+    assert_eq!(wishes.uuid.as_deref(), Some(UUID));
+    assert_eq!((who.connection_id, who.user.as_str()), (id, "repl"));
+
+    let mut acks = stream.take_ack_sender().unwrap();
+    for position in [100, 200] {
+        acks.ack("binlog.000001", position).await.unwrap();
+        let Seen::Acked { file, position: acked } = fixture.next_seen().await else { panic!() };
+        assert_eq!((file.as_slice(), acked), (&b"binlog.000001"[..], position));
+    }
+    let shown = watcher.query_all("SHOW PROCESSLIST").await.unwrap();
+    let row = shown.iter().find(|row| row.text(0).unwrap() == id.to_string()).unwrap();
+    assert_eq!(row.by_name("Command").unwrap(), "Binlog Dump GTID");
+    assert_eq!(row.by_name("State").unwrap(), "waiting");
+    drop((stream, acks));
+    assert_eq!(fixture.ended().await, "it closed the connection");
+    assert!(watcher.query_first("SHOW REPLICAS").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_replica_of_mariadb_gets_to_its_dump() {
+    let version = "11.8.3-MariaDB-log";
+    let mut fixture = Fixture::with(Setup { version, ..Setup::default() }).await;
+    let mut replica = fixture.connect("repl").await;
+    for sql in [
+        "SET @master_heartbeat_period= 30000001024",
+        "SET @master_binlog_checksum= @@global.binlog_checksum",
+        "SET @mariadb_slave_capability=4",
+        "SET @slave_connect_state='0-23308-6'",
+        "SET @slave_gtid_strict_mode=1",
+        "SET skip_replication=1",
+    ] {
+        replica.execute(sql).await.unwrap();
+    }
+    let mut stream = dump(replica, "binlog.000001", &DumpOptions::default()).await;
+    first_event(&mut stream).await.unwrap().unwrap();
+    let Seen::Started { request, wishes, .. } = fixture.next_seen().await else { panic!() };
+    assert_eq!((request.file.as_str(), request.gtid_set), ("binlog.000001", None));
+    assert_eq!(wishes.mariadb_capability, 4);
+    assert_eq!(wishes.slave_connect_state.as_deref(), Some("0-23308-6"));
+    assert!(wishes.gtid_strict_mode && wishes.skip_replication && !wishes.semi_sync);
+}
+
+#[tokio::test]
+async fn a_dump_can_be_refused_or_end_at_once() {
+    let mut fixture = Fixture::start().await;
+    let connection = fixture.connect("repl").await;
+    let mut stream = dump(connection, "refused", &DumpOptions::default()).await;
+    let error = first_event(&mut stream).await.unwrap_err();
+    assert!(error.to_string().contains(REFUSAL), "{error}");
+    assert_eq!(code::<()>(Err(error)), 1236);
+    fixture.next_seen().await;
+    fixture.ended().await;
+
+    let connection = fixture.connect("repl").await;
+    let mut stream = dump(connection, "end", &DumpOptions::default()).await;
+    assert_eq!(first_event(&mut stream).await.unwrap(), None);
+    fixture.next_seen().await;
+    assert_eq!(fixture.ended().await, "it has all and did not want to wait");
+}
+
+#[tokio::test]
+async fn an_error_does_not_end_a_session() {
+    let fixture = Fixture::start().await;
+    let mut connection = fixture.connect("repl").await;
+    for (sql, expected) in [
+        ("this is no SQL", 1064),
+        ("", 1065),
+        ("SELECT @@nope", 1193),
+        ("INSERT INTO t VALUES (1)", 1290),
+        ("SHOW TABLES", 1235),
+        ("KILL 4000000", 1094),
+    ] {
+        assert_eq!(code(connection.execute(sql).await), expected, "{sql}");
+    }
+    connection.use_database("anything").await.unwrap();
+    connection.execute("SET @a = 1").await.unwrap();
+    let row = connection.query_first("SELECT DATABASE(), @a").await.unwrap().unwrap();
+    assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), ("anything".into(), "1".into()));
+    connection.reset().await.unwrap();
+    assert_eq!(connection.scalar("SELECT @a").await.unwrap(), None);
+    connection.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dump_needs_the_right_to_replicate() {
+    let fixture = Fixture::start().await;
+    for user in ["nobody", "admin"] {
+        let mut connection = fixture.connect(user).await;
+        let denied = connection.register_replica(&RegisterReplica::default()).await;
+        assert_eq!(code(denied), 1227);
+        let mut stream = dump(connection, "binlog.000001", &DumpOptions::default()).await;
+        let error = first_event(&mut stream).await.unwrap_err();
+        assert!(error.to_string().contains("REPLICATION SLAVE"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn kill_ends_a_dump_and_a_session() {
+    let mut fixture = Fixture::start().await;
+    let reader = fixture.connect("repl").await;
+    let (dump_id, mut idle) = (reader.id(), fixture.connect("repl").await);
+    let mut stream = dump(reader, "binlog.000001", &DumpOptions::default()).await;
+    first_event(&mut stream).await.unwrap();
+    fixture.next_seen().await;
+
+    let mut nobody = fixture.connect("nobody").await;
+    let kill = format!("KILL {dump_id}");
+    assert_eq!(code(nobody.execute(&kill).await), 1095);
+    let mut admin = fixture.connect("admin").await;
+    admin.execute(&kill).await.unwrap();
+    assert_eq!(fixture.ended().await, "killed");
+    first_event(&mut stream).await.unwrap_err();
+
+    // Users end their own sessions, as a MariaDB replica does.
+    let mut other = fixture.connect("repl").await;
+    other.execute(&format!("KILL {}", idle.id())).await.unwrap();
+    idle.ping().await.unwrap_err();
+    let own = format!("KILL {}", other.id());
+    assert_eq!(code(other.execute(&own).await), 1317);
+    other.ping().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_back_replaces_itself() {
+    let mut fixture = Fixture::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut reader = fixture.connect("repl").await;
+        reader.execute(&format!("SET @replica_uuid = '{UUID}'")).await.unwrap();
+        let mut stream = dump(reader, "binlog.000001", &DumpOptions::default()).await;
+        first_event(&mut stream).await.unwrap();
+        streams.push(stream);
+    }
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(fixture.next_seen().await);
+    }
+    assert!(seen.iter().any(|s| matches!(s, Seen::Ended(why) if why == "killed")), "{seen:?}");
+    first_event(&mut streams[0]).await.unwrap_err();
+    assert_eq!(fixture.registry.len(), 1);
+}
+
+#[tokio::test]
+async fn silence_has_a_limit_that_the_session_sets() {
+    let fixture = Fixture::start().await;
+    let mut connection = fixture.connect("repl").await;
+    connection.execute("SET SESSION wait_timeout = 1").await.unwrap();
+    fixture.all_gone().await;
+    connection.ping().await.unwrap_err();
+
+    let limits = "login_timeout_s = 1";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let silent = tokio::net::TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap();
+    while fixture.registry.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    fixture.all_gone().await;
+    drop(silent);
+}
+
+#[tokio::test]
+async fn shutdown_ends_every_session_and_the_listeners() {
+    let mut fixture = Fixture::start().await;
+    let mut idle = fixture.connect("repl").await;
+    let reader = fixture.connect("repl").await;
+    let _half = tokio::net::TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap();
+    let mut stream = dump(reader, "binlog.000001", &DumpOptions::default()).await;
+    first_event(&mut stream).await.unwrap();
+    fixture.next_seen().await;
+
+    fixture.shutdown.cancel();
+    assert_eq!(fixture.ended().await, "binlogd shuts down");
+    (&mut fixture.serving).await.unwrap();
+    idle.ping().await.unwrap_err();
+    assert!(fixture.registry.is_empty());
+    assert!(!fixture.socket.exists());
+    tokio::net::TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap_err();
+}
