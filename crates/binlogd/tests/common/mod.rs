@@ -7,18 +7,18 @@ use testkit::server::Server;
 use testkit::{Daemon, Flavour};
 
 /// For things that take a moment, on a machine that may be very busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary under test.
-pub const BINLOGD: &str = env!("CARGO_BIN_EXE_binlogd");
+pub(crate) const BINLOGD: &str = env!("CARGO_BIN_EXE_binlogd");
 
 /// A MySQL 9.7 primary with semi-sync, which waits ten seconds for an acknowledgement.
-pub fn primary() -> Server {
+pub(crate) fn primary() -> Server {
     primary_with(&[])
 }
 
 /// The same with further options.
-pub fn primary_with(args: &[&str]) -> Server {
+pub(crate) fn primary_with(args: &[&str]) -> Server {
     Server::builder(Flavour::Mysql97)
         .semi_sync()
         .arg("--rpl-semi-sync-source-timeout=10000")
@@ -28,12 +28,12 @@ pub fn primary_with(args: &[&str]) -> Server {
 }
 
 /// A binlogd that follows `primary` and serves readers.
-pub fn follow(primary: &Server) -> Daemon {
+pub(crate) fn follow(primary: &Server) -> Daemon {
     Daemon::new(BINLOGD, &primary.endpoint()).unwrap().started().unwrap()
 }
 
 /// A binlogd that acknowledges, with a primary that waits for it.
-pub fn follow_semi_sync(primary: &Server) -> Daemon {
+pub(crate) fn follow_semi_sync(primary: &Server) -> Daemon {
     let daemon = follow(primary);
     primary.wait_for_semi_sync(1, PATIENCE).unwrap();
     daemon

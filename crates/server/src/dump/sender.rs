@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use binlogd_event::{
-    ChecksumAlgorithm, EventHeader, EventKind, EventPart, FIRST_EVENT, FormatDescription, Splitter,
+    ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, EventPart, FIRST_EVENT,
+    FormatDescription, LogPos, Splitter,
 };
 use binlogd_store::{Catalog, Cursor, FileHead, Read, StoreError};
 use binlogd_wire::dump::EventEncoder;
@@ -32,6 +33,8 @@ pub struct Sender {
     /// Where the next event begins in its file.
     offset: u64,
     start_offset: u64,
+    /// Whether nothing was sent yet from where the reader wanted to start.
+    is_first: bool,
 }
 
 /// Why [`Sender::fill`] returned.
@@ -81,6 +84,7 @@ impl Sender {
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             offset,
             start_offset: start.offset,
+            is_first: true,
         };
         sender.announce_file(start.offset, out);
         sender.checksum = head.format.checksum;
@@ -164,19 +168,39 @@ impl Sender {
         while out.len() < OUT_LEN {
             let buffered = &chunk[self.unsent.clone()];
             let full = buffered.len() == CHUNK_LEN;
-            let part = self.splitter.next(buffered, full).map_err(|violation| {
-                DumpError::fatal(format!(
-                    "bogus data in log event at {} of {}: {violation}",
-                    self.offset,
-                    self.cursor.file().name
-                ))
-            })?;
+            if self.is_first && self.check_first(buffered)? {
+                self.is_first = false;
+            }
+            let part = self.splitter.next(buffered, full);
+            let part = part.map_err(|_| self.failed("bogus data in log event"))?;
             let Some(part) = part else { return Ok(()) };
             self.unsent.start += part.bytes.len();
             self.send_part(part, out)?;
             self.offset += part.bytes.len() as u64;
         }
         Ok(())
+    }
+
+    /// Sees whether an event begins where the reader wants to, once there is one.
+    fn check_first(&self, buffered: &[u8]) -> Result<bool, DumpError> {
+        let Ok(header) = EventHeader::parse(buffered) else { return Ok(false) };
+        if header.size > EVENT_SIZE_MAX {
+            return Err(self.failed(
+                "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
+            ));
+        }
+        // What is durable ends with an event.
+        let left = self.cursor.available() + self.unsent.len() as u64;
+        if u64::from(header.size) > left {
+            return Err(self.failed(
+                "binlog truncated in the middle of event; consider out of disk space on source",
+            ));
+        }
+        let end = LogPos::of(self.offset + u64::from(header.size));
+        if header.log_pos != end && header.log_pos != LogPos(0) {
+            return Err(self.failed("bogus data in log event"));
+        }
+        Ok(true)
     }
 
     #[inline]
@@ -224,12 +248,13 @@ impl Sender {
                 self.heartbeat(out);
                 Ok(true)
             }
-            Wanted::Anonymous => Err(DumpError::fatal(format!(
-                "Cannot replicate anonymous transaction when AUTO_POSITION = 1, at file ./{}, \
-                 position {}.",
-                self.cursor.file().name,
-                self.offset
-            ))),
+            Wanted::Anonymous => {
+                let (file, offset) = self.place();
+                Err(self.failed(&format!(
+                    "Cannot replicate anonymous transaction when AUTO_POSITION = 1, at file \
+                     ./{file}, position {offset}."
+                )))
+            }
         }
     }
 
@@ -239,10 +264,17 @@ impl Sender {
     }
 
     fn refusal(&self) -> DumpError {
+        self.failed(
+            "Replica can not handle replication events with the checksum that source is configured \
+             to log",
+        )
+    }
+
+    /// An error with the places that MySQL adds to it.
+    fn failed(&self, what: &str) -> DumpError {
         let name = &self.cursor.file().name;
         DumpError::fatal(format!(
-            "Replica can not handle replication events with the checksum that source is configured \
-             to log; the first event '{name}' at {}, the last event read from './{name}' at {end}, \
+            "{what}; the first event '{name}' at {}, the last event read from './{name}' at {end}, \
              the last byte read from './{name}' at {end}.",
             self.start_offset,
             end = self.offset,

@@ -52,9 +52,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     };
     loop {
         let progress = match sender.fill(&mut out, false) {
-            Ok(Progress::OnDisk) => {
-                tokio::task::block_in_place(|| sender.fill(&mut out, true))
-            }
+            Ok(Progress::OnDisk) => tokio::task::block_in_place(|| sender.fill(&mut out, true)),
             other => other,
         };
         let refused = progress.as_ref().err().map(DumpError::to_server_error);
