@@ -84,11 +84,13 @@ impl Folders {
     }
 
     pub(super) fn add_all(&mut self, dir: &Path) -> io::Result<()> {
+        let dir = normal(dir);
         let mut path = PathBuf::new();
-        for part in normal(dir).components() {
+        for part in dir.components() {
             path.push(part);
             match self.find(&path) {
                 Ok(Entry::Folder) => {}
+                Ok(Entry::File(_)) if path == dir => return Err(Errno::EXIST.into()),
                 Ok(Entry::File(_)) => return Err(Errno::NOTDIR.into()),
                 Err(_) => self.add(&path, Entry::Folder)?,
             }

@@ -1,0 +1,11 @@
+//! The store's behaviour, mostly on a simulated disk.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod disks;
+mod faults;
+mod layout;
+mod reading;
+mod recovery;
+mod support;
+mod watermark;
+mod writing;
