@@ -31,22 +31,25 @@ fn skip_parameters(r: &mut Reader<'_>, count: u64) -> Result<(), WireError> {
         1 => {}
         other => return Err(r.bad_value("new parameters flag", u64::from(other))),
     }
-    // Each parameter takes three bytes at least.
-    if count > r.remaining() / 3 {
-        return Err(r.truncated("parameter type"));
-    }
-    let mut kinds = Vec::with_capacity(count);
+    // The types and names come first, then the values.
+    let mut types = r.clone();
     for _ in 0..count {
-        let [kind, _unsigned] = r.array("parameter type")?;
-        kinds.push(kind);
-        r.lenenc_bytes("parameter name")?;
+        skip_type(r)?;
     }
-    for (i, kind) in kinds.into_iter().enumerate() {
+    for i in 0..count {
+        let kind = skip_type(&mut types)?;
         if nulls[i / 8] >> (i % 8) & 1 == 0 {
             skip_value(r, kind)?;
         }
     }
     Ok(())
+}
+
+/// Skips a parameter's type and name; returns the type.
+fn skip_type(r: &mut Reader<'_>) -> Result<u8, WireError> {
+    let [kind, _unsigned] = r.array("parameter type")?;
+    r.lenenc_bytes("parameter name")?;
+    Ok(kind)
 }
 
 /// Skips a binary value of a column type. Manual: "Binary Protocol Value".

@@ -217,6 +217,8 @@ fn what_is_no_stream_is_an_error() {
     let out_of_order = Some(WireError::OutOfOrder { expected: 1, found: 2 });
     assert_eq!(error(&with(b"\x14\0\0\x02\x00"), false), out_of_order);
     assert_eq!(error(b"\x13\0\0\x01\x00", false), bad("event length", 19));
+    let eighteen = [&b"\x13\0\0\x01\x00"[..], &event(18)].concat();
+    assert_eq!(error(&eighteen, false), bad("event length", 19), "also if all of it is there");
     assert_eq!(error(b"\0\0\0\x01", false), bad("payload length", 0));
     assert_eq!(error(&with(b"\x14\0\0\x01\x07"), false), bad("marker", 7));
     assert_eq!(error(&with(b"\x16\0\0\x01\x00\xee\x01"), true), bad("semi-sync marker", 0xee));

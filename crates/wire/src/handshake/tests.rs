@@ -55,9 +55,10 @@ fn a_truncated_greeting_is_an_error() {
 fn mariadb_announces_extended_capabilities_in_the_reserved_bytes() {
     let mut bytes = GREETING.to_vec();
     let caps_at = 1 + 6 + 4 + 8 + 1;
-    bytes[caps_at] &= !1; // LONG_PASSWORD off
     let extended_at = caps_at + 2 + 1 + 2 + 2 + 1 + 6;
     bytes[extended_at] = 0x1d;
+    assert_eq!(Greeting::parse(&bytes).unwrap().capabilities.high(), 0, "MySQL does not");
+    bytes[caps_at] &= !1; // LONG_PASSWORD off
     let greeting = Greeting::parse(&bytes).unwrap();
     assert_eq!(greeting.capabilities.high(), 0x1d);
     let mut out = Vec::new();
