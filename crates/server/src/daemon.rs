@@ -162,4 +162,3 @@ fn log_opened(stream: &str, store: &Store) {
         );
     }
 }
-

@@ -76,7 +76,15 @@ impl Follower {
     #[must_use]
     pub fn new(stream: Arc<Stream>, store: Store) -> Self {
         let tail = store.resume().map(Tail::from);
-        Self { stream, store, writer: None, tail, intake: None, must_recover: false, backoff: Backoff::new() }
+        Self {
+            stream,
+            store,
+            writer: None,
+            tail,
+            intake: None,
+            must_recover: false,
+            backoff: Backoff::new(),
+        }
     }
 
     /// Follows until `shutdown`, then makes durable what came.

@@ -109,8 +109,8 @@ impl Stream {
         identity: Identity,
         catalog: Arc<Catalog>,
     ) -> Result<Self, ClientError> {
-        let mut connect = ConnectOptions::from_url(config.upstream.url.expose())?
-            .program_name("binlogd");
+        let mut connect =
+            ConnectOptions::from_url(config.upstream.url.expose())?.program_name("binlogd");
         if let Some(password) = &config.upstream.password {
             connect = connect.password(password.expose());
         }
@@ -170,9 +170,7 @@ impl Stream {
     /// Waits until [`Stream::is_presentable`]; `false` if `stop` comes before.
     pub async fn presentable(&self, stop: &CancellationToken) -> bool {
         let mut changes = self.primary.subscribe();
-        let becomes = async {
-            while !self.is_presentable() && changes.changed().await.is_ok() {}
-        };
+        let becomes = async { while !self.is_presentable() && changes.changed().await.is_ok() {} };
         tokio::select! {
             () = becomes => true,
             () = stop.cancelled() => false,

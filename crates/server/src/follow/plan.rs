@@ -33,11 +33,9 @@ pub(super) fn plan(
     };
     let (name, end) = (&tail.file.name, tail.verifier.offset());
     match primary.log(name) {
-        Some(log) if log.size < end => Err(UpstreamError::LostTail {
-            file: name.to_string(),
-            theirs: log.size,
-            ours: end,
-        }),
+        Some(log) if log.size < end => {
+            Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.size, ours: end })
+        }
         Some(_) => Ok(Plan::Resume),
         None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
             wanted: name.to_string(),
@@ -67,8 +65,8 @@ fn begin_at(
     if let Some(log) = wanted.as_ref().and_then(|name| primary.log(name)) {
         return Ok(Plan::Begin(log.name.clone()));
     }
-    let is_purged = wanted
-        .is_some_and(|w| w.base() == oldest.name.base() && w.number() < oldest.name.number());
+    let is_purged =
+        wanted.is_some_and(|w| w.base() == oldest.name.base() && w.number() < oldest.name.number());
     Err(if is_purged {
         UpstreamError::Purged {
             wanted: name.to_owned(),

@@ -46,9 +46,7 @@ pub enum UpstreamError {
         found: SourceId,
     },
     /// The primary no longer has what comes next.
-    #[error(
-        "the primary has purged {wanted}: its oldest file is {oldest}. {consequence}"
-    )]
+    #[error("the primary has purged {wanted}: its oldest file is {oldest}. {consequence}")]
     Purged {
         /// The file that is needed.
         wanted: String,

@@ -41,7 +41,9 @@ pub async fn start_dump(
     let uuid = identity.uuid;
     let mut statements = vec![
         // Whatever the value, a session that sets one gets the stored bytes as they are.
-        format!("SET @master_binlog_checksum = '{checksum}', @source_binlog_checksum = '{checksum}'"),
+        format!(
+            "SET @master_binlog_checksum = '{checksum}', @source_binlog_checksum = '{checksum}'"
+        ),
         format!("SET @master_heartbeat_period = {period}, @source_heartbeat_period = {period}"),
         format!("SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"),
     ];
