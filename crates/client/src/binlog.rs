@@ -92,8 +92,8 @@ impl Connection {
         self.skip_answers().await?;
         let count = self.channel.unread_len();
         if count > 0 {
-            let source = WireError::TrailingBytes { structure: "the last answer", count };
-            return Err(self.broken(source));
+            let error = WireError::TrailingBytes { structure: "the last answer", count };
+            return Err(self.broken(error));
         }
         self.send(command).await?;
         debug_assert_eq!(self.phase, Phase::Response);
@@ -195,7 +195,7 @@ impl BinlogStream {
                 self.end += len;
                 Ok(())
             }
-            Err(source) => Err(io_error(&self.address, ACTIVITY, source)),
+            Err(error) => Err(io_error(&self.address, ACTIVITY, error)),
         }
     }
 
@@ -245,7 +245,7 @@ impl BinlogStream {
     fn framed(&mut self) -> Result<Framed, ClientError> {
         let is_full = self.start == 0 && self.end == self.buffer.len();
         let framed = self.framer.next(&self.buffer[self.start..self.end], is_full);
-        let framed = framed.map_err(|source| protocol(&self.address, source))?;
+        let framed = framed.map_err(|error| protocol(&self.address, error))?;
         self.start += framed.consumed;
         Ok(match framed.step {
             // An event's bytes are the last of those consumed.
@@ -265,8 +265,8 @@ impl BinlogStream {
 }
 
 #[cold]
-fn protocol(address: &str, source: WireError) -> ClientError {
-    ClientError::Protocol { address: address.to_owned(), source }
+fn protocol(address: &str, error: WireError) -> ClientError {
+    ClientError::Protocol { address: address.to_owned(), error }
 }
 
 /// The half of a [`BinlogStream`] that acknowledges events.
@@ -290,6 +290,6 @@ impl AckSender {
             self.writer.write_all(&self.out).await?;
             self.writer.flush().await
         };
-        sent.await.map_err(|source| io_error(&self.address, ACTIVITY, source))
+        sent.await.map_err(|error| io_error(&self.address, ACTIVITY, error))
     }
 }

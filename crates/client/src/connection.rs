@@ -178,9 +178,9 @@ impl Connection {
     }
 
     /// The error of an answer that breaks the protocol.
-    pub(crate) fn broken(&mut self, source: binlogd_wire::WireError) -> ClientError {
+    pub(crate) fn broken(&mut self, error: binlogd_wire::WireError) -> ClientError {
         self.phase = Phase::Unusable;
-        ClientError::Protocol { address: self.channel.address.clone(), source }
+        ClientError::Protocol { address: self.channel.address.clone(), error }
     }
 
     /// The error of a connection that cannot be used any more.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use binlogd_wire::auth::AuthError;
 use binlogd_wire::{ErrorCode, ServerError, WireError};
 
-/// An error of this crate. `address` is the server's: `host:port` or a socket's path.
+/// An error of this crate. `address` is the server's: `host:port` or a socket's path. What lies
+/// beneath is in its text already, so that it has no `source()` to be printed once more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -25,12 +26,12 @@ pub enum ClientError {
         reason: String,
     },
     /// There is no connection to be had.
-    #[error("cannot connect to {address}: {source}{}", connect_advice(source))]
+    #[error("cannot connect to {address}: {error}{}", connect_advice(error))]
     Connect {
         /// The server.
         address: String,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Connecting, up to and including the login, took too long.
     #[error(
@@ -62,20 +63,20 @@ pub enum ClientError {
         address: String,
     },
     /// TLS could not be set up, perhaps because the certificate is not trusted.
-    #[error("TLS with {address}: {source}{}", tls_advice(source))]
+    #[error("TLS with {address}: {error}{}", tls_advice(error))]
     Tls {
         /// The server.
         address: String,
         /// What went wrong.
-        source: io::Error,
+        error: io::Error,
     },
     /// The login failed.
-    #[error("login at {address}: {source}{}", auth_advice(source))]
+    #[error("login at {address}: {error}{}", auth_advice(error))]
     Auth {
         /// The server.
         address: String,
         /// Why.
-        source: AuthError,
+        error: AuthError,
     },
     /// The server answered a command with an error.
     #[error("{address}: {error}")]
@@ -97,20 +98,20 @@ pub enum ClientError {
         during: &'static str,
     },
     /// The connection broke.
-    #[error("connection to {address} broke: {source}")]
+    #[error("connection to {address} broke: {error}")]
     Io {
         /// The server.
         address: String,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The server broke the protocol, or sent more than the limit allows.
-    #[error("{address} sent what is not understood: {source}")]
+    #[error("{address} sent what is not understood: {error}")]
     Protocol {
         /// The server.
         address: String,
         /// What is wrong.
-        source: WireError,
+        error: WireError,
     },
     /// An earlier error, or a command abandoned while it was being sent, left the connection
     /// unusable.
@@ -136,7 +137,7 @@ impl ClientError {
         match self {
             Self::Refused { error, .. }
             | Self::Server { error, .. }
-            | Self::Auth { source: AuthError::Server(error), .. } => Some(error),
+            | Self::Auth { error: AuthError::Server(error), .. } => Some(error),
             _ => None,
         }
     }
@@ -148,8 +149,8 @@ impl ClientError {
     }
 }
 
-fn connect_advice(source: &io::Error) -> &'static str {
-    match source.kind() {
+fn connect_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => "; does the server run and listen there?",
         io::ErrorKind::NotFound => "; is it the right socket path?",
         io::ErrorKind::PermissionDenied => "; may this user use the socket?",
@@ -157,9 +158,9 @@ fn connect_advice(source: &io::Error) -> &'static str {
     }
 }
 
-fn tls_advice(source: &io::Error) -> &'static str {
+fn tls_advice(error: &io::Error) -> &'static str {
     use rustls::{CertificateError, Error};
-    let error = source.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match error {
         Some(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -182,8 +183,8 @@ fn tls_advice(source: &io::Error) -> &'static str {
     }
 }
 
-fn auth_advice(source: &AuthError) -> &'static str {
-    match source {
+fn auth_advice(error: &AuthError) -> &'static str {
+    match error {
         AuthError::Server(error) if error.code == ErrorCode::ACCESS_DENIED => {
             "; check user, password, and from which hosts the account may connect, and whether it \
              requires TLS or a client certificate"

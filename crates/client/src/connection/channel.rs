@@ -64,8 +64,8 @@ impl<S> Channel<S> {
         ClientError::Closed { address: self.address.clone(), during: self.activity }
     }
 
-    fn io_error(&self, source: io::Error) -> ClientError {
-        io_error(&self.address, self.activity, source)
+    fn io_error(&self, error: io::Error) -> ClientError {
+        io_error(&self.address, self.activity, error)
     }
 }
 
@@ -76,14 +76,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
             match self.receiver.poll() {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
-                Err(source) => {
-                    return Err(ClientError::Protocol { address: self.address.clone(), source });
+                Err(error) => {
+                    return Err(ClientError::Protocol { address: self.address.clone(), error });
                 }
             }
             let len = match self.stream.read(self.receiver.spare()).await {
                 Ok(0) => return Err(self.closed()),
                 Ok(len) => len,
-                Err(source) => return Err(self.io_error(source)),
+                Err(error) => return Err(self.io_error(error)),
             };
             self.receiver.filled(len);
         }
@@ -106,32 +106,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         if self.out.capacity() > KEEP_SEND_BUFFER_LEN {
             self.out = Vec::new();
         }
-        written.map_err(|source| self.io_error(source))
+        written.map_err(|error| self.io_error(error))
     }
 
     pub(crate) async fn shutdown(&mut self) -> Result<(), ClientError> {
         match self.stream.shutdown().await {
             // The server may have been faster.
-            Err(source) if source.kind() != io::ErrorKind::NotConnected => {
-                Err(self.io_error(source))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(self.io_error(error)),
             _ => Ok(()),
         }
     }
 }
 
 /// The error of a stream that fails.
-pub(crate) fn io_error(address: &str, during: &'static str, source: io::Error) -> ClientError {
+pub(crate) fn io_error(address: &str, during: &'static str, error: io::Error) -> ClientError {
     let address = address.to_owned();
-    match source.kind() {
+    match error.kind() {
         // Under TLS 1.3 the server's verdict on the client's certificate comes with the first read.
-        _ if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            ClientError::Tls { address, source }
+        _ if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            ClientError::Tls { address, error }
         }
         // TLS reports an end without its own goodbye as unexpected; servers never say it.
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::BrokenPipe => ClientError::Closed { address, during },
-        _ => ClientError::Io { address, source },
+        _ => ClientError::Io { address, error },
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
     let address = options.address();
     let socket = Socket::connect(options)
         .await
-        .map_err(|source| ClientError::Connect { address: address.clone(), source })?;
+        .map_err(|error| ClientError::Connect { address: address.clone(), error })?;
 
     let mut channel = Channel::new(socket, address, MAX_LOGIN_PAYLOAD_LEN);
     let greeting = read_greeting(&mut channel).await?;
@@ -115,7 +115,7 @@ async fn read_greeting(channel: &mut Channel<Socket>) -> Result<Greeting, Client
     channel.read().await?;
     let payload = channel.payload();
     let address = channel.address.clone();
-    let protocol = |source| ClientError::Protocol { address: address.clone(), source };
+    let protocol = |error| ClientError::Protocol { address: address.clone(), error };
     if ServerError::is_err(payload) {
         let error = ServerError::parse(payload).map_err(protocol)?;
         return Err(ClientError::Refused { address, error });
@@ -132,8 +132,8 @@ async fn start_tls(
     // Whatever follows the greeting in the clear was not said by the server we will trust.
     let count = channel.unread_len();
     if count > 0 {
-        let source = WireError::TrailingBytes { structure: "Greeting before TLS", count };
-        return Err(ClientError::Protocol { address: channel.address, source });
+        let error = WireError::TrailingBytes { structure: "Greeting before TLS", count };
+        return Err(ClientError::Protocol { address: channel.address, error });
     }
     let host = if options.socket.is_some() { "localhost" } else { &options.host };
     let name = tls::server_name(host)?;
@@ -146,7 +146,7 @@ async fn start_tls(
     let (socket, channel) = channel.replace_stream(());
     match socket.into_tls(config, name).await {
         Ok(stream) => Ok(channel.replace_stream(stream).1),
-        Err(source) => Err(ClientError::Tls { address: channel.address, source }),
+        Err(error) => Err(ClientError::Tls { address: channel.address, error }),
     }
 }
 
@@ -158,7 +158,7 @@ async fn authenticate(
     public_key: Option<RsaPublicKey>,
 ) -> Result<(), ClientError> {
     let address = channel.address.clone();
-    let failed = |source| ClientError::Auth { address: address.clone(), source };
+    let failed = |error| ClientError::Auth { address: address.clone(), error };
     let auth_options = ClientAuthOptions {
         secure: channel.stream.is_secure(),
         fetch_public_key: options.auth.fetch_public_key,

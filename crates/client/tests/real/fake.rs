@@ -160,7 +160,7 @@ async fn a_password_in_the_clear_is_refused_on_an_open_channel() {
     .await;
     let error = Connection::connect(&options.allow_clear_password(true)).await.unwrap_err();
     assert!(
-        matches!(error, ClientError::Auth { source: AuthError::ClearPasswordRefused, .. }),
+        matches!(error, ClientError::Auth { error: AuthError::ClearPasswordRefused, .. }),
         "{error}"
     );
     _task.await.unwrap();
@@ -305,8 +305,8 @@ async fn packets_out_of_order_are_an_error() {
     .await;
     let mut connection = Connection::connect(&options).await.unwrap();
     match connection.ping().await.unwrap_err() {
-        ClientError::Protocol { source, .. } => {
-            assert_eq!(source, WireError::OutOfOrder { expected: 1, found: 9 });
+        ClientError::Protocol { error, .. } => {
+            assert_eq!(error, WireError::OutOfOrder { expected: 1, found: 9 });
         }
         other => panic!("{other}"),
     }

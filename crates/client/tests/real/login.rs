@@ -20,7 +20,7 @@ async fn logs_in(options: &ConnectOptions) {
 fn needs_public_key(result: Result<Connection, ClientError>) {
     let error = result.err().unwrap();
     assert!(
-        matches!(error, ClientError::Auth { source: AuthError::PublicKeyRequired, .. }),
+        matches!(error, ClientError::Auth { error: AuthError::PublicKeyRequired, .. }),
         "{error}"
     );
     assert!(error.to_string().contains("get-server-public-key=true"), "{error}");

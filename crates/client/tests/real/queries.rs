@@ -163,7 +163,7 @@ async fn a_row_over_the_limit_is_refused_and_ends_the_connection() {
     assert!(
         matches!(
             error,
-            ClientError::Protocol { source: WireError::TooLarge { size: 1003, limit: 1000 }, .. }
+            ClientError::Protocol { error: WireError::TooLarge { size: 1003, limit: 1000 }, .. }
         ),
         "{error}"
     );
