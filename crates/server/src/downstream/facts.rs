@@ -51,7 +51,8 @@ pub trait StreamFacts: Send + Sync + 'static {
         None
     }
 
-    /// Whether replicas may ask for semi-synchronous replication.
+    /// Whether replicas may ask for semi-synchronous replication. If they may not, they find no variable
+    /// that speaks of it: real replicas ask even where it says OFF.
     fn semi_sync_offered(&self) -> bool {
         false
     }

@@ -408,7 +408,9 @@ impl Session {
     fn wishes(&self) -> ReplicaWishes {
         let view = View { server: &self.service.server, session: &self.state };
         let skip = variables::select(&view, None, "skip_replication") == Ok(Value::Int(1));
-        ReplicaWishes::of(&self.state.user_variables, skip)
+        let mut wishes = ReplicaWishes::of(&self.state.user_variables, skip);
+        wishes.semi_sync &= self.service.server.facts.semi_sync_offered();
+        wishes
     }
 
     /// Hands the connection over; returns why the dump ended.

@@ -16,6 +16,7 @@ use crate::config::{Limits, Rights};
 /// A stream with two files.
 pub(crate) struct FakeFacts {
     pub(crate) version: &'static str,
+    pub(crate) semi_sync: bool,
     pub(crate) upstream: HashMap<&'static str, &'static str>,
     /// How often the large GTID sets were computed.
     pub(crate) gtid_sets_computed: AtomicUsize,
@@ -24,7 +25,7 @@ pub(crate) struct FakeFacts {
 impl FakeFacts {
     pub(crate) fn new(version: &'static str) -> Self {
         let upstream = HashMap::from([("binlog_row_metadata", "MINIMAL"), ("sql_mode", "ANSI")]);
-        Self { version, upstream, gtid_sets_computed: AtomicUsize::new(0) }
+        Self { version, semi_sync: false, upstream, gtid_sets_computed: AtomicUsize::new(0) }
     }
 }
 
@@ -74,6 +75,10 @@ impl StreamFacts for FakeFacts {
 
     fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
         (file == "binlog.000001" && position == 4).then(|| "0-1-7".into())
+    }
+
+    fn semi_sync_offered(&self) -> bool {
+        self.semi_sync
     }
 
     fn status(&self) -> Vec<(String, String)> {

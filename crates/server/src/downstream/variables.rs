@@ -211,6 +211,7 @@ fn global(view: &View<'_>, variable: &Variable) -> Shown {
         Source::Upstream(default) => Some(Some(upstream().unwrap_or_else(|| default.to_owned()))),
         Source::UpstreamOnly => upstream().map(Some),
         Source::Computed(compute) => Some(Some(compute(view))),
+        Source::OnIf(holds) => holds(view).then(|| Some("ON".to_owned())),
     }
 }
 

@@ -15,7 +15,9 @@ pub struct ReplicaWishes {
     pub checksum: ChecksumWish,
     /// Send a heartbeat when so much time has passed without an event; `None` for never.
     pub heartbeat_period: Option<Duration>,
-    /// It wants to be a semi-synchronous replica.
+    /// It wants to be a semi-synchronous replica, and may
+    /// ([`StreamFacts::semi_sync_offered`](super::StreamFacts::semi_sync_offered)): every event it
+    /// is sent must have the semi-sync header.
     pub semi_sync: bool,
     /// The replica's server UUID.
     pub uuid: Option<String>,

@@ -28,7 +28,7 @@ async fn first_event(stream: &mut BinlogStream) -> Result<Option<Vec<u8>>, Clien
 
 #[tokio::test]
 async fn a_replica_of_mysql_gets_to_its_dump() {
-    let mut fixture = Fixture::start().await;
+    let mut fixture = Fixture::with(Setup { semi_sync: true, ..Setup::default() }).await;
     let mut replica = fixture.connect("repl").await;
     let mut watcher = fixture.connect("admin").await;
     let id = replica.id();

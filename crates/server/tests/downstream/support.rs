@@ -52,6 +52,7 @@ password = ""
 
 pub(crate) struct Facts {
     pub(crate) version: String,
+    pub(crate) semi_sync: bool,
 }
 
 impl StreamFacts for Facts {
@@ -85,6 +86,10 @@ impl StreamFacts for Facts {
 
     fn upstream_variable(&self, _name: &str) -> Option<String> {
         None
+    }
+
+    fn semi_sync_offered(&self) -> bool {
+        self.semi_sync
     }
 
     fn binary_logs(&self) -> Vec<BinaryLog> {
@@ -176,6 +181,8 @@ pub(crate) struct Setup {
     pub(crate) limits: &'static str,
     /// What stands under `[stream.tls]`.
     pub(crate) tls: String,
+    /// Semi-sync is offered.
+    pub(crate) semi_sync: bool,
     /// Every dump is answered with error 1236.
     pub(crate) refuse_all: bool,
 }
@@ -199,7 +206,7 @@ impl Fixture {
         let config = Config::load(&path).unwrap();
         let (sender, seen) = mpsc::unbounded_channel();
         let version = if setup.version.is_empty() { "9.7.4" } else { setup.version };
-        let facts = Arc::new(Facts { version: version.to_owned() });
+        let facts = Arc::new(Facts { version: version.to_owned(), semi_sync: setup.semi_sync });
         let dumps = Arc::new(Dumps { seen: sender, refuse_all: setup.refuse_all });
         let tls_dir = dir.path().join("tls");
         let stream = &config.streams[0];

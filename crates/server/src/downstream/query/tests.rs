@@ -53,19 +53,15 @@ fn a_mysql_replica_hears_what_it_needs() {
             ),
             (
                 "SELECT @@global.rpl_semi_sync_source_enabled",
-                "@@global.rpl_semi_sync_source_enabled\n0",
+                "ERROR 1193: Unknown system variable 'rpl_semi_sync_source_enabled'",
             ),
             ("SELECT @never_set", "@never_set\nNULL"),
             ("SHOW VARIABLES LIKE 'SERVER_ID'", "Variable_name | Value\nserver_id | 4000"),
-            (
-                "SHOW VARIABLES LIKE 'rpl_semi_sync_master_enabled'",
-                "Variable_name | Value\nrpl_semi_sync_master_enabled | OFF",
-            ),
+            ("SHOW VARIABLES LIKE 'rpl_semi_sync_master_enabled'", "Variable_name | Value"),
             (
                 "SHOW VARIABLES WHERE Variable_name IN ('rpl_semi_sync_master_enabled', \
              'rpl_semi_sync_source_enabled')",
-                "Variable_name | Value\nrpl_semi_sync_master_enabled | OFF\n\
-             rpl_semi_sync_source_enabled | OFF",
+                "Variable_name | Value",
             ),
             ("show variables like 'maxscale%'", "Variable_name | Value"),
             (

@@ -45,6 +45,8 @@ pub(super) enum Source {
     UpstreamOnly,
     /// Computed when asked for.
     Computed(fn(&View<'_>) -> String),
+    /// `ON` if this holds; if not, there is no such variable.
+    OnIf(fn(&View<'_>) -> bool),
 }
 
 /// Who may set a variable.
@@ -128,7 +130,7 @@ impl Kind {
 use Flavor::{MariaDb, MySql, MySqlFrom, Older};
 use Kind::{Bool, Number, Text};
 use Setting::Privileged;
-use Source::{Computed, Fixed, Upstream, UpstreamOnly};
+use Source::{Computed, Fixed, OnIf, Upstream, UpstreamOnly};
 
 const ON_OFF: Setting = Setting::Session(Check::Bool);
 const TIMEOUT: Setting = Setting::Session(Check::Number(1, 31_536_000));
@@ -244,8 +246,9 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::both("query_cache_type", Text, Fixed("OFF"), Privileged).only(Older),
     Variable::global("read_only", Bool, Fixed("ON")).dynamic(),
     Variable::global("require_secure_transport", Bool, Computed(requires_tls)).dynamic(),
-    Variable::global("rpl_semi_sync_master_enabled", Bool, Computed(semi_sync)).dynamic(),
-    Variable::global("rpl_semi_sync_source_enabled", Bool, Computed(semi_sync))
+    // Replicas that find these ask for semi-sync even where they are OFF, and then need its headers.
+    Variable::global("rpl_semi_sync_master_enabled", Bool, OnIf(semi_sync)).dynamic(),
+    Variable::global("rpl_semi_sync_source_enabled", Bool, OnIf(semi_sync))
         .dynamic()
         .only(MySqlFrom(80_026)),
     Variable::global("server_id", Number, Computed(|v| v.server.facts.server_id().to_string()))
@@ -293,8 +296,8 @@ fn gtid_mode(view: &View<'_>) -> String {
     on_off(view.server.facts.gtid_mode_on())
 }
 
-fn semi_sync(view: &View<'_>) -> String {
-    on_off(view.server.facts.semi_sync_offered())
+fn semi_sync(view: &View<'_>) -> bool {
+    view.server.facts.semi_sync_offered()
 }
 
 fn requires_tls(view: &View<'_>) -> String {

@@ -27,7 +27,6 @@ const WANTED: &[&str] = &[
     "performance_schema",
     "port",
     "read_only",
-    "rpl_semi_sync_master_enabled",
     "server_id",
     "socket",
     "sql_mode",
@@ -76,18 +75,20 @@ fn show_lists_what_select_knows_and_nothing_else() {
 }
 
 #[test]
-fn twins_of_semi_sync_exist_where_the_server_has_them() {
+fn twins_of_semi_sync_exist_where_it_is_offered_and_the_server_has_them() {
     for (version, source) in [("9.7.4", true), ("8.0.25", false), ("11.8.3-MariaDB", false)] {
-        let (server, _) = server(version);
+        let (mut server, _) = server(version);
         let session = session();
+        let names = ["rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled"];
+        for name in names {
+            let view = View { server: &server, session: &session };
+            assert_eq!(select(&view, None, name).unwrap_err().code, 1193, "{version}");
+        }
+        let facts = FakeFacts { semi_sync: true, ..FakeFacts::new(version) };
+        server.facts = std::sync::Arc::new(facts);
         let view = View { server: &server, session: &session };
-        let off = Ok(Value::Int(0));
-        assert_eq!(select(&view, None, "rpl_semi_sync_master_enabled"), off);
-        assert_eq!(
-            select(&view, None, "rpl_semi_sync_source_enabled").is_ok(),
-            source,
-            "{version}"
-        );
+        assert_eq!(select(&view, None, names[0]), Ok(Value::Int(1)));
+        assert_eq!(select(&view, None, names[1]).is_ok(), source, "{version}");
     }
 }
 
