@@ -16,22 +16,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-const CAPABILITIES: Capabilities = Capabilities::PROTOCOL_41
+pub(crate) const CAPABILITIES: Capabilities = Capabilities::PROTOCOL_41
     .with(Capabilities::LONG_PASSWORD)
     .with(Capabilities::SECURE_CONNECTION)
     .with(Capabilities::PLUGIN_AUTH)
     .with(Capabilities::PLUGIN_AUTH_LENENC_DATA);
 
-const SCRAMBLE: Scramble = Scramble(*b"abcdefghijklmnopqrst");
+pub(crate) const SCRAMBLE: Scramble = Scramble(*b"abcdefghijklmnopqrst");
 
 /// One accepted connection.
-struct Fake {
+pub(crate) struct Fake {
     stream: TcpStream,
     receiver: PacketReceiver,
 }
 
 impl Fake {
-    async fn send(&mut self, payload: &[u8]) {
+    pub(crate) async fn send(&mut self, payload: &[u8]) {
         let mut out = Vec::new();
         let mut packets = PacketWriter::new(self.receiver.decoder().sequence());
         packets.write(&mut out, payload);
@@ -39,13 +39,21 @@ impl Fake {
         self.stream.write_all(&out).await.unwrap();
     }
 
-    async fn send_built(&mut self, build: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) async fn send_raw(&mut self, packets: &[u8]) {
+        self.stream.write_all(packets).await.unwrap();
+    }
+
+    pub(crate) fn begin_command(&mut self) {
+        self.receiver.decoder().set_sequence(0);
+    }
+
+    pub(crate) async fn send_built(&mut self, build: impl FnOnce(&mut Vec<u8>)) {
         let mut payload = Vec::new();
         build(&mut payload);
         self.send(&payload).await;
     }
 
-    async fn receive(&mut self) -> Vec<u8> {
+    pub(crate) async fn receive(&mut self) -> Vec<u8> {
         while !self.receiver.poll().unwrap() {
             let len = self.stream.read(self.receiver.spare()).await.unwrap();
             assert!(len > 0, "the client is gone");
@@ -54,7 +62,7 @@ impl Fake {
         self.receiver.payload().to_vec()
     }
 
-    async fn greet(&mut self, capabilities: Capabilities, auth_plugin: &str) {
+    pub(crate) async fn greet(&mut self, capabilities: Capabilities, auth_plugin: &str) {
         let greeting = Greeting {
             server_version: "9.9.9-fake".to_owned(),
             connection_id: 7,
@@ -67,7 +75,7 @@ impl Fake {
         self.send_built(|out| greeting.encode(out)).await;
     }
 
-    async fn ok(&mut self) {
+    pub(crate) async fn ok(&mut self) {
         self.send_built(|out| OkPacket::default().encode(out, CAPABILITIES)).await;
     }
 
@@ -76,13 +84,13 @@ impl Fake {
         self.greet(CAPABILITIES, auth::MYSQL_NATIVE_PASSWORD).await;
         self.receive().await;
         self.ok().await;
-        self.receiver.decoder().set_sequence(0);
+        self.begin_command();
         self.receive().await
     }
 }
 
 /// Accepts one connection and plays `script` on it; the way there.
-async fn serve<F, Fut>(script: F) -> (ConnectOptions, JoinHandle<()>)
+pub(crate) async fn serve<F, Fut>(script: F) -> (ConnectOptions, JoinHandle<()>)
 where
     F: FnOnce(Fake) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send,

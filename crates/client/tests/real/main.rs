@@ -5,6 +5,7 @@ mod fake;
 mod login;
 mod other_flavours;
 mod queries;
+mod real_clients;
 mod stream;
 mod support;
 mod tls;
