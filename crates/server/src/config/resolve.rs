@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use binlogd_client::ConnectOptions;
 use toml::Spanned;
 
 use super::error::Place;
@@ -151,11 +152,7 @@ impl<'a> Resolver<'a> {
     fn upstream(&self, section: &StreamSection) -> Result<UpstreamConfig, ConfigError> {
         let here = at("stream.upstream", &section.upstream);
         let text = section.upstream.get_ref();
-        let known = ["mysql://", "mariadb://"].iter().any(|scheme| text.starts_with(scheme));
-        if !known {
-            let message = "write a URL like mysql://user@host:3306";
-            return Err(self.invalid(here, message));
-        }
+        ConnectOptions::from_url(text).map_err(|error| self.invalid(here, error.to_string()))?;
         let url = UpstreamUrl::new(text.as_str());
         let password = match (&section.password_file, &section.password_env) {
             (Some(_), Some(env)) => {

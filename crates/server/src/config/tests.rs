@@ -90,7 +90,14 @@ fn errors_name_file_line_and_key() {
         (with("[stream.tls]\ncert = 'x'"), "stream.tls: cert and key belong together"),
         (second("name='a'\nupstream='mysql://b'"), "binlogd.toml:7: stream.name: there are two"),
         (second("name='../x'\nupstream='mysql://b'"), "binlogd.toml:7: stream.name: \"../x\""),
-        (second("name='b'\nupstream='http://b'"), "binlogd.toml:8: stream.upstream: write a URL"),
+        (
+            second("name='b'\nupstream='http://b'"),
+            "binlogd.toml:8: stream.upstream: not a mysql:// URL",
+        ),
+        (
+            second("name='b'\nupstream='mysql://u:secret@h/?x=1'"),
+            "binlogd.toml:8: stream.upstream: ",
+        ),
         (with("[limits]\nwait_timeout_s = 0"), "limits.wait_timeout_s: must be at least 1"),
         (with("[limits]\nwait_timeout = 0"), "binlogd.toml:7: unknown field `wait_timeout`"),
     ];
@@ -98,6 +105,7 @@ fn errors_name_file_line_and_key() {
         let error = error(&text);
         assert!(error.contains(expected), "{text}\nsays: {error}\nnot:  {expected}");
         assert!(error.starts_with("binlogd.toml:"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }
 

@@ -1,93 +1,12 @@
 //! Clients that break the protocol: they are sent away, nobody else notices.
 
 use binlogd_wire::command::Command;
-use binlogd_wire::handshake::{Greeting, HandshakeResponse, SslRequest};
-use binlogd_wire::packet::{PacketHeader, PacketWriter};
+use binlogd_wire::handshake::SslRequest;
+use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::{Capabilities, ServerError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use crate::raw::{CAPABILITIES, Raw, handshake};
 use crate::support::Fixture;
-
-/// A connection of raw packets.
-struct Raw(TcpStream);
-
-impl Raw {
-    /// Connects and reads the greeting.
-    async fn greeted(fixture: &Fixture) -> (Self, Greeting) {
-        let mut raw = Self(TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap());
-        let (sequence, payload) = raw.packet().await.unwrap();
-        assert_eq!(sequence, 0);
-        (raw, Greeting::parse(&payload).unwrap())
-    }
-
-    /// Logs in as the user without a password.
-    async fn logged_in(fixture: &Fixture) -> Self {
-        let (mut raw, greeting) = Self::greeted(fixture).await;
-        raw.send(1, &handshake(&greeting)).await;
-        let (sequence, payload) = raw.packet().await.unwrap();
-        assert_eq!((sequence, payload[0]), (2, 0), "OK");
-        raw
-    }
-
-    /// The next packet; `None` at the end of the connection.
-    async fn packet(&mut self) -> Option<(u8, Vec<u8>)> {
-        let mut header = [0; 4];
-        self.0.read_exact(&mut header).await.ok()?;
-        let header = PacketHeader::parse(&header).unwrap();
-        let mut payload = vec![0; header.len];
-        self.0.read_exact(&mut payload).await.ok()?;
-        Some((header.sequence, payload))
-    }
-
-    async fn send(&mut self, sequence: u8, payload: &[u8]) {
-        let mut out = Vec::new();
-        PacketWriter::new(sequence).write(&mut out, payload);
-        self.bytes(&out).await;
-    }
-
-    /// Sends bytes; the server may have closed already.
-    async fn bytes(&mut self, bytes: &[u8]) {
-        let _ = self.0.write_all(bytes).await;
-    }
-
-    /// Sends a command and reads the first packet of its answer.
-    async fn ask(&mut self, command: &Command<'_>) -> Option<(u8, Vec<u8>)> {
-        let mut payload = Vec::new();
-        command.encode(&mut payload, Capabilities::NONE);
-        self.send(0, &payload).await;
-        self.packet().await
-    }
-
-    /// The error that comes next, and then the end.
-    async fn last_error(mut self) -> (u8, u16) {
-        let (sequence, payload) = self.packet().await.unwrap();
-        let error = ServerError::parse(&payload).unwrap();
-        assert_eq!(self.packet().await, None, "closed");
-        (sequence, error.code.0)
-    }
-}
-
-const CAPABILITIES: Capabilities = Capabilities::PROTOCOL_41
-    .with(Capabilities::SECURE_CONNECTION)
-    .with(Capabilities::LONG_PASSWORD);
-
-/// A handshake response of the user without a password.
-fn handshake(greeting: &Greeting) -> Vec<u8> {
-    let mut payload = Vec::new();
-    HandshakeResponse {
-        capabilities: CAPABILITIES,
-        max_packet: 1 << 24,
-        charset: greeting.charset,
-        user: "open",
-        auth_response: b"",
-        database: None,
-        auth_plugin: None,
-        attributes: Default::default(),
-    }
-    .encode(&mut payload);
-    payload
-}
 
 /// The server still serves.
 async fn is_unharmed(fixture: &Fixture) {
@@ -98,7 +17,7 @@ async fn is_unharmed(fixture: &Fixture) {
 #[tokio::test]
 async fn a_handshake_cut_anywhere_is_refused() {
     let fixture = Fixture::start().await;
-    let whole = handshake(&Raw::greeted(&fixture).await.1);
+    let whole = handshake(&Raw::greeted(&fixture).await.1, CAPABILITIES);
     // The last byte is the empty proof's length; without the NUL before it there is no user.
     for len in 0..whole.len() {
         let (mut raw, _) = Raw::greeted(&fixture).await;
@@ -119,7 +38,7 @@ async fn a_handshake_cut_anywhere_is_refused() {
 async fn packets_out_of_order_or_too_long_end_the_connection() {
     let fixture = Fixture::start().await;
     let (mut raw, greeting) = Raw::greeted(&fixture).await;
-    raw.send(7, &handshake(&greeting)).await;
+    raw.send(7, &handshake(&greeting, CAPABILITIES)).await;
     assert_eq!(raw.packet().await, None);
     // 16 MiB are announced before the login; none of them is waited for.
     let (mut raw, _) = Raw::greeted(&fixture).await;
@@ -147,7 +66,7 @@ async fn bytes_in_the_clear_behind_a_tls_request_are_not_taken() {
     let mut bytes = Vec::new();
     let mut packets = PacketWriter::new(1);
     packets.write(&mut bytes, &request);
-    packets.write(&mut bytes, &handshake(&greeting));
+    packets.write(&mut bytes, &handshake(&greeting, CAPABILITIES));
     raw.bytes(&bytes).await;
     // It counts as TLS, which it is not.
     assert_eq!(raw.packet().await, None);
@@ -236,7 +155,7 @@ async fn noise_at_any_time_harms_nobody() {
         raw.send(1, &bytes).await;
         drop(raw);
         let (mut raw, _) = Raw::greeted(&fixture).await;
-        raw.send(1, &[&handshake(&greeting)[..33], &bytes].concat()).await;
+        raw.send(1, &[&handshake(&greeting, CAPABILITIES)[..33], &bytes].concat()).await;
         drop(raw);
         let mut raw = Raw::logged_in(&fixture).await;
         for command in bytes.chunks(40) {

@@ -1,8 +1,11 @@
 //! The side that replicas and clients talk to, over real sockets: our own client, hostile bytes, and
 //! the clients of real servers. The stream behind it is a fake.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod hostile;
 mod login;
+mod raw;
 mod real_clients;
 mod real_replicas;
 mod sessions;

@@ -5,8 +5,12 @@ use std::time::Duration;
 use binlogd_client::{BinlogStream, ClientError, Connection, DumpOptions};
 use binlogd_event::GtidSet;
 use binlogd_server::downstream::ChecksumWish;
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native, sha2};
+use binlogd_wire::command::{ChangeUser, Command};
 use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica};
+use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
 
+use crate::raw::Raw;
 use crate::support::{EVENT, Fixture, REFUSAL, Seen, Setup, code};
 
 const UUID: &str = "edf4abad-e500-11f1-890f-02fc00000001";
@@ -149,6 +153,54 @@ async fn an_error_does_not_end_a_session() {
     connection.reset().await.unwrap();
     assert_eq!(connection.scalar("SELECT @a").await.unwrap(), None);
     connection.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_can_change_its_user() {
+    let fixture = Fixture::start().await;
+    let change = |user: &'static str, auth_plugin| {
+        Command::ChangeUser(ChangeUser {
+            user,
+            auth_response: b"proof for another scramble",
+            database: Some("shop"),
+            charset: Some(45),
+            auth_plugin,
+            attributes: Default::default(),
+        })
+    };
+    for (plugin, asked_for) in [
+        (Some(MYSQL_NATIVE_PASSWORD), MYSQL_NATIVE_PASSWORD),
+        (Some(CACHING_SHA2_PASSWORD), CACHING_SHA2_PASSWORD),
+        (None, MYSQL_NATIVE_PASSWORD),
+        (Some("dialog"), CACHING_SHA2_PASSWORD),
+    ] {
+        let mut raw = Raw::logged_in(&fixture).await;
+        raw.ask(&Command::Query(b"SET @a = 1")).await.unwrap();
+        let (_, asked) = raw.ask(&change("repl", plugin)).await.unwrap();
+        let asked = AuthSwitchRequest::parse(&asked).unwrap();
+        assert_eq!(asked.plugin, asked_for, "{plugin:?}");
+        let scramble = Scramble::from_slice(asked.data).unwrap();
+        let proof = match asked.plugin {
+            MYSQL_NATIVE_PASSWORD => native::respond(b"repl", &scramble).to_vec(),
+            _ => sha2::respond(b"repl", &scramble).to_vec(),
+        };
+        raw.send(2, &proof).await;
+        if asked.plugin == CACHING_SHA2_PASSWORD {
+            assert_eq!(raw.packet().await.unwrap().1, b"\x01\x03", "the fast proof is right");
+        }
+        assert_eq!(raw.packet().await.unwrap().1[0], 0, "OK");
+        raw.ask(&Command::Query(b"SELECT CURRENT_USER(), DATABASE(), @a")).await.unwrap();
+        // Three columns, EOF, and the row.
+        let mut payload = Vec::new();
+        for _ in 0..5 {
+            payload = raw.packet().await.unwrap().1;
+        }
+        assert_eq!(payload, b"\x06repl@%\x04shop\xfb", "{plugin:?}");
+    }
+    let mut raw = Raw::logged_in(&fixture).await;
+    raw.ask(&change("repl", Some(MYSQL_NATIVE_PASSWORD))).await.unwrap();
+    raw.send(2, &[7; 20]).await;
+    assert_eq!(raw.last_error().await, (3, 1045));
 }
 
 #[tokio::test]
