@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use binlogd_client::ClientError;
 use binlogd_store::{Fs, OsFs, Store, StoreError};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,14 @@ pub enum DaemonError {
         stream: String,
         /// Why.
         source: ClientError,
+    },
+    /// The system gives a stream no thread.
+    #[error("stream {stream}: cannot start a thread: {source}")]
+    Thread {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: std::io::Error,
     },
     /// A stream's readers cannot be served.
     #[error("stream {stream}: {source}")]
@@ -79,13 +88,39 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
             }
         });
         let follower = Follower::new(stream.clone(), store);
-        let stop = stop.clone();
-        followers.spawn(async move { (stream, follower.run(stop).await) });
+        let ended = follow_on_thread(stream.name(), follower, stop.clone())?;
+        followers.spawn(async move { (stream, ended.await) });
     }
     let outcome = follow_all(followers, &shutdown).await;
     stop.cancel();
     while listeners.join_next().await.is_some() {}
     outcome
+}
+
+/// Follows on a thread of its own, with a runtime of its own: it writes and syncs there, and waits
+/// for nobody else.
+fn follow_on_thread(
+    stream: &str,
+    follower: Follower,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = Result<(), FollowError>> + use<>, DaemonError> {
+    let no_thread = |source| DaemonError::Thread { stream: stream.to_owned(), source };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(no_thread)?;
+    let (sender, ended) = oneshot::channel();
+    let name = format!("follow {stream}");
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        // Nobody waits any more if the daemon is ending with an error.
+        let _ = sender.send(runtime.block_on(follower.run(stop)));
+    });
+    let thread = thread.map_err(no_thread)?;
+    Ok(async move {
+        match (ended.await, thread.join()) {
+            (Ok(outcome), Ok(())) => outcome,
+            (_, Err(panic)) => std::panic::resume_unwind(panic),
+            (Err(_), Ok(())) => Ok(()),
+        }
+    })
 }
 
 /// Waits until all streams have ended.

@@ -9,7 +9,7 @@ use binlogd_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SemiSync;
-use crate::ingest::{Intake, Overlap, ReceiveError, Tail, WriterThread, hand_over, receive};
+use crate::ingest::{Committer, Intake, Overlap, ReceiveError, Tail, apply_all, receive};
 use crate::stream::{Stream, UpstreamState};
 use crate::upstream::{Backoff, Dump, Primary, UpstreamError, start_dump};
 
@@ -20,12 +20,12 @@ use plan::{Plan, plan};
 pub struct Follower {
     stream: Arc<Stream>,
     store: Store,
-    writer: Option<WriterThread>,
+    committer: Option<Committer>,
     /// Where the store ends; `None` while it is empty.
     tail: Option<Tail>,
     /// What the present connection brings.
     intake: Option<Intake>,
-    /// The writer has failed, so that only the disk knows where the store ends.
+    /// The committer has failed, so that only the disk knows where the store ends.
     must_recover: bool,
     backoff: Backoff,
 }
@@ -42,9 +42,6 @@ pub enum FollowError {
     /// While storing.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The system gives no thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
 }
 
 impl FollowError {
@@ -79,7 +76,7 @@ impl Follower {
         Self {
             stream,
             store,
-            writer: None,
+            committer: None,
             tail,
             intake: None,
             must_recover: false,
@@ -98,14 +95,13 @@ impl Follower {
                 outcome = self.follow() => outcome,
                 () = shutdown.cancelled() => Ok(()),
             };
-            let error = match (self.settle().await, outcome) {
-                // What stopped the writer is why the receiver stopped.
-                (Err(error), _) => error.into(),
-                (Ok(()), Err(error)) if !shutdown.is_cancelled() => error,
-                (Ok(()), _) => return self.close().await,
+            let error = match (self.settle(outcome), shutdown.is_cancelled()) {
+                (Err(error), false) => error,
+                (Err(error @ FollowError::Store(_)), true) => return Err(error),
+                _ => return self.close(),
             };
             let in_vain = self.tail.is_none() && error.needs_somebody();
-            if error.is_final() || in_vain || shutdown.is_cancelled() {
+            if error.is_final() || in_vain {
                 self.stream.set_upstream(UpstreamState::Halted { error: error.to_string() });
                 return Err(error);
             }
@@ -116,7 +112,7 @@ impl Follower {
     /// One connection, from beginning to end.
     async fn follow(&mut self) -> Result<(), FollowError> {
         if self.must_recover {
-            let resume = tokio::task::block_in_place(|| self.store.recover())?;
+            let resume = self.store.recover()?;
             self.tail = resume.map(Tail::from);
             self.must_recover = false;
         }
@@ -128,11 +124,10 @@ impl Follower {
         self.check(&primary)?;
         let semi_sync = wants_semi_sync(stream.config().semi_sync, &primary)?;
         let intake = self.intake.insert(Self::intake_for(&self.tail, &stream, &primary)?);
-        if self.writer.is_none() {
-            let writer = self.store.writer(&primary.source)?;
-            let thread = WriterThread::spawn(&format!("{name}-writer"), writer);
-            self.writer = Some(thread.map_err(FollowError::Thread)?);
-        }
+        let committer = match &mut self.committer {
+            Some(committer) => committer,
+            none => none.insert(Committer::new(self.store.writer(&primary.source)?)),
+        };
         let dump = Dump { file: intake.file().clone(), offset: intake.start(), semi_sync };
         tracing::info!(
             stream = name, primary = %options.address(), version = %primary.version,
@@ -142,10 +137,7 @@ impl Follower {
         let dumping = start_dump(connection, &primary, &stream.identity(), &dump).await?;
         stream.set_upstream(UpstreamState::Following { semi_sync });
         stream.set_primary(primary);
-        if let Some(writer) = &mut self.writer {
-            receive(dumping, intake, writer, stream.counters()).await?;
-        }
-        Ok(())
+        Ok(receive(dumping, intake, committer, stream.counters()).await?)
     }
 
     /// Whether this primary is the one whose files we have, and can be ours.
@@ -178,34 +170,38 @@ impl Follower {
     }
 
     /// Brings what was received and is good onto the disk, after a connection has ended.
-    async fn settle(&mut self) -> Result<(), StoreError> {
-        let (Some(mut intake), Some(writer)) = (self.intake.take(), &self.writer) else {
-            return Ok(());
+    fn settle(&mut self, outcome: Result<(), FollowError>) -> Result<(), FollowError> {
+        let outcome = match outcome {
+            Err(FollowError::Receive(ReceiveError::Store(error))) => Err(error.into()),
+            other => other,
         };
-        intake.flush();
-        if hand_over(&mut intake, writer).await.is_ok() && writer.settle().await.is_ok() {
+        let (intake, committer) = (self.intake.take(), self.committer.as_mut());
+        if let (Some(mut intake), Some(committer)) = (intake, committer)
+            && !matches!(outcome, Err(FollowError::Store(_)))
+        {
+            intake.flush();
+            if let Err(error) = apply_all(&mut intake, committer).and_then(|()| committer.settle())
+            {
+                return self.settle(Err(error.into()));
+            }
             let newest = self.stream.catalog().newest();
             if let Some(file) = newest.filter(|file| file.name == *intake.file()) {
                 self.tail = Some(Tail { file, verifier: intake.verifier().clone() });
             }
-            return Ok(());
         }
-        self.writer_stopped().await
+        if let Err(FollowError::Store(error)) = &outcome
+            && let Some(committer) = self.committer.take()
+        {
+            committer.give_up(error);
+            self.must_recover = true;
+        }
+        outcome
     }
 
-    /// Finds out why the writer stopped, and where the store ends now.
-    async fn writer_stopped(&mut self) -> Result<(), StoreError> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        self.must_recover = true;
-        writer.join().await?;
-        // It never stops without an error while it is wanted.
-        Err(StoreError::Poisoned)
-    }
-
-    async fn close(mut self) -> Result<(), FollowError> {
+    fn close(mut self) -> Result<(), FollowError> {
         self.stream.set_upstream(UpstreamState::Stopped);
-        if let Some(writer) = self.writer.take() {
-            writer.join().await?;
+        if let Some(committer) = self.committer.take() {
+            committer.close()?;
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! From received events to durable bytes and acknowledgements.
 //!
-//! [`Intake`] judges events and gathers them into batches, without IO. The [`WriterThread`] writes
-//! and syncs them, many at a time. [`receive`] drives both from a connection. Connecting to a
-//! primary is not here but in `upstream`.
+//! [`Intake`] judges events and gathers them into batches, without IO; the [`Committer`] writes and
+//! syncs them; [`receive`] drives both from a connection. Connecting to a primary is not here but
+//! in `upstream`.
 
+mod committer;
 mod intake;
 mod overlap;
 mod receive;
-mod writer_thread;
 
+pub use committer::{AckPoint, Committer};
 pub use intake::{Command, Intake, IntakeError, Tail};
 pub use overlap::Overlap;
-pub use receive::{ReceiveError, hand_over, receive};
-pub use writer_thread::{AckPoint, WriterThread};
+pub use receive::{ReceiveError, apply_all, receive};

@@ -1,16 +1,17 @@
 //! Driving the intake and the writer from a connection.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use binlogd_client::{AckSender, BinlogStream, ClientError};
+use binlogd_client::{BinlogStream, ClientError};
 use binlogd_event::EventPart;
+use binlogd_store::StoreError;
 use binlogd_wire::ServerError;
 use binlogd_wire::dump::Step;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use super::writer_thread::Stopped;
-use super::{AckPoint, Intake, IntakeError, WriterThread};
+use super::{Committer, Intake, IntakeError};
 use crate::stream::Counters;
 use crate::upstream::HEARTBEAT_PERIOD;
 
@@ -33,9 +34,9 @@ pub enum ReceiveError {
     /// What came may not be stored.
     #[error(transparent)]
     Intake(#[from] IntakeError),
-    /// The writer has stopped, and knows why.
+    /// What came could not be stored.
     #[error(transparent)]
-    Stopped(#[from] Stopped),
+    Store(#[from] StoreError),
 }
 
 impl ReceiveError {
@@ -55,25 +56,28 @@ const SILENCE_MAX: Duration = HEARTBEAT_PERIOD.saturating_mul(2);
 
 /// Receives until something breaks. What the intake has gathered by then is still in it.
 ///
-/// Cancel safe: what was judged is in the intake or with the writer.
+/// It blocks while it writes and syncs, so it wants a thread of its own. Cancel safe: what was
+/// judged is in the intake or with the committer.
 ///
 /// # Errors
 /// Always ends with one.
 pub async fn receive(
     mut stream: BinlogStream,
     intake: &mut Intake,
-    writer: &mut WriterThread,
+    committer: &mut Committer,
     counters: &Counters,
 ) -> Result<(), ReceiveError> {
-    let _acknowledging = stream.take_ack_sender().map(|sender| {
-        AbortOnDrop(tokio::spawn(acknowledge(writer.acks(), sender, counters.clone())))
-    });
+    let mut ack_sender = stream.take_ack_sender();
     loop {
-        take_buffered(&mut stream, intake, writer, counters).await?;
+        take_buffered(&mut stream, intake, committer, counters)?;
+        if !committer.is_full() && fill_at_once(&mut stream)? {
+            continue;
+        }
         intake.flush();
-        hand_over(intake, writer).await?;
-        while let Some(buffer) = writer.empty_buffer() {
-            intake.recycle(buffer);
+        apply_all(intake, committer)?;
+        if let (Some(point), Some(sender)) = (committer.commit()?, &mut ack_sender) {
+            sender.ack(point.file.as_str(), point.offset).await?;
+            counters.add_ack();
         }
         match tokio::time::timeout(SILENCE_MAX, stream.fill()).await {
             Ok(filled) => filled?,
@@ -83,10 +87,10 @@ pub async fn receive(
 }
 
 /// Judges everything that is in the receive buffer.
-async fn take_buffered(
+fn take_buffered(
     stream: &mut BinlogStream,
     intake: &mut Intake,
-    writer: &WriterThread,
+    committer: &mut Committer,
     counters: &Counters,
 ) -> Result<(), ReceiveError> {
     let mut events = 0;
@@ -104,52 +108,33 @@ async fn take_buffered(
             Step::Eof | Step::Err(_) => break Err(ReceiveError::Ended),
         }
         if intake.has_commands() {
-            hand_over(intake, writer).await?;
+            apply_all(intake, committer)?;
         }
     };
     counters.add_events(events);
     outcome
 }
 
-/// Gives the intake's commands to the writer. Cancel safe.
+/// Lets the committer do all that the intake wants.
 ///
 /// # Errors
-/// If the writer has stopped.
-pub async fn hand_over(intake: &mut Intake, writer: &WriterThread) -> Result<(), Stopped> {
-    while intake.has_commands() {
-        let place = writer.reserve().await?;
-        if let Some(command) = intake.next_command() {
-            place.send(command);
+/// If the store cannot.
+pub fn apply_all(intake: &mut Intake, committer: &mut Committer) -> Result<(), StoreError> {
+    while let Some(command) = intake.next_command() {
+        if let Some(buffer) = committer.apply(command)? {
+            intake.recycle(buffer);
         }
     }
     Ok(())
 }
 
-/// Acknowledges what has become durable: always only the newest, which covers all before it.
-async fn acknowledge(
-    mut acks: watch::Receiver<Option<AckPoint>>,
-    mut sender: AckSender,
-    counters: Counters,
-) {
-    // What became durable before this connection is no business of it.
-    acks.mark_unchanged();
-    while acks.changed().await.is_ok() {
-        let point = acks.borrow_and_update().clone();
-        let Some(point) = point else { continue };
-        if let Err(error) = sender.ack(point.file.as_str(), point.offset).await {
-            // The receiving half sees the same and says so.
-            tracing::debug!(%error, "cannot acknowledge");
-            return;
-        }
-        counters.add_ack();
-    }
-}
-
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Takes what has already arrived; `false` if nothing has.
+fn fill_at_once(stream: &mut BinlogStream) -> Result<bool, ClientError> {
+    // To ask once costs a system call; whoever waits afterwards registers a waker of its own.
+    let filling = pin!(stream.fill());
+    match filling.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(filled) => filled.map(|()| true),
+        Poll::Pending => Ok(false),
     }
 }
 
