@@ -161,21 +161,23 @@ async fn a_dump_starts_at_its_position() {
 
 #[tokio::test]
 async fn an_event_that_fits_comes_whole() {
-    let connection = connect(&by_socket(&WRITTEN)).await;
-    let buffer_len = 4096;
-    let options = DumpOptions { buffer_len, ..DumpOptions::default() };
-    let mut stream = connection.dump(&from_start("binlog.000001"), &options).await.unwrap();
-    let mut in_parts = 0;
-    while let Some(part) = stream.next_part().await.unwrap() {
-        if !part.first {
-            continue;
+    // With the smaller one, events lie across the end of what one read brings.
+    for buffer_len in [1024, 4096] {
+        let connection = connect(&by_socket(&WRITTEN)).await;
+        let options = DumpOptions { buffer_len, ..DumpOptions::default() };
+        let mut stream = connection.dump(&from_start("binlog.000001"), &options).await.unwrap();
+        let mut in_parts = 0;
+        while let Some(part) = stream.next_part().await.unwrap() {
+            if !part.first {
+                continue;
+            }
+            assert!(part.bytes.len() >= 19);
+            let len = usize::try_from(u32_at(part.bytes, 9)).unwrap();
+            assert_eq!(part.last, len + 5 <= buffer_len, "{len} in {buffer_len}");
+            in_parts += usize::from(!part.last);
         }
-        assert!(part.bytes.len() >= 19);
-        let len = usize::try_from(u32_at(part.bytes, 9)).unwrap();
-        assert_eq!(part.last, len + 5 <= buffer_len, "{len}");
-        in_parts += usize::from(!part.last);
+        assert_eq!(in_parts, 3, "an insert of 17 MiB, an update of 16 MiB, a delete of 16 MiB");
     }
-    assert_eq!(in_parts, 3, "an insert of 17 MiB, an update of 16 MiB, a delete of 16 MiB");
 }
 
 #[tokio::test]
