@@ -84,9 +84,10 @@ pub(crate) fn recover(
         // Meanwhile the kernel has dropped pages that never reached the disk.
         return recover(fs, before, file);
     }
-    if let Err(error) = watermark.set(fs, Mark { file: file.name.clone(), offset: end }) {
-        // The one that is there is older, and as true.
-        tracing::warn!("{error}");
+    match watermark.set(fs, Mark { file: file.name.clone(), offset: end }) {
+        // The one that is there is older, and as true; but the next recovery may have no other.
+        Err(error) if has_checksums(&verifier) => tracing::warn!("{error}"),
+        outcome => outcome?,
     }
     Ok(Resume { file: file.clone(), verifier, executed, cut: len.saturating_sub(end) })
 }
@@ -121,6 +122,10 @@ fn known_durable(
         Ordering::Less if mark.offset > FIRST_EVENT => Err(missing(watermark, mark, dir)),
         Ordering::Less => Ok(None),
     }
+}
+
+fn has_checksums(verifier: &Verifier) -> bool {
+    verifier.format().is_some_and(|format| !format.checksum.is_empty())
 }
 
 fn missing(watermark: &Watermark, mark: &Mark, dir: &Path) -> StoreError {
@@ -189,8 +194,7 @@ impl LastFile<'_> {
             }
             _ => {}
         }
-        let is_checked = verifier.format().is_some_and(|format| !format.checksum.is_empty());
-        if self.known.is_some() && !is_checked {
+        if self.known.is_some() && !has_checksums(&verifier) {
             verifier = trusted.clone();
         }
         self.report_cut(&verifier, bad.as_ref());

@@ -9,6 +9,7 @@
 //! ```
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -188,24 +189,38 @@ impl Store {
     }
 }
 
-/// Makes a folder that a crash does not take away again.
+/// Makes a folder, and those above it, that a crash does not take away again.
 fn make_durable_dir(fs: &dyn Fs, dir: &Path) -> Result<(), StoreError> {
-    let mut made = Vec::new();
+    let mut missing = Vec::new();
     for folder in dir.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
         if fs.len(folder).map_err(StoreError::io("look for", folder))?.is_some() {
+            match sync_parent(fs, folder) {
+                // Somebody else's, so it was somebody else who made this one.
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::PermissionDenied => {}
+                // It may have been made by a process that died before this.
+                outcome => outcome?,
+            }
             break;
         }
-        made.push(folder);
+        missing.push(folder);
     }
-    fs.create_dir_all(dir).map_err(StoreError::io("create", dir))?;
-    // One that is there may have been made by a process that died before this.
-    for folder in made.into_iter().skip(1).chain([dir]) {
-        if let Some(parent) = folder.parent() {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            fs.sync_dir(parent).map_err(StoreError::io("sync", parent))?;
-        }
+    // Each is durable before there is anything in it.
+    for folder in missing.into_iter().rev() {
+        fs.create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+        sync_parent(fs, folder)?;
     }
     Ok(())
+}
+
+fn sync_parent(fs: &dyn Fs, folder: &Path) -> Result<(), StoreError> {
+    match folder.parent() {
+        None => Ok(()),
+        Some(parent) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            fs.sync_dir(parent).map_err(StoreError::io("sync", parent))
+        }
+    }
 }
 
 /// The timelines of a stream, oldest first.

@@ -36,6 +36,9 @@ pub(crate) struct Watermark {
     handle: Option<Box<dyn File>>,
     sequence: u64,
     mark: Option<Mark>,
+    /// Whether `mark` is known to be on the disk. What was read may be only in the memory of a
+    /// kernel that has failed to sync it.
+    is_durable: bool,
 }
 
 const FILE: &str = "DURABLE";
@@ -49,7 +52,7 @@ impl Watermark {
     /// Reads the note in a timeline's folder. One that is missing or damaged is no error.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
-        let mut watermark = Self { path, handle: None, sequence: 0, mark: None };
+        let mut watermark = Self { path, handle: None, sequence: 0, mark: None, is_durable: false };
         let path = &watermark.path;
         if fs.len(path).map_err(StoreError::io("look for", path))?.is_none() {
             return Ok(watermark);
@@ -84,9 +87,17 @@ impl Watermark {
     ///
     /// After an error the note before is still there, and this may be tried again.
     pub(crate) fn set(&mut self, fs: &dyn Fs, mark: Mark) -> Result<(), StoreError> {
+        if let Some(last) = self.mark.clone().filter(|_| !self.is_durable) {
+            // It must be there for certain before the other place is written to.
+            self.write(fs, self.sequence, last)?;
+        }
         if self.mark.as_ref() == Some(&mark) {
             return Ok(());
         }
+        self.write(fs, self.sequence + 1, mark)
+    }
+
+    fn write(&mut self, fs: &dyn Fs, sequence: u64, mark: Mark) -> Result<(), StoreError> {
         let path = &self.path;
         let is_new = self.handle.is_none();
         if is_new {
@@ -96,7 +107,6 @@ impl Watermark {
             self.handle = Some(fs.create_new(path).map_err(StoreError::io("create", path))?);
         }
         let Some(handle) = &self.handle else { return Ok(()) };
-        let sequence = self.sequence + 1;
         let outcome = handle
             .write_all_at(&encode(sequence, &mark), (sequence % 2) * PLACE_LEN)
             .map_err(StoreError::io("write to", path))
@@ -111,6 +121,7 @@ impl Watermark {
         outcome?;
         self.sequence = sequence;
         self.mark = Some(mark);
+        self.is_durable = true;
         Ok(())
     }
 }
