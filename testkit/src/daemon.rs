@@ -32,8 +32,14 @@ pub struct Daemon {
     dir: TempDir,
     data_dir: PathBuf,
     lease: PortLease,
+    /// The data directory is a file system of its own, with so many MiB, so many of them taken.
+    small_disk: Option<(u32, u32)>,
     child: Option<Child>,
 }
+
+/// Mounts a small file system on `$0`, in a namespace of its own, and runs the rest there.
+const ON_SMALL_DISK: &str = "mkdir -p \"$0\" && mount -t tmpfs -o size=\"$1\"m tmpfs \"$0\" && \
+     head -c \"$2\"M /dev/zero >\"$0/filler\" && shift 2 && exec \"$@\"";
 
 impl Daemon {
     /// A binlogd of this binary that will follow `upstream`, not started yet.
@@ -51,7 +57,7 @@ impl Daemon {
             format!("--user={USER}:{PASSWORD}"),
         ];
         let data_dir = dir.path().join("data");
-        Ok(Self { binary: binary.into(), args, dir, data_dir, lease, child: None })
+        Ok(Self { binary: binary.into(), args, dir, data_dir, lease, small_disk: None, child: None })
     }
 
     /// Adds a flag.
@@ -66,6 +72,28 @@ impl Daemon {
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = dir.into();
         self
+    }
+
+    /// Gives it a file system of `mib` MiB for its data, of which `filled_mib` are taken until
+    /// [`Daemon::free_disk`]. What is on it is gone with the process.
+    #[must_use]
+    pub fn small_disk(mut self, mib: u32, filled_mib: u32) -> Self {
+        self.small_disk = Some((mib, filled_mib));
+        self
+    }
+
+    /// Frees what [`Daemon::small_disk`] has filled.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn free_disk(&self) -> Result<()> {
+        Ok(fs::remove_file(self.own_view(&self.data_dir)?.join("filler"))?)
+    }
+
+    /// A path as the process sees it, which may have a file system of its own.
+    fn own_view(&self, path: &Path) -> Result<PathBuf> {
+        let pid = self.pid().context("binlogd does not run")?;
+        Ok(PathBuf::from(format!("/proc/{pid}/root{}", path.display())))
     }
 
     /// Replaces the upstream's URL.
@@ -110,7 +138,14 @@ impl Daemon {
             bail!("binlogd runs already");
         }
         let log = File::options().create(true).append(true).open(self.log_path())?;
-        let child = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        if let Some((mib, filled_mib)) = self.small_disk {
+            command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK]);
+            command.arg(&self.data_dir).args([mib.to_string(), filled_mib.to_string()]);
+            command.arg(&self.binary);
+        }
+        let child = command
             .arg("serve")
             .arg(format!("--data-dir={}", self.data_dir.display()))
             .args(&self.args)
@@ -227,8 +262,12 @@ impl Daemon {
     }
 
     /// The folder of the files of a source server.
+    ///
+    /// # Errors
+    /// If the source does not answer.
     pub fn timeline_dir(&self, source: &Server) -> Result<PathBuf> {
-        Ok(self.stream_dir().join(format!("0001-{}", source.sql("select @@server_uuid")?)))
+        let dir = self.stream_dir().join(format!("0001-{}", source.sql("select @@server_uuid")?));
+        if self.small_disk.is_some() { self.own_view(&dir) } else { Ok(dir) }
     }
 
     /// What a statement answers, asked by a real client: rows as lines, columns split by tabs.
