@@ -28,13 +28,17 @@ use super::wishes::ReplicaWishes;
 /// file name.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 1 << 10;
 
+/// How long a dump may go on when it should end.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
 /// Sends binlog events.
 pub trait DumpService: Send + Sync + 'static {
     /// Serves one reader until it leaves, is told to stop, or gets an error. The connection is closed
     /// when the future is done: after a dump a server takes no further command.
     ///
     /// The future runs in the session's task. It should watch [`DumpSession::reader`], or a reader's
-    /// leaving shows only when something is sent to it, and it must watch [`DumpSession::stop`].
+    /// leaving shows only when something is sent to it, and it must watch [`DumpSession::stop`]: three
+    /// seconds later it is dropped.
     fn dump(self: Arc<Self>, session: DumpSession) -> DumpFuture;
 }
 
@@ -109,7 +113,7 @@ impl DumpRequest {
         Self {
             server_id: dump.server_id,
             flags: dump.flags,
-            file: String::from_utf8_lossy(dump.file).into_owned(),
+            file: file_name(dump.file),
             position: u64::from(dump.position),
             gtid_set: None,
         }
@@ -123,7 +127,7 @@ impl DumpRequest {
         Ok(Self {
             server_id: dump.server_id,
             flags: dump.flags,
-            file: String::from_utf8_lossy(dump.file).into_owned(),
+            file: file_name(dump.file),
             position: dump.position,
             gtid_set: Some(gtid_set),
         })
@@ -134,6 +138,12 @@ impl DumpRequest {
     pub fn is_non_blocking(&self) -> bool {
         self.flags.contains(DumpFlags::NON_BLOCKING)
     }
+}
+
+/// A file's name as servers read it: up to a NUL, which some clients append.
+fn file_name(bytes: &[u8]) -> String {
+    let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
 }
 
 impl DumpSession {
@@ -272,6 +282,13 @@ impl Stop {
         self.reason()
     }
 
+    /// Waits until the session should have ended some time ago. Cancel safe.
+    pub(super) async fn overdue(&self) -> StopReason {
+        let reason = self.stopped().await;
+        tokio::time::sleep(STOP_GRACE).await;
+        reason
+    }
+
     /// Whether the session must end already.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -316,5 +333,36 @@ impl fmt::Display for DumpEnd {
             Self::Io(error) => write!(f, "the connection failed: {error}"),
             Self::Protocol(error) => write!(f, "it does not follow the protocol: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_ends_at_a_nul() {
+        for (sent, file) in
+            [(&b"binlog.000001\0"[..], "binlog.000001"), (b"b\0c\0", "b"), (b"", "")]
+        {
+            let dump =
+                BinlogDump { position: 4, flags: DumpFlags::default(), server_id: 7, file: sent };
+            assert_eq!(DumpRequest::of_position(&dump).file, file);
+        }
+    }
+
+    #[test]
+    fn an_empty_gtid_set_may_have_no_bytes() {
+        let dump = |gtid_set| BinlogDumpGtid {
+            flags: DumpFlags::default(),
+            server_id: 7,
+            file: b"",
+            position: 4,
+            gtid_set,
+        };
+        let none = DumpRequest::of_gtid(&dump(&[])).unwrap();
+        assert_eq!(none.gtid_set, Some(GtidSet::new()));
+        assert_eq!(DumpRequest::of_gtid(&dump(&[0; 8])).unwrap(), none);
+        assert_eq!(DumpRequest::of_gtid(&dump(&[1; 7])).unwrap_err().code, 1835);
     }
 }

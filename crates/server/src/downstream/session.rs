@@ -32,7 +32,7 @@ use super::wishes::ReplicaWishes;
 
 /// How much of a statement the process list keeps, in bytes.
 const INFO_BYTES_MAX: usize = 4 << 10;
-/// The shortest time for which a goodbye is tried to be sent.
+/// The time for which a goodbye is tried to be sent.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where a client comes from.
@@ -441,8 +441,11 @@ impl Session {
         let (transport, receiver) = connection.into_parts();
         let (writer, reader) = dump::split(transport, receiver, timeout, session);
         let who = Who { connection_id: state.id, user: state.user, host: state.host };
+        let overdue = stop.clone();
         let session = DumpSession { request, wishes, who, capabilities, writer, reader, stop };
-        let end = Arc::clone(&service.dumps).dump(session).await;
-        end.to_string()
+        tokio::select! {
+            end = Arc::clone(&service.dumps).dump(session) => end.to_string(),
+            reason = overdue.overdue() => format!("{reason}, and its dump did not end"),
+        }
     }
 }

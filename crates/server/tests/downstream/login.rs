@@ -1,8 +1,12 @@
 //! Who gets in, and how.
 
 use binlogd_client::{Connection, SslMode};
+use binlogd_wire::Capabilities;
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native};
+use binlogd_wire::handshake::{AuthSwitchRequest, HandshakeResponse};
 use testkit::Pki;
 
+use crate::raw::{CAPABILITIES, Raw};
 use crate::support::{Fixture, Setup, code};
 
 #[tokio::test]
@@ -58,6 +62,31 @@ async fn who_has_no_right_password_is_denied_alike() {
     }
     assert_eq!(code(connect("tls", "tls", SslMode::Disabled).await), 3159);
     connect("tls", "tls", SslMode::Required).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_weaker_proof_than_the_account_wants_is_not_taken() {
+    let fixture = Fixture::start().await;
+    for (user, asked_for) in [("strict", Some(CACHING_SHA2_PASSWORD)), ("repl", None)] {
+        let (mut raw, greeting) = Raw::greeted(&fixture).await;
+        let mut payload = Vec::new();
+        HandshakeResponse {
+            capabilities: CAPABILITIES.with(Capabilities::PLUGIN_AUTH),
+            max_packet: 1 << 24,
+            charset: greeting.charset,
+            user,
+            auth_response: &native::respond(user.as_bytes(), &greeting.scramble),
+            database: None,
+            auth_plugin: Some(MYSQL_NATIVE_PASSWORD),
+            attributes: Default::default(),
+        }
+        .encode(&mut payload);
+        raw.send(1, &payload).await;
+        let (_, answer) = raw.packet().await.unwrap();
+        let asked = AuthSwitchRequest::parse(&answer).ok().map(|request| request.plugin);
+        assert_eq!(asked, asked_for, "{}", answer.escape_ascii());
+        assert!(asked.is_some() || answer[0] == 0, "{}", answer.escape_ascii());
+    }
 }
 
 #[tokio::test]

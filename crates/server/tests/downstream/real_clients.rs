@@ -158,6 +158,26 @@ async fn the_mariadb_client_logs_in_every_way() {
     }
 }
 
+/// Each of them prefers another plugin than the greeting's, and has not got that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_one_product_log_in_to_a_stream_of_another() {
+    let query = "--execute=select current_user()";
+    for (flavour, version, ssl) in [
+        (Flavour::Mariadb118, "9.7.4", "--skip-ssl"),
+        (Flavour::Mariadb1011, "9.7.4", "--skip-ssl"),
+        (Flavour::Mysql97, "11.8.3-MariaDB-log", "--ssl-mode=DISABLED"),
+        (Flavour::Mysql97, "5.6.24-log", "--ssl-mode=DISABLED"),
+    ] {
+        let fixture = Fixture::with(Setup { version, ..Setup::default() }).await;
+        let more = [ssl, query, "--get-server-public-key"];
+        let more = if flavour == Flavour::Mysql97 { &more[..] } else { &more[..2] };
+        for user in ["repl", "native"] {
+            let output = run(flavour, "mysql", &tcp(&fixture, user, more)).await;
+            says(&output, &format!("{user}@%"));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mysql_client_shows_its_certificate() {
     let pki = Pki::new().unwrap();

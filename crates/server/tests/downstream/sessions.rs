@@ -102,6 +102,8 @@ async fn a_replica_of_mariadb_gets_to_its_dump() {
         "SET @slave_connect_state='0-23308-6'",
         "SET @slave_gtid_strict_mode=1",
         "SET skip_replication=1",
+        // It is not offered, so this is a user variable like any other.
+        "SET @rpl_semi_sync_slave= 1",
     ] {
         replica.execute(sql).await.unwrap();
     }

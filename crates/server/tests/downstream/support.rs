@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use binlogd_client::{ClientError, ConnectOptions, Connection, SslMode};
 use binlogd_server::config::{Config, ListenAddr};
@@ -15,6 +16,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long anything may take before it counts as not happening.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The text of the error that a dump of the file `refused` is answered with.
 pub(crate) const REFUSAL: &str = "Could not find first log file name in binary log index file";
@@ -241,7 +245,10 @@ impl Fixture {
     }
 
     pub(crate) async fn next_seen(&mut self) -> Seen {
-        self.seen.recv().await.unwrap()
+        match tokio::time::timeout(PATIENCE, self.seen.recv()).await {
+            Ok(Some(seen)) => seen,
+            other => panic!("nothing more happened: {other:?}"),
+        }
     }
 
     pub(crate) async fn ended(&mut self) -> String {
@@ -253,9 +260,14 @@ impl Fixture {
 
     /// Waits until nobody is connected.
     pub(crate) async fn all_gone(&self) {
-        while !self.registry.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        let gone = async {
+            while !self.registry.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let Ok(()) = tokio::time::timeout(PATIENCE, gone).await else {
+            panic!("{} are still connected", self.registry.len());
+        };
     }
 }
 
