@@ -1,6 +1,7 @@
 //! Development tasks, run as `cargo xtask TASK`: one file per task.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks report to a terminal")]
 
+mod bench;
 mod repo;
 mod test;
 mod testbed;
@@ -23,6 +24,9 @@ struct Args {
 enum Task {
     /// Everything that must hold before a change goes in: format, lints, style, all tests.
     Test(test::TestArgs),
+    /// How fast binlogd is beside its peers.
+    #[command(subcommand)]
+    Bench(bench::BenchTask),
     /// Real servers for tests: fetch them, list them, run one.
     #[command(subcommand)]
     Testbed(testbed::TestbedTask),
@@ -33,6 +37,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Test(args) => test::run(&args),
+        Task::Bench(task) => bench::run(task),
         Task::Testbed(task) => testbed::run(task),
         Task::Tidy => tidy(),
     };

@@ -1,0 +1,45 @@
+//! `cargo xtask bench`: binlogd and its peers, alternately in one run, and their ratios.
+//!
+//! A file per benchmark; beside them what they share: builds, measures of processes, statistics,
+//! tables. No test calls any of this: times prove nothing on a machine that does other things.
+
+mod mirror;
+mod process;
+mod product;
+mod raw_client;
+mod stats;
+mod table;
+mod target;
+
+use std::fs;
+use std::thread;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+pub(crate) use product::binlogd;
+
+/// A benchmark.
+#[derive(Subcommand)]
+pub(crate) enum BenchTask {
+    /// How fast, and at what cost, a binlog file is fetched and made safe
+    Mirror(mirror::MirrorArgs),
+}
+
+/// Runs it. False means that what was measured did not even do its work right.
+///
+/// # Errors
+/// If it cannot be run.
+pub(crate) fn run(task: BenchTask) -> Result<bool> {
+    match task {
+        BenchTask::Mirror(args) => mirror::run(&args),
+    }
+}
+
+/// What else keeps this machine busy, as a warning beside numbers.
+fn machine() -> String {
+    let cores = thread::available_parallelism().map_or(0, |n| n.get());
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?");
+    format!("{cores} cores, load average {load} at the start")
+}

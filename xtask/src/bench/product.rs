@@ -1,0 +1,52 @@
+//! The program that is measured, built as it is released.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::repo;
+
+/// Builds binlogd in the release profile, showing how that goes, and returns the binary.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn binlogd() -> Result<PathBuf> {
+    eprintln!("Building binlogd (cargo build --release; the first time takes some minutes) …");
+    let out = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--package", "binlogd", "--bin", "binlogd"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(repo::root()?)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("run cargo")?;
+    if !out.status.success() {
+        bail!("binlogd does not build");
+    }
+    let messages = String::from_utf8(out.stdout)?;
+    executable(&messages).context("cargo does not say where it put binlogd")
+}
+
+/// The executable that cargo's messages name last.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages.lines().rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","executable":null}
+{"reason":"compiler-artifact","executable":"/target/release/binlogd"}
+{"reason":"build-finished","success":true}
+"#;
+        assert_eq!(executable(messages), Some(PathBuf::from("/target/release/binlogd")));
+        assert_eq!(executable("{}"), None);
+    }
+}
