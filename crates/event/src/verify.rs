@@ -26,6 +26,8 @@ pub struct Verifier {
     committed: GtidSet,
     /// Where the last good event begins.
     last_event: Option<u64>,
+    /// Where the last whole transaction ends.
+    transaction_end: u64,
     ended: bool,
     /// The event of which not all parts have come.
     unfinished: Option<Unfinished>,
@@ -81,6 +83,7 @@ impl Verifier {
             announced: None,
             committed: GtidSet::new(),
             last_event: None,
+            transaction_end: FIRST_EVENT,
             ended: false,
             unfinished: None,
         }
@@ -125,6 +128,13 @@ impl Verifier {
     #[must_use]
     pub fn last_event(&self) -> Option<u64> {
         self.last_event
+    }
+
+    /// Where the last whole transaction ends, or what belongs to none, in bytes from the file's
+    /// start: the last offset at which the file could be cut.
+    #[must_use]
+    pub fn transaction_end(&self) -> u64 {
+        self.transaction_end
     }
 
     /// Takes the GTIDs that became complete since the last call: those of whole transactions, and
@@ -313,6 +323,9 @@ impl Verifier {
             }
             self.offset += u64::from(verified.header.size);
             self.transaction = after;
+            if after.is_outside() {
+                self.transaction_end = self.offset;
+            }
             self.ended = matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP);
         }
     }

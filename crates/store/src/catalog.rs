@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use binlogd_event::{
     ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, Gtid, GtidSet,
-    HEADER_LEN, gtid_of, previous_gtids,
+    HEADER_LEN, Verifier, gtid_of, previous_gtids,
 };
 
 use crate::frontier::FrontierCell;
-use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, SourceId, StoreError};
+use crate::recovery::scan::scan;
+use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, StoreError, Timeline};
 
 /// A file's place in the stream: larger is later, across timelines. Holds for one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -31,8 +32,8 @@ pub struct Position {
 pub struct LogFile {
     /// Its place in the stream.
     pub id: FileId,
-    /// The server that wrote it.
-    pub source: SourceId,
+    /// The timeline that it is a part of.
+    pub timeline: Arc<Timeline>,
     /// Its name, which is that on the source.
     pub name: LogName,
     /// Where it is.
@@ -40,6 +41,8 @@ pub struct LogFile {
     /// Its length once it is no longer written to.
     closed_len: AtomicU64,
     head: OnceLock<Arc<FileHead>>,
+    /// All GTIDs up to the file's end, once somebody wanted to know.
+    end_gtids: OnceLock<Arc<GtidSet>>,
 }
 
 /// What a file's first events say.
@@ -201,10 +204,32 @@ impl Catalog {
         Ok(gtid_of(&header, &bytes[..len]).unwrap_or_default())
     }
 
-    pub(crate) fn add(&self, source: SourceId, name: LogName, path: PathBuf) -> Arc<LogFile> {
+    /// All GTIDs up to the end of a closed file. Scans the file, the first time.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged.
+    pub fn gtids_at_end(&self, file: &LogFile) -> Result<Arc<GtidSet>, StoreError> {
+        if let Some(gtids) = file.end_gtids.get() {
+            return Ok(gtids.clone());
+        }
+        let path = &file.path;
+        let handle = self.fs.open(path).map_err(StoreError::io("open", path))?;
+        let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
+        if let Some(bad) = scan(&*handle, file, &mut verifier, self.readable_len(file))? {
+            return Err(StoreError::Damaged { path: path.clone(), error: bad.error });
+        }
+        Ok(file.end_gtids.get_or_init(|| Arc::new(verifier.take_committed())).clone())
+    }
+
+    pub(crate) fn add(
+        &self,
+        timeline: Arc<Timeline>,
+        name: LogName,
+        path: PathBuf,
+    ) -> Arc<LogFile> {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
-        let file = Arc::new(LogFile::new(id, source, name, path, 0));
+        let file = Arc::new(LogFile::new(id, timeline, name, path, 0));
         files.push(file.clone());
         file
     }
@@ -231,6 +256,17 @@ impl Catalog {
         self.frontier.now().durable
     }
 
+    /// Takes back what was published behind `end`, which will never be a whole transaction.
+    pub(crate) fn cut_back(&self, end: Position) {
+        self.frontier.cut_back(end);
+    }
+
+    /// From now on another source's transactions are what counts.
+    pub(crate) fn begin_timeline(&self, forked: &GtidSet) {
+        let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
+        *executed = executed.difference(forked);
+    }
+
     pub(crate) fn all_files(&self) -> Vec<Arc<LogFile>> {
         self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -252,13 +288,14 @@ impl Catalog {
 impl LogFile {
     pub(crate) fn new(
         id: FileId,
-        source: SourceId,
+        timeline: Arc<Timeline>,
         name: LogName,
         path: PathBuf,
         closed_len: u64,
     ) -> Self {
         let closed_len = AtomicU64::new(closed_len);
-        Self { id, source, name, path, closed_len, head: OnceLock::new() }
+        let (head, end_gtids) = (OnceLock::new(), OnceLock::new());
+        Self { id, timeline, name, path, closed_len, head, end_gtids }
     }
 
     pub(crate) fn is_in(&self, dir: &Path) -> bool {

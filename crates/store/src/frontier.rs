@@ -61,6 +61,15 @@ impl FrontierCell {
         });
     }
 
+    /// Takes back what was published behind `end`. Nobody waits for that.
+    pub(crate) fn cut_back(&self, end: Position) {
+        self.sender.send_if_modified(|frontier| {
+            frontier.durable = frontier.durable.min(end);
+            frontier.written = frontier.written.min(end);
+            false
+        });
+    }
+
     /// Notes that everything up to `durable` is, and wakes those who wait.
     pub(crate) fn set_durable(&self, durable: Position) {
         self.sender.send_if_modified(|frontier| {

@@ -15,6 +15,7 @@ mod index_file;
 mod name;
 mod recovery;
 mod store;
+mod timeline;
 mod watermark;
 mod writer;
 
@@ -26,4 +27,5 @@ pub use fs::{File, Fs, FsLock, OsFs};
 pub use name::LogName;
 pub use recovery::Resume;
 pub use store::{SourceId, Store};
+pub use timeline::Timeline;
 pub use writer::{Batch, Writer};

@@ -21,7 +21,7 @@
 //! died after a failed sync, the kernel may hold pages that it believes clean but that never
 //! reached the disk: they read well, and a sync alone would not write them.
 
-mod scan;
+pub(crate) mod scan;
 
 use std::cmp::Ordering;
 use std::path::Path;

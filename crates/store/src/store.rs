@@ -6,6 +6,7 @@
 //!     mysql-bin.000123    byte for byte the source's
 //!     mysql-bin.index     their names
 //!     DURABLE             how far they are durable for certain
+//!     FORKED              after a fork: GTIDs that only earlier timelines have
 //! ```
 
 use std::fmt;
@@ -14,8 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::recovery::{self, Resume};
-use crate::watermark::Watermark;
-use crate::{Catalog, FileId, Fs, FsLock, LogFile, LogName, StoreError, Writer};
+use binlogd_event::{GtidSet, Verifier};
+
+use crate::watermark::{Mark, Watermark};
+use crate::{
+    Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer,
+};
 
 /// What tells the history of one source server from that of another: MySQL's server UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,35 +55,11 @@ pub struct Store {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     catalog: Arc<Catalog>,
-    timeline: Option<Timeline>,
+    timeline: Option<Arc<Timeline>>,
     resume: Option<Resume>,
     /// Whether a writer may have moved the end since `resume` was found.
     writer_taken: bool,
     lock: Arc<dyn FsLock>,
-}
-
-/// A numbered folder of one source's files.
-#[derive(Debug, Clone)]
-struct Timeline {
-    number: u32,
-    source: SourceId,
-}
-
-impl Timeline {
-    /// `0001-<source>`.
-    fn parse(name: &str) -> Option<Self> {
-        let (number, source) = name.split_once('-')?;
-        let timeline = Self { number: number.parse().ok()?, source: SourceId::new(source)? };
-        (timeline.name() == name).then_some(timeline)
-    }
-
-    fn name(&self) -> String {
-        format!("{:04}-{}", self.number, self.source)
-    }
-
-    fn dir(&self, stream: &Path) -> PathBuf {
-        stream.join(self.name())
-    }
 }
 
 impl Store {
@@ -169,16 +150,18 @@ impl Store {
                 let what = format!("it holds files of server {}, not {source}", timeline.source);
                 return Err(StoreError::Foreign { path: self.dir.clone(), what });
             }
-            None => Timeline { number: 1, source: source.clone() },
+            None => {
+                let forked = GtidSet::new();
+                Arc::new(Timeline { number: 1, source: source.clone(), forked })
+            }
         };
+        timeline.create(&*self.fs, &self.dir)?;
         let dir = timeline.dir(&self.dir);
-        self.fs.create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
-        self.fs.sync_dir(&self.dir).map_err(StoreError::io("sync", &self.dir))?;
-        self.timeline = Some(timeline);
+        self.timeline = Some(timeline.clone());
         let last = self.resume.as_ref().filter(|resume| resume.file.is_in(&dir));
         let watermark = Watermark::open(&*self.fs, &dir)?;
         let (catalog, lock) = (self.catalog.clone(), self.lock.clone());
-        let mut writer = Writer::new(catalog, source.clone(), dir, watermark, lock);
+        let mut writer = Writer::new(catalog, timeline, dir, watermark, lock);
         if let Some(resume) = last {
             let path = &resume.file.path;
             let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
@@ -186,6 +169,56 @@ impl Store {
         }
         self.writer_taken = true;
         Ok(writer)
+    }
+
+    /// Begins a new timeline, for another source or another history, once the writer of the last
+    /// one is gone. `end` stands at the end of the last file: a transaction that is not whole there
+    /// will never be, and is cut. `forked` are the stored transactions that the new source lacks.
+    ///
+    /// # Errors
+    /// If the disk does not take it. Then it can be tried again.
+    pub fn begin_timeline(
+        &mut self,
+        source: &SourceId,
+        end: &Verifier,
+        forked: GtidSet,
+    ) -> Result<(), StoreError> {
+        if let Some(last) = self.catalog.newest() {
+            self.cut_back(&last, end.transaction_end())?;
+        }
+        let number = self.timeline.as_ref().map_or(1, |timeline| timeline.number + 1);
+        let timeline = Timeline { number, source: source.clone(), forked };
+        timeline.create(&*self.fs, &self.dir)?;
+        self.catalog.begin_timeline(&timeline.forked);
+        self.timeline = Some(Arc::new(timeline));
+        self.resume = None;
+        self.writer_taken = false;
+        Ok(())
+    }
+
+    /// Cuts a file that will get no more bytes behind its last whole transaction.
+    fn cut_back(&self, file: &LogFile, end: u64) -> Result<(), StoreError> {
+        let path = &file.path;
+        let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
+        let len = handle.len().map_err(StoreError::io("look at", path))?;
+        if len > end {
+            tracing::warn!(
+                "{} ends inside of a transaction that its server never completed: its last {} \
+                 bytes are cut",
+                path.display(),
+                len - end
+            );
+            // First, or the next start would miss what is cut.
+            let dir = path.parent().unwrap_or(path);
+            let mut watermark = Watermark::open(&*self.fs, dir)?;
+            watermark.set(&*self.fs, Mark { file: file.name.clone(), offset: end })?;
+            handle.set_len(end).map_err(StoreError::io("cut", path))?;
+            let synced = handle.sync_data();
+            synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+        }
+        file.close(end);
+        self.catalog.cut_back(Position { file: file.id, offset: end });
+        Ok(())
     }
 }
 
@@ -224,9 +257,12 @@ fn sync_parent(fs: &dyn Fs, folder: &Path) -> Result<(), StoreError> {
 }
 
 /// The timelines of a stream, oldest first.
-fn timelines(fs: &dyn Fs, dir: &Path) -> Result<Vec<Timeline>, StoreError> {
+fn timelines(fs: &dyn Fs, dir: &Path) -> Result<Vec<Arc<Timeline>>, StoreError> {
     let names = fs.list(dir).map_err(StoreError::io("list", dir))?;
-    let mut timelines: Vec<_> = names.iter().filter_map(|name| Timeline::parse(name)).collect();
+    let mut timelines = Vec::new();
+    for name in names {
+        timelines.extend(Timeline::open(fs, dir, &name)?.map(Arc::new));
+    }
     timelines.sort_by_key(|timeline| timeline.number);
     if let Some(pair) = timelines.windows(2).find(|pair| pair[0].number == pair[1].number) {
         let what = "another timeline has the same number".to_owned();
@@ -238,7 +274,7 @@ fn timelines(fs: &dyn Fs, dir: &Path) -> Result<Vec<Timeline>, StoreError> {
 /// Adds a timeline's files, in order.
 fn list_files(
     fs: &dyn Fs,
-    timeline: &Timeline,
+    timeline: &Arc<Timeline>,
     dir: &Path,
     files: &mut Vec<Arc<LogFile>>,
 ) -> Result<(), StoreError> {
@@ -257,7 +293,7 @@ fn list_files(
         let path = dir.join(name.as_str());
         let len = fs.len(&path).map_err(StoreError::io("look at", &path))?.unwrap_or(0);
         let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
-        files.push(Arc::new(LogFile::new(id, timeline.source.clone(), name, path, len)));
+        files.push(Arc::new(LogFile::new(id, timeline.clone(), name, path, len)));
     }
     Ok(())
 }

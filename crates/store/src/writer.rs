@@ -12,7 +12,7 @@ use binlogd_event::{EventHeader, FIRST_EVENT, FormatDescription, GtidSet, MAGIC}
 
 use crate::catalog::{Catalog, FORMAT_SIZE_MAX, read_full};
 use crate::watermark::{Mark, Watermark};
-use crate::{File, FsLock, LogFile, LogName, Position, SourceId, StoreError, index_file};
+use crate::{File, FsLock, LogFile, LogName, Position, StoreError, Timeline, index_file};
 
 /// Bytes to append to the active file.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Writer {
     catalog: Arc<Catalog>,
-    source: SourceId,
+    timeline: Arc<Timeline>,
     dir: PathBuf,
     active: Option<Active>,
     /// GTIDs that are written but not durable.
@@ -63,14 +63,14 @@ const MARK_EVERY: u64 = 16 << 20;
 impl Writer {
     pub(crate) fn new(
         catalog: Arc<Catalog>,
-        source: SourceId,
+        timeline: Arc<Timeline>,
         dir: PathBuf,
         watermark: Watermark,
         lock: Arc<dyn FsLock>,
     ) -> Self {
         Self {
             catalog,
-            source,
+            timeline,
             dir,
             active: None,
             pending_gtids: GtidSet::new(),
@@ -128,7 +128,7 @@ impl Writer {
         if let Some(closed) = &self.active {
             closed.file.close(closed.verified_end);
         }
-        let file = self.catalog.add(self.source.clone(), name.clone(), path);
+        let file = self.catalog.add(self.timeline.clone(), name.clone(), path);
         self.active = Some(Active {
             file: file.clone(),
             handle,

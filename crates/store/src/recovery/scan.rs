@@ -10,10 +10,10 @@ use crate::{File, LogFile, StoreError};
 
 /// The first event of a file that cannot stand as it is.
 #[derive(Debug)]
-pub(super) struct BadEvent {
-    pub(super) error: VerifyError,
+pub(crate) struct BadEvent {
+    pub(crate) error: VerifyError,
     /// It only lacks its end.
-    pub(super) is_cut_short: bool,
+    pub(crate) is_cut_short: bool,
 }
 
 /// How much of a file is read at a time, in bytes.
@@ -21,7 +21,7 @@ pub(super) const CHUNK: usize = 1 << 20;
 
 /// Verifies event after event from where the verifier stands, as if the file ended at `until`.
 /// The verifier is left behind the last good event.
-pub(super) fn scan(
+pub(crate) fn scan(
     handle: &dyn File,
     file: &LogFile,
     verifier: &mut Verifier,

@@ -40,7 +40,7 @@ fn timelines_come_in_the_order_of_their_numbers() {
     let store = open(&disk).unwrap();
     let files = store.catalog().files();
     let listed: Vec<_> =
-        files.iter().map(|file| format!("{}/{}", file.source, file.name)).collect();
+        files.iter().map(|file| format!("{}/{}", file.timeline.source, file.name)).collect();
     let expected =
         ["bb/x.000006", "bb/x.000007", "aa/b.000001", "cc/y.000001", "aa/b.000001", "aa/b.000002"];
     assert_eq!(listed, expected);
@@ -91,7 +91,7 @@ fn a_timeline_that_has_no_file_yet_is_begun_in_its_own_folder() {
     let old = disk.contents(&Path::new(DIR).join("0001-aa/b.000001")).unwrap();
     let mut store = open(&disk).unwrap();
     assert_eq!(store.source().unwrap().as_str(), "bb");
-    assert_eq!(store.resume().unwrap().file.source.as_str(), "aa");
+    assert_eq!(store.resume().unwrap().file.timeline.source.as_str(), "aa");
     let mut writer = store.writer(&SourceId::new("bb").unwrap()).unwrap();
     assert!(writer.file().is_none());
     let mut source = BinlogGen::new(9, Options::default());
