@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use binlogd_store::{File, Fs, FsLock};
 use rustix::io::Errno;
@@ -48,6 +49,7 @@ struct State {
     locks: BTreeSet<PathBuf>,
     faults: Faults,
     capacity: Option<usize>,
+    clock: SystemTime,
 }
 
 impl SimDisk {
@@ -62,6 +64,7 @@ impl SimDisk {
             locks: BTreeSet::new(),
             faults: Faults::default(),
             capacity: None,
+            clock: SystemTime::UNIX_EPOCH,
         })
     }
 
@@ -121,6 +124,11 @@ impl SimDisk {
     /// Limits what all files together may have, in bytes, rounded up to pages; `None` for no limit.
     pub fn set_capacity(&self, bytes: Option<usize>) {
         self.state().capacity = bytes;
+    }
+
+    /// Sets the time at which files are changed from now on; it stands still.
+    pub fn set_clock(&self, now: SystemTime) {
+        self.state().clock = now;
     }
 
     /// How many bytes files take up.
@@ -205,6 +213,7 @@ impl State {
             locks: BTreeSet::new(),
             faults: Faults::default(),
             capacity: self.capacity,
+            clock: self.clock,
         }
     }
 
@@ -313,6 +322,20 @@ impl Fs for SimDisk {
         })
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.change(Op::Remove, dir, |state, verdict| match verdict {
+            Verdict::Fail(_) => Ok(()),
+            _ => state.folders.remove_folder(dir),
+        })
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<SystemTime> {
+        let state = self.state();
+        state.check_power()?;
+        let file = state.file_at(path)?;
+        Ok(state.files[file].modified.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.change(Op::SyncDir, dir, |state, verdict| match verdict {
             Verdict::Pass => state.folders.sync(dir),
@@ -396,6 +419,7 @@ impl File for SimFile {
                 len = state.rng.between(0, len);
             }
             state.files[self.file].write(&bytes[..len], offset);
+            state.files[self.file].modified = Some(state.clock);
             if len < bytes.len() { Err(Errno::NOSPC.into()) } else { Ok(()) }
         })
     }
@@ -418,6 +442,7 @@ impl File for SimFile {
         self.disk.change(Op::SetLen, &self.path, |state, verdict| {
             if !matches!(verdict, Verdict::Fail(_)) {
                 state.files[self.file].set_len(place(len));
+                state.files[self.file].modified = Some(state.clock);
             }
             Ok(())
         })

@@ -11,6 +11,7 @@ use binlogd_event::{
 };
 
 use crate::frontier::FrontierCell;
+use crate::purge::Purging;
 use crate::recovery::scan::scan;
 use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, StoreError, Timeline};
 
@@ -71,9 +72,10 @@ pub(crate) const FORMAT_SIZE_MAX: u32 = 1024;
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) fs: Arc<dyn Fs>,
-    files: RwLock<Vec<Arc<LogFile>>>,
+    pub(crate) files: RwLock<Vec<Arc<LogFile>>>,
     pub(crate) frontier: FrontierCell,
     executed: Mutex<GtidSet>,
+    pub(crate) purging: Purging,
 }
 
 impl Catalog {
@@ -87,7 +89,8 @@ impl Catalog {
             _ => Position::default(),
         };
         let (frontier, executed) = (FrontierCell::new(durable), Mutex::new(GtidSet::new()));
-        Self { fs, files: RwLock::new(files), frontier, executed }
+        let (files, purging) = (RwLock::new(files), Purging::default());
+        Self { fs, files, frontier, executed, purging }
     }
 
     /// The files that have durable bytes, oldest first.
@@ -156,10 +159,26 @@ impl Catalog {
     /// # Errors
     /// If the first file's head cannot be read.
     pub fn purged(&self) -> Result<GtidSet, StoreError> {
-        match self.files().first() {
-            Some(file) => Ok(self.head(file)?.previous_gtids.clone()),
-            None => Ok(GtidSet::new()),
+        loop {
+            let Some(file) = self.files().into_iter().next() else { return Ok(GtidSet::new()) };
+            match self.head(&file) {
+                // Another one is the first now.
+                Err(StoreError::Purged { .. }) => {}
+                head => return Ok(head?.previous_gtids.clone()),
+            }
         }
+    }
+
+    /// The timelines that have files, oldest first.
+    #[must_use]
+    pub fn timelines(&self) -> Vec<Arc<Timeline>> {
+        let mut timelines: Vec<Arc<Timeline>> = Vec::new();
+        for file in self.files() {
+            if timelines.last().is_none_or(|last| last.number != file.timeline.number) {
+                timelines.push(file.timeline.clone());
+            }
+        }
+        timelines
     }
 
     /// The newest file, also while it has no durable event.
@@ -171,7 +190,8 @@ impl Catalog {
     /// A file's first events, from memory after the first time.
     ///
     /// # Errors
-    /// If they cannot be read, or are not what a file begins with.
+    /// If they cannot be read, or are not what a file begins with; [`StoreError::Purged`] if the
+    /// file is gone.
     pub fn head(&self, file: &LogFile) -> Result<Arc<FileHead>, StoreError> {
         if let Some(head) = file.head.get() {
             return Ok(head.clone());
@@ -179,7 +199,8 @@ impl Catalog {
         // In this order, and before reading: what was closed then was complete then.
         let is_closed = self.is_closed(file);
         let len = self.readable_len(file);
-        let head = Arc::new(FileHead::read(&*self.fs, file, len)?);
+        let head = FileHead::read(&*self.fs, file, len).map_err(|e| self.purged_or(file, e))?;
+        let head = Arc::new(head);
         // While a file has only its first event, the second may still come.
         let format_end = FIRST_EVENT + head.format_event.len() as u64;
         if is_closed || len > format_end {
@@ -191,10 +212,10 @@ impl Catalog {
     /// The GTID of a file's first transaction; `None` where that has none, or there is none yet.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// If the file cannot be read; [`StoreError::Purged`] if it is gone.
     pub fn first_gtid(&self, file: &LogFile) -> Result<Option<Gtid>, StoreError> {
         let head = self.head(file)?;
-        let handle = self.fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
+        let handle = self.open_file(file)?;
         let mut bytes = [0; GTID_EVENT_LEN];
         let left = self.readable_len(file).saturating_sub(head.events_start);
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
@@ -207,18 +228,24 @@ impl Catalog {
     /// All GTIDs up to the end of a closed file. Scans the file, the first time.
     ///
     /// # Errors
-    /// If the file cannot be read or is damaged.
+    /// If the file cannot be read or is damaged; [`StoreError::Purged`] if it is gone.
     pub fn gtids_at_end(&self, file: &LogFile) -> Result<Arc<GtidSet>, StoreError> {
         if let Some(gtids) = file.end_gtids.get() {
             return Ok(gtids.clone());
         }
         let path = &file.path;
-        let handle = self.fs.open(path).map_err(StoreError::io("open", path))?;
+        let handle = self.open_file(file)?;
         let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
         if let Some(bad) = scan(&*handle, file, &mut verifier, self.readable_len(file))? {
             return Err(StoreError::Damaged { path: path.clone(), error: bad.error });
         }
         Ok(file.end_gtids.get_or_init(|| Arc::new(verifier.take_committed())).clone())
+    }
+
+    /// Opens a file for reading.
+    fn open_file(&self, file: &LogFile) -> Result<Box<dyn File>, StoreError> {
+        let opened = self.fs.open(&file.path).map_err(StoreError::io("open", &file.path));
+        opened.map_err(|error| self.purged_or(file, error))
     }
 
     pub(crate) fn add(

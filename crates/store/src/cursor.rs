@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use binlogd_event::FIRST_EVENT;
 
+use crate::purge::Hold;
 use crate::{Catalog, File, LogFile, Position, StoreError};
 
 /// A reader's place in the stream.
@@ -13,6 +14,8 @@ pub struct Cursor {
     file: Arc<LogFile>,
     handle: Box<dyn File>,
     offset: u64,
+    /// Keeps this file and all behind it from being purged.
+    hold: Hold,
 }
 
 /// What came of a read.
@@ -32,19 +35,25 @@ impl Cursor {
     /// A cursor at `offset` of a file. Whether an event begins there is not judged.
     ///
     /// # Errors
-    /// If the file cannot be opened, or is shorter.
+    /// If the file cannot be opened, or is shorter; [`StoreError::Purged`] if it is gone.
     pub fn open(
         catalog: Arc<Catalog>,
         file: Arc<LogFile>,
         offset: u64,
     ) -> Result<Self, StoreError> {
+        let hold = Hold::new(&catalog, &file)?;
         let len = catalog.readable_len(&file);
         if offset > len {
             let what = format!("{} has {len} bytes, so none at {offset}", file.name);
             return Err(StoreError::NoSuchPosition(what));
         }
         let handle = catalog.fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
-        Ok(Self { catalog, file, handle, offset })
+        Ok(Self { catalog, file, handle, offset, hold })
+    }
+
+    /// Says whose cursor this is, for those who ask what keeps files from being purged.
+    pub fn set_reader(&self, reader: u32) {
+        self.hold.set_reader(reader);
     }
 
     /// The file that is being read.
@@ -98,10 +107,13 @@ impl Cursor {
     /// Goes to the first event of the next file; `false` if there is none yet.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// If it cannot be opened; [`StoreError::Purged`] if it is gone.
     pub fn next_file(&mut self) -> Result<bool, StoreError> {
-        let Some(next) = self.catalog.after(self.file.id) else { return Ok(false) };
-        *self = Self::open(self.catalog.clone(), next, FIRST_EVENT)?;
+        let Some(next) = self.hold.move_on(&self.file)? else { return Ok(false) };
+        self.handle =
+            self.catalog.fs.open(&next.path).map_err(StoreError::io("open", &next.path))?;
+        self.file = next;
+        self.offset = FIRST_EVENT;
         Ok(true)
     }
 }

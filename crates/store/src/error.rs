@@ -109,6 +109,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A reader wants a file that retention or an administrator has removed.
+    #[error("{what} was purged: begin at a file that is still there")]
+    Purged {
+        /// The file, or what is known of it.
+        what: String,
+    },
     /// A reader wants a file or position that is not there.
     #[error("{0}")]
     NoSuchPosition(String),

@@ -5,6 +5,7 @@ mod os;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 pub use os::OsFs;
 
@@ -57,6 +58,18 @@ pub trait Fs: Debug + Send + Sync {
     /// # Errors
     /// Those of `unlink(2)`.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// Those of `rmdir(2)`.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// When a file's bytes were last changed.
+    ///
+    /// # Errors
+    /// Those of `stat(2)`.
+    fn modified(&self, path: &Path) -> io::Result<SystemTime>;
 
     /// Makes the names in a folder durable.
     ///

@@ -12,7 +12,7 @@ use binlogd_event::{EventHeader, FIRST_EVENT, FormatDescription, GtidSet, MAGIC}
 
 use crate::catalog::{Catalog, FORMAT_SIZE_MAX, read_full};
 use crate::watermark::{Mark, Watermark};
-use crate::{File, FsLock, LogFile, LogName, Position, StoreError, Timeline, index_file};
+use crate::{File, FsLock, LogFile, LogName, Position, StoreError, Timeline};
 
 /// Bytes to append to the active file.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ impl Writer {
             has_checksums: None,
             marked: 0,
         });
-        index_file::write(&*self.catalog.fs, &self.dir, self.catalog.names_in(&self.dir).iter());
+        self.catalog.write_index(&self.dir);
         Ok(file)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::SystemTime;
 
 use crate::rng::Rng;
 
@@ -23,6 +24,8 @@ pub(super) struct FileState {
     dirty: BTreeSet<usize>,
     /// Pages that a failed sync has marked clean: not on the disk, and nobody will write them.
     lost: BTreeSet<usize>,
+    /// When its bytes were last changed, if they were.
+    pub(super) modified: Option<SystemTime>,
 }
 
 impl FileState {
@@ -146,7 +149,7 @@ impl FileState {
             }
         }
         self.disk.resize(self.disk_len, 0);
-        *self = Self::durable(&self.disk);
+        *self = Self { modified: self.modified, ..Self::durable(&self.disk) };
     }
 
     /// Drops pages that are marked clean from the cache.

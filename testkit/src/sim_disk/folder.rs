@@ -48,7 +48,7 @@ impl Folders {
 
     pub(super) fn find(&self, path: &Path) -> io::Result<Entry> {
         let path = normal(path);
-        if self.folders.contains_key(&path) {
+        if self.is_there(&path) {
             return Ok(Entry::Folder);
         }
         let (folder, name) = split(&path)?;
@@ -120,6 +120,16 @@ impl Folders {
         }
     }
 
+    pub(super) fn remove_folder(&mut self, path: &Path) -> io::Result<()> {
+        if !self.folder(&normal(path))?.names.is_empty() {
+            return Err(Errno::NOTEMPTY.into());
+        }
+        let (parent, name) = split(&normal(path))?;
+        // It stays in the map: after a crash its name may be back, with what was in it before.
+        self.folder_mut(&parent)?.change(Change::Remove(name));
+        Ok(())
+    }
+
     pub(super) fn sync(&mut self, dir: &Path) -> io::Result<()> {
         let folder = self.folder_mut(&normal(dir))?;
         folder.reach_disk(folder.changes.len());
@@ -159,13 +169,21 @@ impl Folders {
         (*entry == Entry::Folder).then_some(())
     }
 
+    /// Whether there is a folder of that path, and not only one that was removed.
+    fn is_there(&self, path: &Path) -> bool {
+        self.folders.contains_key(path)
+            && (path == Path::new("") || self.parent_lists(path).is_some())
+    }
+
     fn folder(&self, path: &Path) -> io::Result<&Folder> {
-        self.folders.get(path).ok_or_else(|| self.why_no_folder(path))
+        let folder = self.folders.get(path).filter(|_| self.is_there(path));
+        folder.ok_or_else(|| self.why_no_folder(path))
     }
 
     fn folder_mut(&mut self, path: &Path) -> io::Result<&mut Folder> {
         let error = self.why_no_folder(path);
-        self.folders.get_mut(path).ok_or(error)
+        let is_there = self.is_there(path);
+        self.folders.get_mut(path).filter(|_| is_there).ok_or(error)
     }
 
     fn why_no_folder(&self, path: &Path) -> io::Error {

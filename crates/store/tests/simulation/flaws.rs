@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use binlogd_store::{File, Fs, FsLock};
 use testkit::sim_disk::SimDisk;
@@ -97,6 +98,14 @@ impl Fs for FlawedFs {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.disk.remove_dir(dir)
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<SystemTime> {
+        self.disk.modified(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -50,6 +50,13 @@ fn names_are_made_found_changed_and_removed_alike() {
         fs.sync_dir(&deep).unwrap();
         fs.remove(&b).unwrap();
         assert!(fs.list(&deep).unwrap().is_empty());
+        assert_eq!(kind(fs.remove_dir(&dir.join("x"))), io::ErrorKind::DirectoryNotEmpty);
+        fs.remove_dir(&deep).unwrap();
+        assert_eq!(kind(fs.list(&deep)), io::ErrorKind::NotFound);
+        assert_eq!(kind(fs.remove_dir(&deep)), io::ErrorKind::NotFound);
+        assert_eq!(kind(fs.create_new(&a)), io::ErrorKind::NotFound);
+        fs.create_dir_all(&deep).unwrap();
+        assert!(fs.list(&deep).unwrap().is_empty());
     });
 }
 
