@@ -36,12 +36,12 @@ pub(crate) struct Watermark {
     handle: Option<Box<dyn File>>,
     sequence: u64,
     mark: Option<Mark>,
-    /// Whether `mark` is known to be on the disk. What was read may be only in the memory of a
-    /// kernel that has failed to sync it.
+    /// Whether `mark` is known to be on the disk, under this name. What was read may be only in
+    /// the memory of a kernel that has failed to sync it.
     is_durable: bool,
 }
 
-const FILE: &str = "DURABLE";
+pub(crate) const FILE: &str = "DURABLE";
 const TITLE: [u8; 8] = *b"blogmark";
 const FIXED_LEN: usize = 26;
 const NOTE_LEN_MAX: usize = FIXED_LEN + LogName::LEN_MAX + 4;
@@ -58,16 +58,9 @@ impl Watermark {
             return Ok(watermark);
         }
         let handle = fs.open_write(path).map_err(StoreError::io("open", path))?;
-        for place in 0..2 {
-            let mut bytes = [0; NOTE_LEN_MAX];
-            let len = read_full(&*handle, &mut bytes, place * PLACE_LEN)
-                .map_err(StoreError::io("read", path))?;
-            if let Some((sequence, mark)) = decode(&bytes[..len])
-                && sequence >= watermark.sequence
-            {
-                watermark.sequence = sequence;
-                watermark.mark = Some(mark);
-            }
+        if let Some((sequence, mark)) = newest(&*handle, path)? {
+            watermark.sequence = sequence;
+            watermark.mark = Some(mark);
         }
         watermark.handle = Some(handle);
         Ok(watermark)
@@ -99,8 +92,7 @@ impl Watermark {
 
     fn write(&mut self, fs: &dyn Fs, sequence: u64, mark: Mark) -> Result<(), StoreError> {
         let path = &self.path;
-        let is_new = self.handle.is_none();
-        if is_new {
+        if self.handle.is_none() {
             if fs.len(path).map_err(StoreError::io("look for", path))?.is_some() {
                 fs.remove(path).map_err(StoreError::io("remove", path))?;
             }
@@ -112,18 +104,44 @@ impl Watermark {
             .map_err(StoreError::io("write to", path))
             .and_then(|()| handle.sync_data().map_err(StoreError::io("sync", path)))
             .and_then(|()| match path.parent() {
-                Some(dir) if is_new => fs.sync_dir(dir).map_err(StoreError::io("sync", dir)),
+                Some(dir) if !self.is_durable => {
+                    fs.sync_dir(dir).map_err(StoreError::io("sync", dir))
+                }
                 _ => Ok(()),
             });
-        if outcome.is_err() && is_new {
-            self.handle = None;
-        }
         outcome?;
         self.sequence = sequence;
         self.mark = Some(mark);
         self.is_durable = true;
         Ok(())
     }
+}
+
+/// What the note in a timeline's folder says, while somebody else may be writing it; `None` if it
+/// is missing or damaged.
+pub(crate) fn read_mark(fs: &dyn Fs, dir: &Path) -> Result<Option<Mark>, StoreError> {
+    let path = &dir.join(FILE);
+    if fs.len(path).map_err(StoreError::io("look for", path))?.is_none() {
+        return Ok(None);
+    }
+    let handle = fs.open(path).map_err(StoreError::io("open", path))?;
+    Ok(newest(&*handle, path)?.map(|(_, mark)| mark))
+}
+
+/// The valid note with the larger sequence number.
+fn newest(handle: &dyn File, path: &Path) -> Result<Option<(u64, Mark)>, StoreError> {
+    let mut newest: Option<(u64, Mark)> = None;
+    for place in 0..2 {
+        let mut bytes = [0; NOTE_LEN_MAX];
+        let len = read_full(handle, &mut bytes, place * PLACE_LEN)
+            .map_err(StoreError::io("read", path))?;
+        if let Some(note) = decode(&bytes[..len])
+            && newest.as_ref().is_none_or(|(sequence, _)| note.0 >= *sequence)
+        {
+            newest = Some(note);
+        }
+    }
+    Ok(newest)
 }
 
 fn encode(sequence: u64, mark: &Mark) -> Vec<u8> {

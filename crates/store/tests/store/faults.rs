@@ -133,6 +133,24 @@ fn a_failed_sync_of_the_folder_poisons_as_well() {
 }
 
 #[test]
+fn folders_that_cannot_be_made_durable_hold_no_stream() {
+    for dir in ["/", "/data", DIR] {
+        let disk = SimDisk::new(1);
+        // Also where a process before has made them and has failed at that.
+        for _ in 0..2 {
+            disk.fail(Fault::new(Op::SyncDir, Errno::IO).on(dir));
+            let opened = open(&disk).and_then(|mut store| store.writer(&source_id()).map(|_| ()));
+            assert!(matches!(opened, Err(StoreError::Io { .. })), "{dir}");
+        }
+        let mut feed = Feed::new(disk, Options::default());
+        feed.start_file();
+        feed.events(1);
+        feed.sync();
+        feed.check_files();
+    }
+}
+
+#[test]
 fn what_a_restart_after_a_failed_sync_reports_durable_survives_a_power_failure() {
     let mut kept = 0;
     for seed in 0..200 {

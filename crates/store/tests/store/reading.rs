@@ -139,15 +139,17 @@ fn a_head_is_made_of_durable_bytes_only() {
     assert_eq!(catalog.first_gtid(&newest).unwrap().unwrap().number, 4);
 }
 
+/// More readers than processors, so that each is now and then stopped between any two steps.
 #[test]
 fn readers_beside_a_writer_miss_nothing() {
     const FILES: usize = 400;
+    const READERS: usize = 12;
     let mut feed = Feed::new(SimDisk::new(1), Options::default());
     feed.start_file();
     feed.events(1);
     feed.sync();
     let catalog = feed.store.catalog().clone();
-    let readers: Vec<_> = (0..2)
+    let readers: Vec<_> = (0..READERS)
         .map(|_| {
             let file = catalog.find("mysql-bin.000001").unwrap();
             let mut cursor = Cursor::open(catalog.clone(), file, 4).unwrap();

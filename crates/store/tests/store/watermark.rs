@@ -179,6 +179,37 @@ fn without_checksums_it_goes_before_every_publication() {
 }
 
 #[test]
+fn without_checksums_no_stream_opens_that_cannot_write_it() {
+    let mut feed = Feed::new(SimDisk::new(1), without_checksums());
+    feed.start_file();
+    feed.transactions(1);
+    feed.sync();
+    let disk = feed.disk.kill();
+    disk.fail(Fault::new(Op::Write, Errno::NOSPC).on("DURABLE"));
+    assert!(open(&disk).unwrap_err().is_full());
+    feed.reopen(disk).check_files();
+}
+
+#[test]
+fn one_that_is_made_anew_is_as_durable_as_the_first() {
+    for seed in 0..50 {
+        let mut feed = Feed::new(SimDisk::new(seed), without_checksums());
+        feed.start_file();
+        feed.transactions(3);
+        feed.sync();
+        let disk = feed.disk.kill();
+        disk.remove(&durable_file()).unwrap();
+        disk.sync_dir(std::path::Path::new(TIMELINE)).unwrap();
+        let mut feed = feed.reopen(disk);
+        feed.transactions(1);
+        let durable = feed.sync().offset;
+        feed.transactions(20);
+        let store = open(&feed.disk.crash()).unwrap();
+        assert_eq!(store.resume().unwrap().end(), durable, "seed {seed}");
+    }
+}
+
+#[test]
 fn without_checksums_nothing_behind_it_is_believed() {
     for seed in 0..50 {
         let mut feed = Feed::new(SimDisk::new(seed), without_checksums());

@@ -101,6 +101,26 @@ fn a_file_is_not_listed_until_its_first_event_is_durable() {
 }
 
 #[test]
+fn a_file_is_closed_behind_its_last_whole_event() {
+    for seed in 0..50 {
+        let mut feed = Feed::new(SimDisk::new(seed), Options::default());
+        feed.start_file();
+        feed.transactions(1);
+        // Of the next event only a part has come, and is durable, when the source goes on with
+        // another file.
+        let event = feed.source.event();
+        feed.writer.write(&part(&event, 40)).unwrap();
+        feed.sync();
+        feed.source.begin_file();
+        feed.start_file();
+        feed.events(1);
+        feed.sync();
+        let disk = feed.disk.crash();
+        feed.reopen(disk).check_files();
+    }
+}
+
+#[test]
 fn who_waits_is_woken_by_durable_events_only() {
     let mut feed = Feed::with_transactions(1);
     let mut watch = feed.store.catalog().watch();
