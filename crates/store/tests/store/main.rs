@@ -4,6 +4,7 @@
 mod disks;
 mod faults;
 mod layout;
+mod purging;
 mod reading;
 mod recovery;
 mod support;
