@@ -57,7 +57,15 @@ impl Daemon {
             format!("--user={USER}:{PASSWORD}"),
         ];
         let data_dir = dir.path().join("data");
-        Ok(Self { binary: binary.into(), args, dir, data_dir, lease, small_disk: None, child: None })
+        Ok(Self {
+            binary: binary.into(),
+            args,
+            dir,
+            data_dir,
+            lease,
+            small_disk: None,
+            child: None,
+        })
     }
 
     /// Adds a flag.
@@ -252,7 +260,8 @@ impl Daemon {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    fn log_path(&self) -> PathBuf {
+    /// The file that it logs to.
+    pub fn log_path(&self) -> PathBuf {
         self.dir.path().join("log")
     }
 
@@ -314,6 +323,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         // Nothing can be done about a process that cannot be killed.
         let _ = self.kill();
+        self.dir.disable_cleanup(std::env::var_os(crate::server::KEEP_VARIABLE).is_some());
     }
 }
 

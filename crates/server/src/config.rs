@@ -35,8 +35,12 @@ pub struct Config {
 pub struct StreamConfig {
     /// The name: a directory, and what logs and metrics say. Letters, digits, `.`, `_` and `-`.
     pub name: String,
-    /// The primary.
-    pub upstream: UpstreamConfig,
+    /// The primary, and the servers that may take its place; at least one.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// Which of several is followed.
+    pub choose: Choose,
+    /// What to do when the stored history and the primary's are two.
+    pub on_fork: OnFork,
     /// What binlogd calls itself as a replica and to its replicas; `None` lets it choose one and keep
     /// it.
     pub server_id: Option<NonZeroU32>,
@@ -59,6 +63,24 @@ pub struct UpstreamConfig {
     pub url: UpstreamUrl,
     /// The password, if it is not in the URL.
     pub password: Option<Secret>,
+}
+
+/// Which of several upstreams is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choose {
+    /// The first that can be written to.
+    Writable,
+    /// The first that answers.
+    First,
+}
+
+/// What to do when transactions are stored that the primary does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFork {
+    /// Follow nobody until somebody has looked.
+    Halt,
+    /// Follow the new history on a timeline of its own; what only the old one has stays readable.
+    NewTimeline,
 }
 
 /// Where a new stream begins.
@@ -163,6 +185,10 @@ pub struct SingleStream {
     pub data_dir: PathBuf,
     /// The primary's URL.
     pub upstream: String,
+    /// The URLs of the servers that may take its place.
+    pub standby_upstreams: Vec<String>,
+    /// `halt` or `new-timeline`; `None` is the default.
+    pub on_fork: Option<String>,
     /// A file with the primary's password.
     pub password_file: Option<PathBuf>,
     /// The server id to use.

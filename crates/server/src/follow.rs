@@ -1,17 +1,20 @@
 //! Following a primary: connect, resume exactly, receive, and start over when something breaks.
 
 mod plan;
+mod timeline;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use binlogd_client::Connection;
-use binlogd_store::{Store, StoreError};
+use binlogd_store::{LogFile, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::SemiSync;
-use crate::ingest::{Committer, Intake, Overlap, ReceiveError, Tail, apply_all, receive};
+use crate::config::{Choose, OnFork, SemiSync};
+use crate::ingest::{
+    Committer, Intake, IntakeError, Overlap, ReceiveError, Tail, apply_all, receive,
+};
 use crate::stream::{Stream, UpstreamState};
-use crate::upstream::{Backoff, Dump, Primary, UpstreamError, start_dump};
+use crate::upstream::{Backoff, Chosen, Dump, Primary, UpstreamError, choose, moved, start_dump};
 
 use plan::{Plan, plan};
 
@@ -27,8 +30,13 @@ pub struct Follower {
     intake: Option<Intake>,
     /// The committer has failed, so that only the disk knows where the store ends.
     must_recover: bool,
+    /// The primary has another history than the stored one, and is to be followed all the same.
+    history_differs: bool,
     backoff: Backoff,
 }
+
+/// How long a primary may take to start a dump.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why following has ended, or has to begin again.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,15 @@ impl FollowError {
         )
     }
 
+    /// Whether the same server shows another history than the one that is stored.
+    fn is_another_history(&self) -> bool {
+        matches!(
+            self,
+            Self::Upstream(UpstreamError::LostTail { .. })
+                | Self::Receive(ReceiveError::Intake(IntakeError::Fork { .. }))
+        )
+    }
+
     /// Whether it will not pass by itself.
     fn needs_somebody(&self) -> bool {
         match self {
@@ -80,6 +97,7 @@ impl Follower {
             tail,
             intake: None,
             must_recover: false,
+            history_differs: false,
             backoff: Backoff::new(),
         }
     }
@@ -100,6 +118,9 @@ impl Follower {
                 (Err(error @ FollowError::Store(_)), true) => return Err(error),
                 _ => return self.close(),
             };
+            if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
+                self.history_differs = true;
+            }
             let in_vain = self.tail.is_none() && error.needs_somebody();
             if error.is_final() || in_vain {
                 self.stream.set_upstream(UpstreamState::Halted { error: error.to_string() });
@@ -112,46 +133,83 @@ impl Follower {
     /// One connection, from beginning to end.
     async fn follow(&mut self) -> Result<(), FollowError> {
         if self.must_recover {
+            if let Some(committer) = self.committer.take() {
+                committer.close()?;
+            }
             let resume = self.store.recover()?;
             self.tail = resume.map(Tail::from);
             self.must_recover = false;
         }
         let stream = self.stream.clone();
-        let name = stream.name();
-        let options = stream.connect_options();
-        let mut connection = Connection::connect(options).await.map_err(UpstreamError::from)?;
-        let primary = Primary::ask(&mut connection).await?;
-        self.check(&primary)?;
-        let semi_sync = wants_semi_sync(stream.config().semi_sync, &primary)?;
-        let intake = self.intake.insert(Self::intake_for(&self.tail, &stream, &primary)?);
+        let upstreams = stream.connect_options();
+        let chosen = choose(upstreams, stream.config().choose).await?;
+        let primary = &chosen.primary;
+        if primary.server_id == stream.identity().server_id {
+            return Err(UpstreamError::SameServerId(primary.server_id).into());
+        }
+        let semi_sync = wants_semi_sync(stream.config().semi_sync, primary)?;
+        let Chosen { options, connection, primary } = self.prepare(chosen).await?;
         let committer = match &mut self.committer {
             Some(committer) => committer,
             none => none.insert(Committer::new(self.store.writer(&primary.source)?)),
         };
+        let Some(intake) = &mut self.intake else { return Ok(()) };
         let dump = Dump { file: intake.file().clone(), offset: intake.start(), semi_sync };
         tracing::info!(
-            stream = name, primary = %options.address(), version = %primary.version,
+            stream = stream.name(), primary = %options.address(), version = %primary.version,
             server = %primary.source, file = %dump.file, offset = dump.offset, semi_sync,
             "connected to the primary"
         );
-        let dumping = start_dump(connection, &primary, &stream.identity(), &dump).await?;
+        let identity = stream.identity();
+        let starting = start_dump(connection, &primary, &identity, &dump);
+        let dumping = tokio::time::timeout(START_TIMEOUT, starting)
+            .await
+            .map_err(|_| UpstreamError::Silent(options.address(), START_TIMEOUT.as_secs()))??;
         stream.set_upstream(UpstreamState::Following { semi_sync });
         stream.set_primary(primary);
-        Ok(receive(dumping, intake, committer, stream.counters()).await?)
+        let watches = upstreams.len() > 1 && stream.config().choose == Choose::Writable;
+        tokio::select! {
+            received = receive(dumping, intake, committer, stream.counters()) => Ok(received?),
+            moved = moved(upstreams, &options), if watches => Err(moved.into()),
+        }
     }
 
-    /// Whether this primary is the one whose files we have, and can be ours.
-    fn check(&self, primary: &Primary) -> Result<(), UpstreamError> {
-        if primary.server_id == self.stream.identity().server_id {
-            return Err(UpstreamError::SameServerId(primary.server_id));
+    /// Decides where to go on with this primary, and makes the intake for it.
+    async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
+        if self.is_same_history(&chosen.primary) {
+            let intake = Self::intake_for(&self.tail, &self.stream, &chosen.primary)?;
+            self.intake = Some(intake);
+            return Ok(chosen);
         }
-        match self.store.source() {
-            Some(stored) if *stored != primary.source => Err(UpstreamError::OtherServer {
-                stored: stored.clone(),
-                found: primary.source.clone(),
-            }),
-            _ => Ok(()),
+        let new = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await?;
+        if let Some(committer) = self.committer.take() {
+            committer.close()?;
         }
+        if let Some(tail) = &self.tail {
+            tracing::warn!(
+                stream = self.stream.name(), from = %tail.file.timeline.source,
+                to = %chosen.primary.source, file = %new.file, forked = %new.forked,
+                "beginning a new timeline"
+            );
+            // Until the new timeline has a file, the tail is whatever is left of the old one.
+            self.must_recover = true;
+            self.store.begin_timeline(&chosen.primary.source, &tail.verifier, new.forked)?;
+        }
+        self.history_differs = false;
+        self.intake = Some(Intake::at_file(new.file, chosen.primary.checksum));
+        Ok(chosen)
+    }
+
+    /// Whether what this primary sends follows what is stored, file by file.
+    fn is_same_history(&self, primary: &Primary) -> bool {
+        let Some(tail) = &self.tail else { return true };
+        tail.file.timeline.source == primary.source
+            && self.is_in_timeline(&tail.file)
+            && !self.history_differs
+    }
+
+    fn is_in_timeline(&self, file: &LogFile) -> bool {
+        self.store.timeline().is_some_and(|timeline| timeline.number == file.timeline.number)
     }
 
     fn intake_for(
@@ -185,8 +243,10 @@ impl Follower {
                 return self.settle(Err(error.into()));
             }
             let newest = self.stream.catalog().newest();
-            if let Some(file) = newest.filter(|file| file.name == *intake.file()) {
+            let is_ours = |f: &Arc<LogFile>| f.name == *intake.file() && self.is_in_timeline(f);
+            if let Some(file) = newest.filter(is_ours) {
                 self.tail = Some(Tail { file, verifier: intake.verifier().clone() });
+                self.must_recover = false;
             }
         }
         if let Err(FollowError::Store(error)) = &outcome

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use binlogd_client::{ClientError, ConnectOptions};
+use binlogd_event::ServerVersion;
 use binlogd_store::Catalog;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::StreamConfig;
+use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{BinaryLog, BinaryLogStatus, StreamFacts};
 use crate::identity::Identity;
 use crate::upstream::Primary;
@@ -20,8 +21,8 @@ pub struct Stream {
     config: StreamConfig,
     identity: Identity,
     catalog: Arc<Catalog>,
-    /// How to reach the primary.
-    connect: ConnectOptions,
+    /// How to reach the primary, and those that may take its place.
+    connect: Vec<ConnectOptions>,
     counters: Counters,
     upstream: RwLock<UpstreamState>,
     /// The primary as it was at the last connection.
@@ -109,11 +110,7 @@ impl Stream {
         identity: Identity,
         catalog: Arc<Catalog>,
     ) -> Result<Self, ClientError> {
-        let mut connect =
-            ConnectOptions::from_url(config.upstream.url.expose())?.program_name("binlogd");
-        if let Some(password) = &config.upstream.password {
-            connect = connect.password(password.expose());
-        }
+        let connect = config.upstreams.iter().map(connect_options).collect::<Result<_, _>>()?;
         Ok(Self {
             config,
             identity,
@@ -149,9 +146,9 @@ impl Stream {
         &self.catalog
     }
 
-    /// How to reach the primary.
+    /// How to reach the primary, and those that may take its place.
     #[must_use]
-    pub fn connect_options(&self) -> &ConnectOptions {
+    pub fn connect_options(&self) -> &[ConnectOptions] {
         &self.connect
     }
 
@@ -183,6 +180,12 @@ impl Stream {
         self.with_primary(|primary| primary.is_some()) || !self.catalog.files().is_empty()
     }
 
+    /// Whether the primary is a MariaDB.
+    #[must_use]
+    pub fn is_mariadb(&self) -> bool {
+        ServerVersion::new(self.server_version()).is_mariadb()
+    }
+
     pub(crate) fn set_upstream(&self, state: UpstreamState) {
         *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
@@ -201,6 +204,14 @@ impl Stream {
         let file = self.catalog.files().pop()?;
         self.catalog.head(&file).ok().map(|head| head.format.clone())
     }
+}
+
+fn connect_options(upstream: &UpstreamConfig) -> Result<ConnectOptions, ClientError> {
+    let options = ConnectOptions::from_url(upstream.url.expose())?.program_name("binlogd");
+    Ok(match &upstream.password {
+        Some(password) => options.password(password.expose()),
+        None => options,
+    })
 }
 
 impl StreamFacts for Stream {

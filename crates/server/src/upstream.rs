@@ -3,11 +3,15 @@
 //! Receiving what the dump brings is in `ingest`; deciding when to connect again, in `stream`.
 
 mod backoff;
+mod choose;
 mod error;
+mod locate;
 mod primary;
 mod session;
 
 pub use backoff::Backoff;
+pub use choose::{Chosen, choose, moved};
 pub use error::UpstreamError;
+pub use locate::{executed_gtids, first_file_with_news};
 pub use primary::{Primary, PrimaryLog};
 pub use session::{Dump, HEARTBEAT_PERIOD, start_dump};

@@ -17,6 +17,7 @@ mod purge;
 mod recovery;
 mod store;
 mod timeline;
+pub mod verify;
 mod watermark;
 mod writer;
 

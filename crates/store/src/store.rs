@@ -105,6 +105,12 @@ impl Store {
         &self.catalog
     }
 
+    /// The timeline that a writer would write to; its folder may have no files yet.
+    #[must_use]
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_deref()
+    }
+
     /// The server that wrote the newest files, if there are any.
     #[must_use]
     pub fn source(&self) -> Option<&SourceId> {
@@ -183,10 +189,21 @@ impl Store {
         end: &Verifier,
         forked: GtidSet,
     ) -> Result<(), StoreError> {
-        if let Some(last) = self.catalog.newest() {
-            self.cut_back(&last, end.transaction_end())?;
+        let newest = self.catalog.newest();
+        if let Some(last) = &newest {
+            self.cut_back(last, end.transaction_end())?;
         }
-        let number = self.timeline.as_ref().map_or(1, |timeline| timeline.number + 1);
+        let number = match &self.timeline {
+            None => 1,
+            // Begun before, but nothing came of it.
+            Some(last)
+                if last.source == *source
+                    && newest.is_some_and(|file| file.timeline.number != last.number) =>
+            {
+                last.number
+            }
+            Some(last) => last.number + 1,
+        };
         let timeline = Timeline { number, source: source.clone(), forked };
         timeline.create(&*self.fs, &self.dir)?;
         self.catalog.begin_timeline(&timeline.forked);

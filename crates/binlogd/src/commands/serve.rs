@@ -23,7 +23,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "config")]
     data_dir: Option<PathBuf>,
 
-    /// The primary: mysql://USER[:PASSWORD]@HOST[:PORT]/[?ssl-mode=…&ssl-ca=…]
+    /// The primary: mysql://USER[:PASSWORD]@HOST[:PORT]/[?ssl-mode=…&ssl-ca=…]. Given several
+    /// times, the one that can be written to is followed, and the others when it moves
     #[arg(
         long,
         value_name = "URL",
@@ -31,11 +32,16 @@ pub(crate) struct Args {
         hide_env_values = true,
         required_unless_present = "config"
     )]
-    upstream: Option<String>,
+    upstream: Vec<String>,
 
     /// A file with the primary's password, instead of one in the URL, which ps shows
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
     upstream_password_file: Option<PathBuf>,
+
+    /// When transactions are stored that the primary lacks: stop and say so, or follow its history
+    /// on a new timeline
+    #[arg(long, value_name = "HOW", value_parser = ["halt", "new-timeline"], conflicts_with = "config")]
+    on_fork: Option<String>,
 
     /// Where replicas connect to: HOST:PORT or unix:/PATH. May be given several times
     #[arg(long, value_name = "ADDRESS")]
@@ -77,6 +83,10 @@ Examples:
         --upstream mysql://repl@10.0.0.1:3306 --upstream-password-file /etc/binlogd/repl.pw \\
         --listen 0.0.0.0:3307
 
+  A primary and the replica that would take its place:
+    binlogd serve --data-dir /var/lib/binlogd --upstream mysql://repl:pw@10.0.0.1 \\
+        --upstream mysql://repl:pw@10.0.0.2 --listen 0.0.0.0:3307 --user app:pw
+
   Several primaries:
     binlogd serve --config /etc/binlogd.toml
 
@@ -105,13 +115,16 @@ fn config(args: Args) -> anyhow::Result<Config> {
     if let Some(path) = &args.config {
         return Ok(Config::load(path)?);
     }
-    let (Some(data_dir), Some(upstream)) = (args.data_dir, args.upstream) else {
+    let mut upstreams = args.upstream.into_iter();
+    let (Some(data_dir), Some(upstream)) = (args.data_dir, upstreams.next()) else {
         bail!("--data-dir and --upstream are needed, or --config");
     };
     let tls = args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsIdentity { cert, key });
     Ok(Config::single_stream(SingleStream {
         data_dir,
         upstream,
+        standby_upstreams: upstreams.collect(),
+        on_fork: args.on_fork,
         password_file: args.upstream_password_file,
         server_id: args.server_id,
         start: args.start,

@@ -25,6 +25,10 @@ pub(super) struct ConfigFile {
 pub(super) struct StreamSection {
     pub(super) name: Spanned<String>,
     pub(super) upstream: Spanned<String>,
+    #[serde(default)]
+    pub(super) standby_upstreams: Vec<Spanned<String>>,
+    pub(super) choose: Option<Spanned<String>>,
+    pub(super) on_fork: Option<Spanned<String>>,
     pub(super) password_file: Option<Spanned<PathBuf>>,
     pub(super) password_env: Option<Spanned<String>>,
     pub(super) server_id: Option<Spanned<u32>>,
@@ -83,6 +87,9 @@ impl ConfigFile {
         let stream = StreamSection {
             name: unspanned("default".to_owned()),
             upstream: unspanned(flags.upstream),
+            standby_upstreams: flags.standby_upstreams.into_iter().map(unspanned).collect(),
+            choose: None,
+            on_fork: flags.on_fork.map(unspanned),
             password_file: flags.password_file.map(unspanned),
             password_env: None,
             server_id: flags.server_id.map(unspanned),

@@ -10,8 +10,9 @@ use toml::Spanned;
 use super::error::Place;
 use super::file::{ConfigFile, StreamSection, TlsSection, UserSection, line_of};
 use super::{
-    AuthPlugin, Config, ConfigError, Credential, Limits, ListenAddr, Rights, Secret, SemiSync,
-    StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig, UpstreamUrl, UserConfig,
+    AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork, Rights,
+    Secret, SemiSync, StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig, UpstreamUrl,
+    UserConfig,
 };
 
 /// The longest name of a stream or a user, in characters; MySQL's limit for accounts is 32.
@@ -89,7 +90,23 @@ impl<'a> Resolver<'a> {
 
     fn stream(&self, section: StreamSection) -> Result<StreamConfig, ConfigError> {
         let name = self.stream_name(&section.name)?;
-        let upstream = self.upstream(&section)?;
+        let upstreams = self.upstreams(&section)?;
+        let choose = match section.choose.as_ref().map(|c| (c, c.get_ref().as_str())) {
+            None | Some((_, "writable")) => Choose::Writable,
+            Some((_, "first")) => Choose::First,
+            Some((span, _)) => {
+                let message = "write \"writable\" or \"first\"";
+                return Err(self.invalid(at("stream.choose", span), message));
+            }
+        };
+        let on_fork = match section.on_fork.as_ref().map(|f| (f, f.get_ref().as_str())) {
+            None | Some((_, "halt")) => OnFork::Halt,
+            Some((_, "new-timeline")) => OnFork::NewTimeline,
+            Some((span, _)) => {
+                let message = "write \"halt\" or \"new-timeline\"";
+                return Err(self.invalid(at("stream.on_fork", span), message));
+            }
+        };
         let server_id = match &section.server_id {
             None => None,
             Some(id) => Some(NonZeroU32::new(*id.get_ref()).ok_or_else(|| {
@@ -132,7 +149,18 @@ impl<'a> Resolver<'a> {
             return Err(self.invalid(at("stream.listen", first), message));
         }
         let tls = self.tls(section.tls)?;
-        Ok(StreamConfig { name, upstream, server_id, start, semi_sync, listen, users, tls })
+        Ok(StreamConfig {
+            name,
+            upstreams,
+            choose,
+            on_fork,
+            server_id,
+            start,
+            semi_sync,
+            listen,
+            users,
+            tls,
+        })
     }
 
     fn stream_name(&self, name: &Spanned<String>) -> Result<String, ConfigError> {
@@ -149,9 +177,24 @@ impl<'a> Resolver<'a> {
         Ok(text.clone())
     }
 
-    fn upstream(&self, section: &StreamSection) -> Result<UpstreamConfig, ConfigError> {
-        let here = at("stream.upstream", &section.upstream);
-        let text = section.upstream.get_ref();
+    /// The primary and those that may take its place. A password beside the URLs is for all.
+    fn upstreams(&self, section: &StreamSection) -> Result<Vec<UpstreamConfig>, ConfigError> {
+        let standbys =
+            section.standby_upstreams.iter().map(|url| ("stream.standby_upstreams", url));
+        std::iter::once(("stream.upstream", &section.upstream))
+            .chain(standbys)
+            .map(|(key, url)| self.upstream(section, key, url))
+            .collect()
+    }
+
+    fn upstream(
+        &self,
+        section: &StreamSection,
+        key: &'static str,
+        url: &Spanned<String>,
+    ) -> Result<UpstreamConfig, ConfigError> {
+        let here = at(key, url);
+        let text = url.get_ref();
         ConnectOptions::from_url(text).map_err(|error| self.invalid(here, error.to_string()))?;
         let url = UpstreamUrl::new(text.as_str());
         let password = match (&section.password_file, &section.password_env) {

@@ -49,7 +49,7 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((&stream.start, stream.semi_sync), (&StartAt::Earliest, SemiSync::Auto));
     assert_eq!((stream.server_id, stream.listen.len()), (None, 0));
     assert_eq!(stream.tls, TlsConfig::default());
-    assert_eq!(stream.upstream.url.expose(), "mysql://repl:pw@db:3306");
+    assert_eq!(stream.upstreams[0].url.expose(), "mysql://repl:pw@db:3306");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn passwords_come_from_files_and_variables_and_are_not_shown() {
     let environment = |_: &str| Some("from env".to_owned());
     let config = Config::parse(text, Path::new("x"), dir.path(), &environment).unwrap();
     let stream = &config.streams[0];
-    assert_eq!(stream.upstream.password.as_ref().unwrap().expose(), "from file");
+    assert_eq!(stream.upstreams[0].password.as_ref().unwrap().expose(), "from file");
     assert_eq!(stream.users[0].credential, Credential::Password(Secret::new("from file")));
     assert_eq!(stream.users[1].credential, Credential::Password(Secret::new("from env")));
     let shown = format!("{config:?}");
@@ -146,6 +146,8 @@ fn flags_make_the_same_configuration_as_a_file() {
     let flags = SingleStream {
         data_dir: "d".into(),
         upstream: "mysql://u:p@h".into(),
+        standby_upstreams: Vec::new(),
+        on_fork: None,
         password_file: None,
         server_id: Some(7),
         start: Some("current".into()),

@@ -7,6 +7,8 @@ use binlogd_event::{EventError, EventHeader, EventKind, GtidSet, gtid_of};
 pub struct GtidFilter {
     has: GtidSet,
     skipping: bool,
+    /// Whether the reader follows by GTID alone, so that a transaction without one is an error.
+    by_gtid: bool,
 }
 
 /// What to do with an event.
@@ -23,10 +25,21 @@ pub enum Wanted {
 }
 
 impl GtidFilter {
-    /// A filter for a reader that has these transactions.
+    /// A filter for a reader that follows by GTID and has these transactions.
     #[must_use]
-    pub fn new(has: GtidSet) -> Self {
-        Self { has, skipping: false }
+    pub fn by_gtid(has: GtidSet) -> Self {
+        Self { has, skipping: false, by_gtid: true }
+    }
+
+    /// A filter for a reader that follows by file and position, which has yet to leave anything out.
+    #[must_use]
+    pub fn by_position() -> Self {
+        Self { has: GtidSet::new(), skipping: false, by_gtid: false }
+    }
+
+    /// Leaves out these as well.
+    pub fn add(&mut self, has: &GtidSet) {
+        self.has.extend(has);
     }
 
     /// Judges the next event, of which the front must hold at least a GTID event.
@@ -38,7 +51,8 @@ impl GtidFilter {
             EventKind::GTID | EventKind::GTID_TAGGED => {
                 gtid_of(header, event)?.is_some_and(|gtid| self.has.contains(&gtid))
             }
-            EventKind::ANONYMOUS_GTID => return Ok(Wanted::Anonymous),
+            EventKind::ANONYMOUS_GTID if self.by_gtid => return Ok(Wanted::Anonymous),
+            EventKind::ANONYMOUS_GTID => false,
             // These belong to the file, not to a transaction.
             EventKind::FORMAT_DESCRIPTION
             | EventKind::PREVIOUS_GTIDS
@@ -58,11 +72,5 @@ impl GtidFilter {
     #[must_use]
     pub fn is_skipping(&self) -> bool {
         self.skipping
-    }
-
-    /// What the reader has.
-    #[must_use]
-    pub fn has(&self) -> &GtidSet {
-        &self.has
     }
 }

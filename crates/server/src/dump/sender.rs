@@ -18,6 +18,7 @@ use super::{DumpError, GtidFilter, Options, StartPoint};
 /// One reader's dump.
 #[derive(Debug)]
 pub struct Sender {
+    catalog: Arc<Catalog>,
     cursor: Cursor,
     splitter: Splitter,
     chunk: Vec<u8>,
@@ -73,13 +74,14 @@ impl Sender {
         let format_end = FIRST_EVENT + format.len() as u64;
         let offset = start.offset.max(format_end);
         let mut sender = Self {
+            catalog: catalog.clone(),
             cursor: Cursor::open(catalog.clone(), start.file, offset)?,
             splitter: Splitter::new(),
             chunk: Vec::new(),
             unsent: 0..0,
             encoder: EventEncoder::new(false),
             options,
-            filter: start.has.map(GtidFilter::new),
+            filter: start.has.map(GtidFilter::by_gtid),
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             offset,
@@ -122,11 +124,7 @@ impl Sender {
             match self.read_chunk(may_wait)? {
                 Read::Bytes(_) => {}
                 Read::NotCached => return Ok(Progress::OnDisk),
-                Read::EndOfFile => {
-                    if self.cursor.next_file()? {
-                        self.next_file(out)?;
-                    }
-                }
+                Read::EndOfFile => self.next_file(out)?,
                 Read::Frontier if self.options.non_blocking => {
                     self.tell_gap(out);
                     self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
@@ -282,13 +280,21 @@ impl Sender {
     }
 
     fn next_file(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
-        if !self.unsent.is_empty() || self.encoder.is_open() {
-            return Err(DumpError::fatal(format!(
-                "the file before {} ends inside of an event",
-                self.cursor.file().name
-            )));
+        let last = self.cursor.file().clone();
+        let is_whole = self.unsent.is_empty() && !self.encoder.is_open();
+        if !is_whole || self.offset > self.catalog.readable_len(&last) {
+            // The end of a timeline was cut back behind what this reader has been sent already.
+            return Err(DumpError::CutBack(last.name.to_string()));
         }
         self.tell_gap(out);
+        if !self.cursor.next_file()? {
+            return Ok(());
+        }
+        if self.cursor.file().timeline.number != last.timeline.number {
+            // The new source's first file begins before the point at which the old one ended.
+            let sent = self.catalog.gtids_at_end(&last)?;
+            self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent);
+        }
         self.offset = FIRST_EVENT;
         self.announce_file(FIRST_EVENT, out);
         Ok(())

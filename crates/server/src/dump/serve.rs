@@ -55,6 +55,9 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
             Ok(Progress::OnDisk) => tokio::task::block_in_place(|| sender.fill(&mut out, true)),
             other => other,
         };
+        if let Err(error @ DumpError::CutBack(_)) = &progress {
+            return DumpEnd::Io(std::io::Error::other(error.to_string()));
+        }
         let refused = progress.as_ref().err().map(DumpError::to_server_error);
         if let Some(error) = &refused {
             sender.error(&mut out, error);
@@ -98,7 +101,7 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
         ChecksumWish::Other(_) => Some(ChecksumAlgorithm::None),
     };
     let flags = session.request.flags;
-    let is_mysql = session.wishes.mariadb_capability == 0;
+    let is_mysql = !stream.is_mariadb();
     Options {
         server_id: stream.identity().server_id,
         checksum,

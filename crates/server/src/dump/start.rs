@@ -59,6 +59,10 @@ pub enum DumpError {
     /// The reader must be told, in MySQL's words.
     #[error("{}", .0.message)]
     Reader(ServerError),
+    /// The stored history was cut back behind what the reader has been sent, so its connection must
+    /// be closed: it then asks anew.
+    #[error("the end of {0} was cut back: its server never completed the transaction there")]
+    CutBack(String),
     /// Our files failed us.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,7 +79,7 @@ impl DumpError {
     pub fn to_server_error(&self) -> ServerError {
         match self {
             Self::Reader(error) => error.clone(),
-            Self::Store(error) => ServerError::new(
+            error => ServerError::new(
                 ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG,
                 format!("log event entry could not be read from the binary log: {error}"),
             ),
@@ -126,10 +130,15 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
     let files = catalog.files();
     for file in files.iter().rev() {
         if catalog.head(file)?.previous_gtids.is_subset(has) {
+            // What a later source does not have is not for those who follow it.
+            let mut has = has.clone();
+            for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
+                has.extend(&later.forked);
+            }
             return Ok(StartPoint {
                 file: file.clone(),
                 offset: FIRST_EVENT,
-                has: Some(has.clone()),
+                has: Some(has),
                 clear_log_pos: false,
             });
         }

@@ -1,6 +1,7 @@
 //! Why a primary cannot be followed, and what to do about it.
 
 use binlogd_client::ClientError;
+use binlogd_event::GtidSet;
 use binlogd_store::{SourceId, StoreError};
 
 /// An error on the way to the primary.
@@ -45,6 +46,32 @@ pub enum UpstreamError {
         /// Who the primary is.
         found: SourceId,
     },
+    /// Transactions are stored that the new primary does not have.
+    #[error(
+        "the new primary {server} does not have these stored transactions: {gtids}. They were \
+         committed on the old one; read them with mysqlbinlog from binlogd or its files and replay \
+         them, or follow the new history with on_fork = \"new-timeline\" (they stay readable)"
+    )]
+    Forked {
+        /// The new primary.
+        server: SourceId,
+        /// What it lacks.
+        gtids: GtidSet,
+    },
+    /// None of several upstreams can be followed.
+    #[error("no upstream can be followed: {0}")]
+    NoneToFollow(String),
+    /// Another upstream has become the one that can be written to.
+    #[error("{from} is read-only now and {to} can be written to: following that one")]
+    Moved {
+        /// Who was followed.
+        from: String,
+        /// Who will be.
+        to: String,
+    },
+    /// The primary does not answer.
+    #[error("{0} did not answer for {1} s while the dump was prepared")]
+    Silent(String, u64),
     /// The primary no longer has what comes next.
     #[error("the primary has purged {wanted}: its oldest file is {oldest}. {consequence}")]
     Purged {
@@ -106,7 +133,10 @@ impl UpstreamError {
                         | ClientError::Tls { .. }
                 )
             }
-            Self::Nonsense { .. } => false,
+            Self::Nonsense { .. }
+            | Self::Moved { .. }
+            | Self::Silent(..)
+            | Self::NoneToFollow(_) => false,
             _ => true,
         }
     }

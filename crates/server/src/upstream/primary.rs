@@ -22,6 +22,8 @@ pub struct Primary {
     pub checksum: ChecksumAlgorithm,
     /// Whether it acknowledges commits only after a replica has them.
     pub semi_sync: bool,
+    /// Whether it can be written to.
+    pub writable: bool,
     /// Its binlog files, oldest first.
     pub logs: Vec<PrimaryLog>,
     /// Its global variables, by name in lower case.
@@ -70,9 +72,16 @@ impl Primary {
             checksum,
             semi_sync: is_on("rpl_semi_sync_source_enabled")
                 || is_on("rpl_semi_sync_master_enabled"),
+            writable: !is_on("read_only") && !is_on("super_read_only"),
             logs: logs(connection).await?,
             variables,
         })
+    }
+
+    /// Whether its transactions have GTIDs, so that a stream can come from another server to it.
+    #[must_use]
+    pub fn has_gtids(&self) -> bool {
+        self.variables.get("gtid_mode").is_some_and(|mode| mode == "ON")
     }
 
     /// The file called `name`, if the primary has it.

@@ -1,0 +1,366 @@
+//! One file: its events, and how it ends.
+//!
+//! The last file of a folder may be written to meanwhile. Its end may be an event that has yet to
+//! come whole, and a writer that starts an event anew replaces it. So a bad event behind what is
+//! known to be durable is looked at again before it is believed.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use binlogd_event::{
+    ChecksumAlgorithm, EventFlags, EventHeader, EventKind, EventPart, FIRST_EVENT, Gtid, GtidSet,
+    HEADER_LEN, LogPos, MAGIC, Rotate, Verified, Verifier, gtid_of,
+};
+
+use super::finding::{Fault, Finding};
+use super::folder::durable_len;
+use super::plan::{Plan, PlannedFile, Sequence};
+use super::{FileEnd, FileSummary, Observer};
+use crate::catalog::read_full;
+use crate::recovery::scan::{BadEvent, scan_with};
+use crate::{File, Fs, StoreError};
+
+/// What a check of one file gives.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) summary: FileSummary,
+    /// What its previous-GTIDs event lists, if it has one.
+    pub(super) previous: Option<GtidSet>,
+    /// Whether it has no bad event, so that all of it is known.
+    pub(super) is_complete: bool,
+    /// Whether it ends in the middle of a transaction.
+    pub(super) in_transaction: bool,
+    /// Where its last event begins, in bytes.
+    pub(super) last_event: Option<u64>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What a file that is encrypted as a whole begins with.
+const ENCRYPTED_MAGIC: [u8; 4] = [0xfd, b'b', b'i', b'n'];
+
+/// How often a bad event that may be being written is looked at again.
+const RETRIES_MAX: u32 = 5;
+
+/// The pause before the second look; the next ones are longer.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Progress is told in steps of so many bytes.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// Checks a file as it is now.
+pub(super) fn check(
+    plan: &Plan,
+    sequence: &Sequence,
+    file: &PlannedFile,
+    buffer: &mut [u8],
+    observer: &dyn Observer,
+) -> Checked {
+    let mut checked = Checked::default();
+    checked.summary.path.clone_from(&file.path);
+    let fs = &*plan.fs;
+    let outcome = fs.open(&file.path).and_then(|handle| Ok((handle.len()?, handle)));
+    match outcome {
+        Ok((len, handle)) => {
+            let mut check =
+                Check { fs, sequence, file, handle, len, tally: Tally::new(observer), checked };
+            if let Err(error) = check.run(buffer) {
+                check.found(Fault::Unreadable { error: cause(&error) });
+            }
+            check.finish()
+        }
+        Err(error) => {
+            let fault = match error.kind() {
+                io::ErrorKind::NotFound => Fault::Gone,
+                _ => Fault::Unreadable { error: error.to_string() },
+            };
+            checked.findings.push(Finding::of_path(&file.path, fault));
+            checked
+        }
+    }
+}
+
+struct Check<'a> {
+    fs: &'a dyn Fs,
+    sequence: &'a Sequence,
+    file: &'a PlannedFile,
+    handle: Box<dyn File>,
+    /// The file's length, in bytes: what comes later is not looked at.
+    len: u64,
+    tally: Tally<'a>,
+    checked: Checked,
+}
+
+impl Check<'_> {
+    fn run(&mut self, buffer: &mut [u8]) -> Result<(), StoreError> {
+        if !self.check_magic()? {
+            return Ok(());
+        }
+        let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
+        let bad = self.scan(&mut verifier, buffer);
+        // Also after an error, up to where it came.
+        let summary = &mut self.checked.summary;
+        summary.bytes = verifier.offset();
+        self.checked.last_event = verifier.last_event();
+        self.checked.in_transaction = !verifier.transaction().is_outside();
+        match bad? {
+            Some(finding) => self.checked.findings.push(finding),
+            None => self.checked.is_complete = true,
+        }
+        if self.tally.in_use && self.sequence.is_store {
+            self.found(Fault::InUse);
+        }
+        if verifier.ended() && self.checked.in_transaction {
+            self.found(Fault::OpenTransaction);
+        }
+        if verifier.offset() == FIRST_EVENT && self.checked.is_complete && !self.file.is_last {
+            self.found(Fault::NoEvent);
+        }
+        Ok(())
+    }
+
+    /// Whether the file begins as binlogs do, and goes on.
+    fn check_magic(&mut self) -> Result<bool, StoreError> {
+        let mut magic = [0; MAGIC.len()];
+        let len = self.read(&mut magic, 0)?;
+        if magic == MAGIC {
+            return Ok(true);
+        }
+        let may_come = magic.iter().zip(MAGIC).all(|(&byte, good)| byte == good || byte == 0);
+        if self.file.is_last && self.len <= FIRST_EVENT && may_come {
+            // It is being made.
+            self.checked.is_complete = true;
+            return Ok(false);
+        }
+        self.found(match magic {
+            ENCRYPTED_MAGIC => Fault::Encrypted,
+            _ if len == 0 => Fault::NoEvent,
+            _ => Fault::NoBinlog,
+        });
+        Ok(false)
+    }
+
+    /// Scans the events. What is wrong with the first bad one, if that is certain.
+    fn scan(
+        &mut self,
+        verifier: &mut Verifier,
+        buffer: &mut [u8],
+    ) -> Result<Option<Finding>, StoreError> {
+        let path = &self.file.path;
+        for retries in 0.. {
+            // Before the bytes are read: what was durable then does not change.
+            let durable = match self.file.is_last {
+                true => durable_len(self.fs, &self.sequence.dir, self.file.name.as_ref())?,
+                false => Some(u64::MAX),
+            };
+            let tally = &mut self.tally;
+            let visit = |verifier: &mut Verifier, verified: &Verified, part: EventPart<'_>| {
+                tally.see(verifier, verified, part);
+            };
+            let bad = scan_with(&*self.handle, path, verifier, self.len, buffer, visit)?;
+            let Some(bad) = bad else { return Ok(None) };
+            let start = bad.error.offset;
+            if durable.is_some_and(|durable| start < durable) {
+                return self.damaged(bad).map(Some);
+            }
+            if let Some(tail) = self.unfinished(&bad, verifier)? {
+                return Ok(Some(tail));
+            }
+            let may_change = self.sequence.is_store || self.tally.in_use;
+            if !may_change || retries >= RETRIES_MAX {
+                return self.damaged(bad).map(Some);
+            }
+            thread::sleep(PAUSE * retries);
+            self.len = self.handle.len().map_err(StoreError::io("look at", path))?;
+        }
+        Ok(None)
+    }
+
+    /// What a writer or a crash may have left at the end of a file that is not closed.
+    fn unfinished(
+        &self,
+        bad: &BadEvent,
+        verifier: &Verifier,
+    ) -> Result<Option<Finding>, StoreError> {
+        if !(self.sequence.is_store || self.tally.in_use) {
+            return Ok(None);
+        }
+        let start = bad.error.offset;
+        let there = self.len.saturating_sub(start);
+        let header = self.header_at(start)?;
+        let is_mariadb = verifier.format().is_some_and(|f| f.server_version.is_mariadb());
+        // A damaged size makes any event look as if it were cut short.
+        let fits = header.is_none_or(|header| {
+            header.log_pos == LogPos::of(start + u64::from(header.size))
+                || header.log_pos.0 == 0 && is_mariadb
+        });
+        let path = self.file.path.clone();
+        if bad.is_cut_short && fits {
+            let fault = Fault::UnfinishedEvent { there };
+            return Ok(Some(Finding::of_event(path, start, bad.error.kind, fault)));
+        }
+        if self.is_zero_from(start)? {
+            let fault = Fault::Zeros { len: there };
+            return Ok(Some(Finding { offset: Some(start), ..Finding::of_path(path, fault) }));
+        }
+        Ok(None)
+    }
+
+    fn damaged(&self, bad: BadEvent) -> Result<Finding, StoreError> {
+        let path = self.file.path.clone();
+        let size = self.header_at(bad.error.offset)?.map(|header| header.size);
+        if bad.is_cut_short {
+            let there = self.len.saturating_sub(bad.error.offset);
+            let fault = Fault::CutShort { size, there };
+            return Ok(Finding::of_event(path, bad.error.offset, bad.error.kind, fault));
+        }
+        Ok(Finding::of_bad_event(path, bad.error, size, self.len))
+    }
+
+    fn header_at(&self, offset: u64) -> Result<Option<EventHeader>, StoreError> {
+        let mut bytes = [0; HEADER_LEN];
+        let len = self.read(&mut bytes, offset)?;
+        Ok(EventHeader::parse(&bytes[..len]).ok())
+    }
+
+    fn is_zero_from(&self, mut offset: u64) -> Result<bool, StoreError> {
+        let mut chunk = [0; 4096];
+        loop {
+            match self.read(&mut chunk, offset)? {
+                0 => return Ok(true),
+                got if chunk[..got].iter().any(|&byte| byte != 0) => return Ok(false),
+                got => offset += got as u64,
+            }
+        }
+    }
+
+    fn read(&self, buf: &mut [u8], offset: u64) -> Result<usize, StoreError> {
+        read_full(&*self.handle, buf, offset).map_err(StoreError::io("read", &self.file.path))
+    }
+
+    fn found(&mut self, fault: Fault) {
+        self.checked.findings.push(Finding::of_path(&self.file.path, fault));
+    }
+
+    fn finish(mut self) -> Checked {
+        let Tally { twice, first_twice, own, previous, events, transactions, end, .. } =
+            self.tally.finish();
+        if let Some((offset, kind)) = first_twice {
+            let fault = Fault::GtidsTwice { gtids: twice };
+            let finding = Finding::of_event(self.file.path.clone(), offset, kind, fault);
+            self.checked.findings.push(finding);
+        }
+        let summary = &mut self.checked.summary;
+        (summary.events, summary.transactions, summary.gtids) = (events, transactions, own);
+        summary.end = end;
+        self.checked.previous = previous;
+        self.checked
+    }
+}
+
+/// Counts what goes by.
+struct Tally<'a> {
+    observer: &'a dyn Observer,
+    /// Bytes that the observer was not told of.
+    untold: u64,
+    events: u64,
+    transactions: u64,
+    was_outside: bool,
+    previous: Option<GtidSet>,
+    /// The GTIDs of whole transactions.
+    own: GtidSet,
+    /// The GTID of the transaction that is under way.
+    announced: Option<Gtid>,
+    /// GTIDs that were there before.
+    twice: GtidSet,
+    first_twice: Option<(u64, EventKind)>,
+    in_use: bool,
+    end: FileEnd,
+}
+
+impl<'a> Tally<'a> {
+    fn new(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            untold: 0,
+            events: 0,
+            transactions: 0,
+            was_outside: true,
+            previous: None,
+            own: GtidSet::new(),
+            announced: None,
+            twice: GtidSet::new(),
+            first_twice: None,
+            in_use: false,
+            end: FileEnd::Open,
+        }
+    }
+
+    #[inline]
+    fn see(&mut self, verifier: &mut Verifier, verified: &Verified, part: EventPart<'_>) {
+        self.untold += part.bytes.len() as u64;
+        if self.untold >= STEP_BYTES {
+            self.observer.checked(std::mem::take(&mut self.untold));
+        }
+        if !part.last {
+            return;
+        }
+        self.events += 1;
+        let header = &verified.header;
+        match header.kind {
+            EventKind::FORMAT_DESCRIPTION => {
+                self.in_use = header.flags.contains(EventFlags::IN_USE);
+            }
+            EventKind::PREVIOUS_GTIDS => self.previous = Some(verifier.take_committed()),
+            EventKind::STOP => self.end = FileEnd::Stop,
+            EventKind::ROTATE if part.first => {
+                let next = Rotate::parse(body(verifier, part.bytes)).map(|r| r.file.to_owned());
+                // One without a name names no file that is there.
+                self.end = FileEnd::Rotate(next.unwrap_or_default());
+            }
+            kind if kind.is_gtid() && part.first => self.announce(verifier, header, part.bytes),
+            _ => {}
+        }
+        let is_outside = verifier.transaction().is_outside();
+        if is_outside {
+            if let Some(gtid) = self.announced.take() {
+                self.own.insert(gtid);
+            }
+            let stands_alone = self.was_outside && header.kind == EventKind::QUERY;
+            self.transactions += u64::from(!self.was_outside || stands_alone);
+        }
+        self.was_outside = is_outside;
+    }
+
+    fn announce(&mut self, verifier: &Verifier, header: &EventHeader, event: &[u8]) {
+        // The verifier has read it, so it can be read.
+        let gtid = gtid_of(header, body(verifier, event)).ok().flatten();
+        if let Some(gtid) = &gtid
+            && (self.own.contains(gtid)
+                || self.previous.as_ref().is_some_and(|set| set.contains(gtid)))
+        {
+            self.twice.insert(*gtid);
+            self.first_twice.get_or_insert((verifier.last_event().unwrap_or(0), header.kind));
+        }
+        self.announced = gtid;
+    }
+
+    fn finish(mut self) -> Self {
+        self.observer.checked(std::mem::take(&mut self.untold));
+        self
+    }
+}
+
+/// An event without its checksum.
+fn body<'a>(verifier: &Verifier, event: &'a [u8]) -> &'a [u8] {
+    let checksum_len = verifier.format().map_or(0, |format| format.checksum.len());
+    &event[..event.len().saturating_sub(checksum_len)]
+}
+
+/// What the system said, without the path, which a finding has already.
+fn cause(error: &StoreError) -> String {
+    match error {
+        StoreError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
