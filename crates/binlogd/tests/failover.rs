@@ -10,8 +10,12 @@ use testkit::{Daemon, Endpoint, Flavour, SourceSpec, wait_until};
 
 /// A replica that could be promoted.
 fn standby(of: &Server) -> Server {
-    let standby =
-        Server::builder(Flavour::Mysql97).semi_sync().arg("--super-read-only=1").start().unwrap();
+    // A replica gives a source up after ten seconds, so commits must not wait that long.
+    let standby = Server::builder(Flavour::Mysql97)
+        .semi_sync()
+        .args(["--super-read-only=1", "--rpl-semi-sync-source-timeout=1000"])
+        .start()
+        .unwrap();
     standby.replicate_from(&SourceSpec::local(of.port())).unwrap();
     standby
 }
