@@ -9,6 +9,7 @@ mod file;
 mod limits;
 mod listen;
 mod resolve;
+mod retention;
 mod secret;
 
 use std::num::NonZeroU32;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use listen::ListenAddr;
+pub use retention::{RetentionConfig, RetentionFlags};
 pub use secret::{Secret, UpstreamUrl};
 
 /// Everything `binlogd serve` must know.
@@ -48,6 +50,8 @@ pub struct StreamConfig {
     pub start: StartAt,
     /// Whether to acknowledge commits.
     pub semi_sync: SemiSync,
+    /// How long files are kept.
+    pub retention: RetentionConfig,
     /// Where replicas and clients connect to; empty if the stream is only archived.
     pub listen: Vec<ListenAddr>,
     /// Who may connect.
@@ -155,7 +159,7 @@ impl AuthPlugin {
 pub struct Rights {
     /// Dump the binlog and look at its state.
     pub replicate: bool,
-    /// See and end other users' connections.
+    /// See and end other users' connections, remove files.
     pub admin: bool,
 }
 
@@ -197,6 +201,8 @@ pub struct SingleStream {
     pub start: Option<String>,
     /// `on`, `off` or `auto`; `None` is the default.
     pub semi_sync: Option<String>,
+    /// How long files are kept.
+    pub retention: RetentionFlags,
     /// `host:port` and `unix:/path`.
     pub listen: Vec<String>,
     /// `name:password`; they get the right to replicate.

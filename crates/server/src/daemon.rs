@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, StreamConfig};
 use crate::downstream::{Downstream, ListenError};
 use crate::follow::{FollowError, Follower};
 use crate::identity::Identity;
+use crate::retention::Retention;
 use crate::stream::Stream;
 
 /// Why the daemon could not start or has ended.
@@ -77,23 +78,25 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
         opened.push((stream, store, downstream));
     }
     let mut followers = JoinSet::new();
-    let mut listeners = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for (stream, store, downstream) in opened {
         let serving = stream.clone();
         let stop_serving = stop.clone();
-        listeners.spawn(async move {
+        tasks.spawn(async move {
             // A version has to be presented, and readers act on it.
             if serving.presentable(&stop_serving).await {
                 downstream.serve(stop_serving).await;
             }
         });
+        let (catalog, policy) = (stream.catalog().clone(), stream.config().retention);
+        tasks.spawn(Retention::new(stream.name(), catalog, policy).run(stop.clone()));
         let follower = Follower::new(stream.clone(), store);
         let ended = follow_on_thread(stream.name(), follower, stop.clone())?;
         followers.spawn(async move { (stream, ended.await) });
     }
     let outcome = follow_all(followers, &shutdown).await;
     stop.cancel();
-    while listeners.join_next().await.is_some() {}
+    while tasks.join_next().await.is_some() {}
     outcome
 }
 

@@ -12,5 +12,6 @@ pub mod dump;
 pub mod follow;
 pub mod identity;
 pub mod ingest;
+pub mod retention;
 pub mod stream;
 pub mod upstream;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use binlogd_server::config::{Config, SingleStream, TlsIdentity};
+use binlogd_server::config::{Config, RetentionFlags, SingleStream, TlsIdentity};
 use binlogd_server::daemon;
 use clap::ValueHint;
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,6 +58,18 @@ pub(crate) struct Args {
     /// Where to begin when nothing is stored yet: earliest, current, or the name of a file
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     start: Option<String>,
+
+    /// Remove files whose last bytes came longer ago, such as 30d; all are kept if not given
+    #[arg(long, value_name = "AGE", conflicts_with = "config")]
+    retention_max_age: Option<String>,
+
+    /// Remove the oldest files while there are more bytes, such as 500GiB
+    #[arg(long, value_name = "SIZE", conflicts_with = "config")]
+    retention_max_bytes: Option<String>,
+
+    /// How long readers can keep a file that should go; 1h if not given
+    #[arg(long, value_name = "TIME", conflicts_with = "config")]
+    retention_reader_hold_max: Option<String>,
 
     /// The server id to register with; chosen and kept if not given
     #[arg(long, value_name = "ID", conflicts_with = "config")]
@@ -129,6 +141,11 @@ fn config(args: Args) -> anyhow::Result<Config> {
         server_id: args.server_id,
         start: args.start,
         semi_sync: args.semi_sync,
+        retention: RetentionFlags {
+            max_age: args.retention_max_age,
+            max_bytes: args.retention_max_bytes,
+            reader_hold_max: args.retention_reader_hold_max,
+        },
         listen: args.listen,
         users: args.user,
         tls,

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::error::Place;
 use super::limits::LimitsSection;
+use super::retention::RetentionSection;
 use super::{ConfigError, SingleStream};
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,8 @@ pub(super) struct StreamSection {
     pub(super) server_id: Option<Spanned<u32>>,
     pub(super) start: Option<Spanned<String>>,
     pub(super) semi_sync: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) retention: RetentionSection,
     #[serde(default)]
     pub(super) listen: Vec<Spanned<String>>,
     #[serde(default, rename = "user")]
@@ -95,6 +98,7 @@ impl ConfigFile {
             server_id: flags.server_id.map(unspanned),
             start: flags.start.map(unspanned),
             semi_sync: flags.semi_sync.map(unspanned),
+            retention: RetentionSection::of_flags(flags.retention),
             listen: flags.listen.into_iter().map(unspanned).collect(),
             users: users.collect::<Result<_, _>>()?,
             tls: tls.map(unspanned),
@@ -131,6 +135,6 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-fn unspanned<T>(value: T) -> Spanned<T> {
+pub(super) fn unspanned<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
 }

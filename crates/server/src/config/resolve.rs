@@ -131,6 +131,9 @@ impl<'a> Resolver<'a> {
                 return Err(self.invalid(at("stream.semi_sync", span), message));
             }
         };
+        let retention = section.retention.resolve();
+        let retention =
+            retention.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
         let mut listen = Vec::new();
         for text in &section.listen {
             let address: Result<ListenAddr, String> = text.get_ref().parse();
@@ -157,6 +160,7 @@ impl<'a> Resolver<'a> {
             server_id,
             start,
             semi_sync,
+            retention,
             listen,
             users,
             tls,

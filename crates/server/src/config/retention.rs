@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::file::unspanned;
+
 /// How long a stream's files are kept. The newest one always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionConfig {
@@ -30,6 +32,17 @@ impl RetentionConfig {
     }
 }
 
+/// The same as flags say it, in a configuration file's words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetentionFlags {
+    /// `30d`
+    pub max_age: Option<String>,
+    /// `500GiB`
+    pub max_bytes: Option<String>,
+    /// `1h`
+    pub reader_hold_max: Option<String>,
+}
+
 /// `[stream.retention]` as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +56,14 @@ pub(super) struct RetentionSection {
 pub(super) type Wrong = (&'static str, usize, String);
 
 impl RetentionSection {
+    pub(super) fn of_flags(flags: RetentionFlags) -> Self {
+        Self {
+            max_age: flags.max_age.map(unspanned),
+            max_bytes: flags.max_bytes.map(unspanned),
+            reader_hold_max: flags.reader_hold_max.map(unspanned),
+        }
+    }
+
     /// Reads the values.
     ///
     /// # Errors
@@ -131,11 +152,13 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        let cases = [("45s", 45), ("90m", 5_400), ("1h", 3_600), ("30d", 2_592_000), ("2 w", 1_209_600)];
+        let cases =
+            [("45s", 45), ("90m", 5_400), ("1h", 3_600), ("30d", 2_592_000), ("2 w", 1_209_600)];
         for (text, seconds) in cases {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for wrong in ["", "30", "d", "-1d", "1.5h", "1d12h", "1D", "30 days", "99999999999999999w"] {
+        for wrong in ["", "30", "d", "-1d", "1.5h", "1d12h", "1D", "30 days", "99999999999999999w"]
+        {
             let error = duration(wrong).unwrap_err();
             assert!(error.contains("30d") && error.contains(wrong), "{error}");
         }

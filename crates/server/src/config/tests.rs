@@ -1,5 +1,7 @@
 //! What a file may say, and what is said about what it may not.
 
+use std::time::Duration;
+
 use super::*;
 
 const MINIMAL: &str = r#"
@@ -34,6 +36,14 @@ fn the_example_is_valid_and_shows_the_defaults() {
 
     // The lines that are commented out must be right as well.
     let text = std::fs::read_to_string(&path).unwrap();
+    let kept = text.replace("# [stream.retention]\n", "[stream.retention]\n");
+    let kept = kept.replace("# max_age =", "max_age =").replace("# max_bytes =", "max_bytes =");
+    let kept = kept.replace("# reader_hold_max =", "reader_hold_max =");
+    let retention = parse(&kept).unwrap().streams[0].retention;
+    assert_eq!(retention.max_age, Some(Duration::from_secs(30 * 86_400)));
+    assert_eq!(retention.max_bytes, Some(500 << 30));
+    assert_eq!(retention.reader_hold_max, RetentionConfig::default().reader_hold_max);
+
     let tls = text.replace("# [stream.tls]\n", "[stream.tls]\n").replace("# cert =", "cert =");
     let tls = tls.replace("# key =", "key =").replace("# client_ca =", "client_ca =");
     let tls = parse(&tls).unwrap().streams[0].tls.clone();
@@ -49,6 +59,8 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((&stream.start, stream.semi_sync), (&StartAt::Earliest, SemiSync::Auto));
     assert_eq!((stream.server_id, stream.listen.len()), (None, 0));
     assert_eq!(stream.tls, TlsConfig::default());
+    assert_eq!(stream.retention, RetentionConfig::default());
+    assert!(stream.retention.keeps_all());
     assert_eq!(stream.upstreams[0].url.expose(), "mysql://repl:pw@db:3306");
 }
 
@@ -88,6 +100,19 @@ fn errors_name_file_line_and_key() {
             "binlogd.toml:10: stream.user.name: there are two users named \"u\"",
         ),
         (with("[stream.tls]\ncert = 'x'"), "stream.tls: cert and key belong together"),
+        (
+            with("[stream.retention]\nmax_age = '30'"),
+            "binlogd.toml:7: stream.retention.max_age: \"30\" is no duration",
+        ),
+        (
+            with("[stream.retention]\nmax_age = '0s'"),
+            "binlogd.toml:7: stream.retention.max_age: nothing would be kept",
+        ),
+        (
+            with("[stream.retention]\nmax_bytes = '1X'"),
+            "binlogd.toml:7: stream.retention.max_bytes: \"1X\" is no size",
+        ),
+        (with("[stream.retention]\nmax_size = '1G'"), "binlogd.toml:7: unknown field `max_size`"),
         (second("name='a'\nupstream='mysql://b'"), "binlogd.toml:7: stream.name: there are two"),
         (second("name='../x'\nupstream='mysql://b'"), "binlogd.toml:7: stream.name: \"../x\""),
         (
@@ -152,6 +177,7 @@ fn flags_make_the_same_configuration_as_a_file() {
         server_id: Some(7),
         start: Some("current".into()),
         semi_sync: Some("off".into()),
+        retention: RetentionFlags { max_bytes: Some("2GiB".into()), ..RetentionFlags::default() },
         listen: vec!["127.0.0.1:3307".into(), "unix:s".into()],
         users: vec!["app:p:w".into()],
         tls: None,
@@ -161,6 +187,7 @@ fn flags_make_the_same_configuration_as_a_file() {
     assert_eq!(stream.name, "default");
     assert_eq!(stream.server_id.map(NonZeroU32::get), Some(7));
     assert_eq!((&stream.start, stream.semi_sync), (&StartAt::Current, SemiSync::Off));
+    assert_eq!((stream.retention.max_bytes, stream.retention.max_age), (Some(2 << 30), None));
     assert_eq!(stream.listen[1], ListenAddr::Unix("s".into()));
     assert_eq!(stream.users[0].credential, Credential::Password(Secret::new("p:w")));
     assert_eq!(stream.users[0].rights, Rights { replicate: true, admin: false });

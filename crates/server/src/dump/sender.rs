@@ -96,6 +96,11 @@ impl Sender {
         Ok(sender)
     }
 
+    /// Says which connection reads, for those who ask what keeps files from being purged.
+    pub fn set_reader(&self, connection: u32) {
+        self.cursor.set_reader(connection);
+    }
+
     /// The file being sent and where in it the next event begins.
     #[must_use]
     pub fn place(&self) -> (&str, u64) {
@@ -287,12 +292,21 @@ impl Sender {
             return Err(DumpError::CutBack(last.name.to_string()));
         }
         self.tell_gap(out);
-        if !self.cursor.next_file()? {
-            return Ok(());
+        // Asked while the file is still held.
+        let sent = match self.catalog.after(last.id) {
+            Some(next) if next.timeline.number != last.timeline.number => {
+                Some(self.catalog.gtids_at_end(&last)?)
+            }
+            _ => None,
+        };
+        match self.cursor.next_file() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(StoreError::Purged { .. }) => return Err(self.failed("could not find next log")),
+            Err(error) => return Err(error.into()),
         }
-        if self.cursor.file().timeline.number != last.timeline.number {
+        if let Some(sent) = sent {
             // The new source's first file begins before the point at which the old one ended.
-            let sent = self.catalog.gtids_at_end(&last)?;
             self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent);
         }
         self.offset = FIRST_EVENT;

@@ -39,6 +39,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         Ok(sender) => sender,
         Err(error) => return session.refuse(error.to_server_error()).await,
     };
+    sender.set_reader(session.who.connection_id);
     let (file, offset) = sender.place();
     tracing::info!(
         stream = stream.name(), connection = session.who.connection_id, user = %session.who.user,

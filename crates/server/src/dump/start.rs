@@ -79,6 +79,8 @@ impl DumpError {
     pub fn to_server_error(&self) -> ServerError {
         match self {
             Self::Reader(error) => error.clone(),
+            // A moment ago it was there.
+            Self::Store(StoreError::Purged { .. }) => no_such_file().to_server_error(),
             error => ServerError::new(
                 ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG,
                 format!("log event entry could not be read from the binary log: {error}"),
@@ -129,7 +131,12 @@ fn no_such_file() -> DumpError {
 fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
     let files = catalog.files();
     for file in files.iter().rev() {
-        if catalog.head(file)?.previous_gtids.is_subset(has) {
+        let head = match catalog.head(file) {
+            // So were those before it, meanwhile.
+            Err(StoreError::Purged { .. }) => break,
+            head => head?,
+        };
+        if head.previous_gtids.is_subset(has) {
             // What a later source does not have is not for those who follow it.
             let mut has = has.clone();
             for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
