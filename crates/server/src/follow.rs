@@ -14,7 +14,9 @@ use crate::ingest::{
     Committer, Intake, IntakeError, Overlap, ReceiveError, Tail, apply_all, receive,
 };
 use crate::stream::{Stream, UpstreamState};
-use crate::upstream::{Backoff, Chosen, Dump, Primary, UpstreamError, choose, moved, start_dump};
+use crate::upstream::{
+    Backoff, Chosen, Dump, Primary, SemiSyncState, UpstreamError, choose, moved, start_dump,
+};
 
 use plan::{Plan, plan};
 
@@ -147,7 +149,7 @@ impl Follower {
         if primary.server_id == stream.identity().server_id {
             return Err(UpstreamError::SameServerId(primary.server_id).into());
         }
-        let semi_sync = wants_semi_sync(stream.config().semi_sync, primary)?;
+        let semi_sync = asks_semi_sync(stream.config().semi_sync, primary)?;
         let Chosen { options, connection, primary } = self.prepare(chosen).await?;
         let committer = match &mut self.committer {
             Some(committer) => committer,
@@ -157,7 +159,8 @@ impl Follower {
         let dump = Dump { file: intake.file().clone(), offset: intake.start(), semi_sync };
         tracing::info!(
             stream = stream.name(), primary = %options.address(), version = %primary.version,
-            server = %primary.source, file = %dump.file, offset = dump.offset, semi_sync,
+            server = %primary.source, file = %dump.file, offset = dump.offset,
+            semi_sync = %if semi_sync { primary.semi_sync.to_string() } else { "off".to_owned() },
             "connected to the primary"
         );
         let identity = stream.identity();
@@ -284,10 +287,13 @@ impl Follower {
     }
 }
 
-fn wants_semi_sync(wish: SemiSync, primary: &Primary) -> Result<bool, UpstreamError> {
-    match wish {
-        SemiSync::On if !primary.semi_sync => Err(UpstreamError::NoSemiSync),
-        SemiSync::On | SemiSync::Auto => Ok(primary.semi_sync),
-        SemiSync::Off => Ok(false),
+/// Whether to ask for semi-sync. A primary that has it switched off now may switch it on later.
+fn asks_semi_sync(wish: SemiSync, primary: &Primary) -> Result<bool, UpstreamError> {
+    match (wish, primary.semi_sync) {
+        (SemiSync::Off, _) | (SemiSync::Auto, SemiSyncState::Absent) => Ok(false),
+        (SemiSync::On, SemiSyncState::Disabled | SemiSyncState::Absent) => {
+            Err(UpstreamError::NoSemiSync)
+        }
+        (SemiSync::On | SemiSync::Auto, _) => Ok(true),
     }
 }

@@ -13,5 +13,5 @@ pub use backoff::Backoff;
 pub use choose::{Chosen, choose, moved};
 pub use error::UpstreamError;
 pub use locate::{executed_gtids, first_file_with_news};
-pub use primary::{Primary, PrimaryLog};
+pub use primary::{Primary, PrimaryLog, SemiSyncState};
 pub use session::{Dump, HEARTBEAT_PERIOD, start_dump};

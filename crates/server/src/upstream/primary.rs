@@ -20,14 +20,36 @@ pub struct Primary {
     pub server_id: u32,
     /// The checksum of what it writes now.
     pub checksum: ChecksumAlgorithm,
-    /// Whether it acknowledges commits only after a replica has them.
-    pub semi_sync: bool,
+    /// Whether it waits for replicas' acknowledgements, or would if it were told to.
+    pub semi_sync: SemiSyncState,
     /// Whether it can be written to.
     pub writable: bool,
     /// Its binlog files, oldest first.
     pub logs: Vec<PrimaryLog>,
     /// Its global variables, by name in lower case.
     pub variables: HashMap<String, String>,
+}
+
+/// How a primary stands to semi-synchronous replication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SemiSyncState {
+    /// Commits wait for an acknowledgement.
+    On,
+    /// It is there but switched off. A session that asks for it now takes part as soon as it is
+    /// switched on.
+    Disabled,
+    /// It is not to be had.
+    Absent,
+}
+
+impl std::fmt::Display for SemiSyncState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Disabled => "off at the primary",
+            Self::Absent => "not to be had at the primary",
+        })
+    }
 }
 
 /// A line of the primary's `SHOW BINARY LOGS`.
@@ -70,8 +92,7 @@ impl Primary {
             source,
             server_id,
             checksum,
-            semi_sync: is_on("rpl_semi_sync_source_enabled")
-                || is_on("rpl_semi_sync_master_enabled"),
+            semi_sync: semi_sync(&variables),
             writable: !is_on("read_only") && !is_on("super_read_only"),
             logs: logs(connection).await?,
             variables,
@@ -88,6 +109,18 @@ impl Primary {
     #[must_use]
     pub fn log(&self, name: &LogName) -> Option<&PrimaryLog> {
         self.logs.iter().find(|log| log.name == *name)
+    }
+}
+
+/// From the variable's new name or its old one.
+fn semi_sync(variables: &HashMap<String, String>) -> SemiSyncState {
+    let enabled = ["rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled"]
+        .iter()
+        .find_map(|name| variables.get(*name));
+    match enabled.map(String::as_str) {
+        Some("ON" | "1") => SemiSyncState::On,
+        Some(_) => SemiSyncState::Disabled,
+        None => SemiSyncState::Absent,
     }
 }
 
