@@ -5,7 +5,6 @@
 
 mod mirror;
 mod process;
-mod product;
 mod raw_client;
 mod stats;
 mod table;
@@ -16,8 +15,6 @@ use std::thread;
 
 use anyhow::Result;
 use clap::Subcommand;
-
-pub(crate) use product::binlogd;
 
 /// A benchmark.
 #[derive(Subcommand)]

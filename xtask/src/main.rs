@@ -2,10 +2,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks report to a terminal")]
 
 mod bench;
+mod demo;
+mod product;
 mod repo;
 mod test;
 mod testbed;
 mod tidy;
+mod units;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,8 @@ struct Args {
 enum Task {
     /// Everything that must hold before a change goes in: format, lints, style, all tests.
     Test(test::TestArgs),
+    /// A primary, binlogd and a replica at work, to watch: what binlogd does, shown and checked.
+    Demo(demo::DemoArgs),
     /// How fast binlogd is beside its peers.
     #[command(subcommand)]
     Bench(bench::BenchTask),
@@ -37,6 +42,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Test(args) => test::run(&args),
+        Task::Demo(args) => demo::run(&args),
         Task::Bench(task) => bench::run(task),
         Task::Testbed(task) => testbed::run(task),
         Task::Tidy => tidy(),

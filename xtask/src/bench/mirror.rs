@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use super::stats::{median, ratio};
 use super::table::Table;
 use super::target::{Bound, Target};
+use crate::product;
+use crate::units::float;
 use contestant::{Contestant, Sample};
 use corpus::Corpus;
 
@@ -90,7 +92,7 @@ pub(super) fn run(args: &MirrorArgs) -> Result<bool> {
 fn contestants(binaries: &[PathBuf]) -> Result<Vec<Contestant>> {
     let mut all = Vec::new();
     match binaries {
-        [] => all.push(Contestant::Binlogd { name: "binlogd".into(), binary: super::binlogd()? }),
+        [] => all.push(Contestant::Binlogd { name: "binlogd".into(), binary: product::binlogd()? }),
         [binary] => {
             all.push(Contestant::Binlogd {
                 name: "binlogd".into(),
@@ -161,7 +163,7 @@ impl ContestantResult {
     /// The highest peak of all runs, in MiB.
     fn peak_mib(&self) -> Option<f64> {
         let peaks = self.samples.iter().filter_map(|sample| sample.peak).max();
-        peaks.map(|bytes| count(bytes) / count(MIB))
+        peaks.map(|bytes| float(bytes) / float(MIB))
     }
 }
 
@@ -282,11 +284,5 @@ impl Report {
 
 /// Millions of bytes.
 fn mb(bytes: u64) -> f64 {
-    count(bytes) / 1e6
-}
-
-/// Byte counts here are far below the 2^53 that a float holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "see above")]
-fn count(n: u64) -> f64 {
-    n as f64
+    float(bytes) / 1e6
 }
