@@ -186,15 +186,15 @@ pub enum Fault {
         /// The name.
         name: String,
     },
-    /// The list of files lacks one.
+    /// The list of files lacks one in the middle.
     #[error("the list lacks {name}")]
     NotListed {
         /// The name.
         name: LogName,
     },
-    /// The list of files lacks the newest one.
-    #[error("the list lacks {name}, the newest file (so far)")]
-    NewestNotListed {
+    /// The list of files lacks the newest one, or old ones.
+    #[error("the list lacks {name}, which may be being made or purged")]
+    NotListedAtEnds {
         /// The name.
         name: LogName,
     },
@@ -208,10 +208,10 @@ pub enum Fault {
     #[error("there is no list of files (yet)")]
     NoList,
     /// Durable bytes are missing.
-    #[error("the file has {len} bytes, though {durable} of it were durable")]
+    #[error("the file {}, though {durable} bytes of it were durable", has(.len))]
     Lost {
-        /// Its length, in bytes; 0 where it is missing.
-        len: u64,
+        /// Its length, in bytes; `None` where it is missing.
+        len: Option<u64>,
         /// How many were durable, as the file `DURABLE` says.
         durable: u64,
     },
@@ -257,7 +257,7 @@ impl Finding {
             | Fault::NextNotThere { .. }
             | Fault::Gone
             | Fault::Forked { .. }
-            | Fault::NewestNotListed { .. }
+            | Fault::NotListedAtEnds { .. }
             | Fault::NoList
             | Fault::NoWatermark => Severity::Note,
             _ => Severity::Problem,
@@ -299,7 +299,7 @@ impl Finding {
             Fault::Foreign { .. } => "foreign",
             Fault::ListedOnly { .. }
             | Fault::NotListed { .. }
-            | Fault::NewestNotListed { .. }
+            | Fault::NotListedAtEnds { .. }
             | Fault::ListDisordered { .. }
             | Fault::NoList => "index",
             Fault::Lost { .. } => "lost",
@@ -377,6 +377,10 @@ impl fmt::Display for Finding {
 
 fn of(size: &Option<u32>) -> String {
     size.map(|size| format!(" of {size}")).unwrap_or_default()
+}
+
+fn has(len: &Option<u64>) -> String {
+    len.map_or_else(|| "is missing".to_owned(), |len| format!("has {len} bytes"))
 }
 
 fn inside(in_transaction: bool) -> &'static str {

@@ -1,9 +1,9 @@
 //! A folder of binlog files: their names, their list and the watermark.
 //!
 //! A writer may be at work. It makes a file durable before the watermark speaks of it, a file
-//! before it stands in the list, and the next file when the last one has its end. So here the
-//! watermark is read first, then the list, then the folder, then the files' lengths, and then the
-//! list again: each may only know more than the one before.
+//! before it stands in the list, and the next file when the last one has its end; and old files go
+//! from the list before they go from the folder, oldest first. So here the watermark is read first,
+//! then the list, the folder, and the list again, and what contradicts is looked at once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,11 +22,12 @@ pub(super) fn is_of_a_folder(name: &str) -> bool {
     name == watermark::FILE || LogName::new(name).is_some()
 }
 
-/// Adds all files of a folder.
+/// Adds all files of a folder. Of a timeline that is not the newest all files may have been purged.
 pub(super) fn add_folder(
     plan: &mut Plan,
     stream: Option<&Path>,
-    timeline: Option<Timeline>,
+    timeline: Option<&Timeline>,
+    is_newest: bool,
     dir: &Path,
 ) -> Result<(), StoreError> {
     let fs = plan.fs.clone();
@@ -36,14 +37,14 @@ pub(super) fn add_folder(
     let is_store = timeline.is_some() || folder.has_mark;
     if is_store {
         check_names(plan, dir, &folder.names);
-        check_mark(plan, dir, mark, &folder)?;
-        check_list(plan, dir, &folder, lists_before)?;
+        check_mark(plan, dir, mark, &folder, is_newest)?;
+        check_list(plan, dir, &folder, &lists_before, is_newest)?;
     }
     for base in folder.bases() {
         let files: Vec<_> = folder.files(dir, base).collect();
         plan.sequences.push(Sequence {
             dir: dir.to_owned(),
-            timeline: timeline.clone(),
+            timeline: timeline.cloned(),
             stream: stream.map(Path::to_owned),
             is_store,
             is_whole: true,
@@ -159,6 +160,7 @@ fn check_mark(
     dir: &Path,
     mark: Option<Mark>,
     folder: &Folder,
+    is_newest: bool,
 ) -> Result<(), StoreError> {
     let bases = folder.bases();
     let Some(mark) = mark else {
@@ -176,14 +178,16 @@ fn check_mark(
         let len = plan.fs.len(&path).map_err(StoreError::io("look at", &path))?;
         // The first file is made behind its mark, which speaks of no bytes.
         let lost = mark.offset > len.unwrap_or(binlogd_event::FIRST_EVENT);
-        Ok(lost.then_some(Fault::Lost { len: len.unwrap_or(0), durable: mark.offset }))
+        Ok(lost.then_some(Fault::Lost { len, durable: mark.offset }))
     };
     if is_lost(&mark)?.is_none() {
         return Ok(());
     }
     // A file whose server was given up is cut back to its last transaction, its mark before it.
     let again = read_mark(&*plan.fs, dir)?.filter(|again| again.file == mark.file);
-    if let Some(fault) = is_lost(&again.unwrap_or(mark))? {
+    if let Some(fault) = is_lost(&again.unwrap_or(mark))?
+        && (is_newest || !Folder::read(&*plan.fs, dir)?.names.is_empty())
+    {
         plan.found(path, fault);
     }
     Ok(())
@@ -221,32 +225,38 @@ fn check_list(
     plan: &mut Plan,
     dir: &Path,
     folder: &Folder,
-    before: Lists,
+    before: &Lists,
+    is_newest: bool,
 ) -> Result<(), StoreError> {
-    let Some(newest) = folder.names.last() else { return Ok(()) };
+    let (Some(first), Some(newest)) = (folder.names.first(), folder.names.last()) else {
+        return Ok(());
+    };
     let list = format!("{}.index", newest.base());
     let path = dir.join(&list);
-    let there: BTreeSet<_> = folder.names.iter().map(LogName::as_str).collect();
-    for name in before.get(&list).into_iter().flatten() {
-        if !there.contains(name.as_str()) {
-            plan.found(&path, Fault::ListedOnly { name: name.clone() });
-        }
-    }
     let Some(after) = read_list(&*plan.fs, &path)? else {
         plan.found(&path, Fault::NoList);
         return Ok(());
     };
+    let there: BTreeSet<_> = folder.names.iter().map(LogName::as_str).collect();
+    let listed: BTreeSet<_> = after.iter().map(String::as_str).collect();
+    for name in before.get(&list).into_iter().flatten() {
+        // The list of a timeline that is purged as a whole stays until the folder goes.
+        let may_be_purged = !is_newest && LogName::new(name).is_some_and(|name| name < *first);
+        if listed.contains(name.as_str()) && !there.contains(name.as_str()) && !may_be_purged {
+            plan.found(&path, Fault::ListedOnly { name: name.clone() });
+        }
+    }
     let parsed: Vec<_> = after.iter().map(|name| LogName::new(name)).collect();
     if let Some(index) = parsed.windows(2).position(|pair| pair[0] >= pair[1]) {
         plan.found(&path, Fault::ListDisordered { name: after[index + 1].clone() });
     }
-    let listed: BTreeSet<_> = after.iter().map(String::as_str).collect();
+    let oldest = parsed.iter().flatten().min();
     for name in folder.names.iter().filter(|name| !listed.contains(name.as_str())) {
+        let is_at_end = name == newest || oldest.is_some_and(|oldest| name < oldest);
         let name = name.clone();
-        let is_newest = name == *newest;
         plan.found(
             &path,
-            if is_newest { Fault::NewestNotListed { name } } else { Fault::NotListed { name } },
+            if is_at_end { Fault::NotListedAtEnds { name } } else { Fault::NotListed { name } },
         );
     }
     Ok(())

@@ -104,7 +104,11 @@ impl Plan {
     fn add_dir(&mut self, dir: &Path, names: &[String]) -> Result<(), PlanError> {
         let timeline = self.timeline(dir)?;
         if timeline.is_some() || names.iter().any(|name| folder::is_of_a_folder(name)) {
-            folder::add_folder(self, None, timeline, dir)?;
+            let is_newest = match &timeline {
+                Some(timeline) => self.is_newest(timeline, parent(dir)),
+                None => true,
+            };
+            folder::add_folder(self, None, timeline.as_ref(), is_newest, dir)?;
             return Ok(());
         }
         if self.is_stream(names) {
@@ -132,6 +136,12 @@ impl Plan {
         }
     }
 
+    fn is_newest(&self, timeline: &Timeline, stream: &Path) -> bool {
+        let names = self.fs.list(stream).unwrap_or_default();
+        let mut numbers = names.iter().filter_map(|name| name.split_once('-')?.0.parse().ok());
+        numbers.all(|number: u32| number <= timeline.number)
+    }
+
     fn is_stream(&self, names: &[String]) -> bool {
         names.iter().any(|name| name == "LOCK" || looks_like_timeline(name))
     }
@@ -147,19 +157,26 @@ impl Plan {
                 Err(error) => return Err(error.into()),
             }
         }
-        timelines.sort_by(|a, b| (a.number, a.name()).cmp(&(b.number, b.name())));
+        timelines.sort_by_key(|timeline| (timeline.number, timeline.name()));
         for pair in timelines.windows(2) {
             let (before, after) = (&pair[0], &pair[1]);
             if before.number == after.number {
                 self.found(after.dir(dir), Fault::TimelineTwice { other: before.name() });
-            } else if before.number + 1 < after.number {
+            } else if before.number + 1 < after.number && self.fs.list(&before.dir(dir)).is_ok() {
+                // Otherwise they have just been purged, oldest first.
                 let (first, last) = (before.number + 1, after.number - 1);
                 self.found(dir, Fault::MissingTimelines { first, last });
             }
         }
+        let newest = timelines.last().map(|timeline| timeline.number);
         for timeline in timelines {
             let folder = timeline.dir(dir);
-            folder::add_folder(self, Some(dir), Some(timeline), &folder)?;
+            let is_newest = newest == Some(timeline.number);
+            match folder::add_folder(self, Some(dir), Some(&timeline), is_newest, &folder) {
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && !is_newest => {}
+                outcome => outcome?,
+            }
         }
         Ok(())
     }

@@ -151,6 +151,10 @@ impl<'a> Sequences<'a> {
         file: &PlannedFile,
         checked: &Checked,
     ) {
+        if matches!(self.plan.fs.len(&last.file.path), Ok(None)) {
+            // They have been purged meanwhile, oldest first.
+            return;
+        }
         let named = |number: u64| format!("{}.{number:06}", before.base());
         let after = file.name.as_ref().map_or(0, LogName::number);
         let (first, last_missing) = (named(before.number() + 1), named(after - 1));
