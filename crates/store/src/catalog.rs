@@ -256,6 +256,11 @@ impl Catalog {
     ) -> Arc<LogFile> {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
+        if files.last().is_some_and(|last| last.timeline.number != timeline.number) {
+            // From now on another source's transactions are what counts.
+            let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
+            *executed = executed.difference(&timeline.forked);
+        }
         let file = Arc::new(LogFile::new(id, timeline, name, path, 0));
         files.push(file.clone());
         file
@@ -286,12 +291,6 @@ impl Catalog {
     /// Takes back what was published behind `end`, which will never be a whole transaction.
     pub(crate) fn cut_back(&self, end: Position) {
         self.frontier.cut_back(end);
-    }
-
-    /// From now on another source's transactions are what counts.
-    pub(crate) fn begin_timeline(&self, forked: &GtidSet) {
-        let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
-        *executed = executed.difference(forked);
     }
 
     pub(crate) fn all_files(&self) -> Vec<Arc<LogFile>> {

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::replace::replace;
 use crate::{Fs, LogName, StoreError};
 
 /// Writes the list anew so that a crash leaves the old one or the new one. Failing to does no harm.
@@ -28,13 +29,5 @@ fn try_write<'a>(
         base = Some(name.base());
     }
     let Some(base) = base else { return Ok(()) };
-    let path = dir.join(format!("{base}.index"));
-    let temporary = dir.join(format!("{base}.index.tmp"));
-    if fs.len(&temporary).map_err(StoreError::io("look for", &temporary))?.is_some() {
-        fs.remove(&temporary).map_err(StoreError::io("remove", &temporary))?;
-    }
-    let file = fs.create_new(&temporary).map_err(StoreError::io("create", &temporary))?;
-    file.write_all_at(text.as_bytes(), 0).map_err(StoreError::io("write", &temporary))?;
-    file.sync_data().map_err(StoreError::io("sync", &temporary))?;
-    fs.rename(&temporary, &path).map_err(StoreError::io("replace", &path))
+    replace(fs, &dir.join(format!("{base}.index")), &text)
 }

@@ -15,6 +15,7 @@ mod index_file;
 mod name;
 mod purge;
 mod recovery;
+mod replace;
 mod store;
 mod timeline;
 pub mod verify;

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use binlogd_event::FIRST_EVENT;
 
+use crate::replace::TEMPORARY;
 use crate::{Catalog, FileId, LogFile, LogName, StoreError, Timeline, index_file};
 
 /// Whether readers can keep files from being purged.
@@ -143,9 +144,9 @@ impl Catalog {
     }
 
     /// Removes files that are no longer in the list; an error comes with how many were removed.
-    fn remove(&self, files: &[Arc<LogFile>]) -> Result<(), (usize, StoreError)> {
+    fn remove(&self, all: &[Arc<LogFile>]) -> Result<(), (usize, StoreError)> {
         let mut removed = 0;
-        for files in files.chunk_by(|a, b| a.path.parent() == b.path.parent()) {
+        for files in all.chunk_by(|a, b| a.path.parent() == b.path.parent()) {
             let Some(dir) = files.first().and_then(|file| file.path.parent()) else { continue };
             self.write_index(dir);
             for file in files {
@@ -157,9 +158,12 @@ impl Catalog {
                 }
                 removed += 1;
             }
-            if let Err(error) = self.fs.sync_dir(dir).map_err(StoreError::io("sync", dir)) {
+            match self.fs.sync_dir(dir).map_err(StoreError::io("sync", dir)) {
+                // If more went from the next timeline, a crash could leave a hole.
+                Err(error) if removed < all.len() => return Err((removed, error)),
                 // After a crash some may be there again, and be purged again.
-                tracing::warn!("{error}");
+                Err(error) => tracing::warn!("{error}"),
+                Ok(()) => {}
             }
         }
         Ok(())
@@ -217,9 +221,8 @@ impl Catalog {
 /// Whether a file of a timeline without binlog files was put there by the store.
 fn is_ours_to_clear(name: &str) -> bool {
     LogName::new(name).is_none()
-        && (matches!(name, "DURABLE" | "FORKED")
-            || name.ends_with(".index")
-            || name.ends_with(".index.tmp"))
+        && (matches!(name.trim_end_matches(TEMPORARY), "DURABLE" | "FORKED" | "INHERITED")
+            || name.trim_end_matches(TEMPORARY).ends_with(".index"))
 }
 
 fn purged(name: &LogName) -> StoreError {

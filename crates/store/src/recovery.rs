@@ -76,7 +76,7 @@ pub(crate) fn recover(
     }
     let last = LastFile { file, handle, len, known };
     let Judgement { trusted, mut verifier } = last.judge()?;
-    let executed = executed(fs, before, &mut verifier)?;
+    let executed = executed(fs, before, file, &mut verifier)?;
     let end = verifier.offset();
     last.cut(end)?;
     let was_good = last.harden(fs, dir, trusted, end)?;
@@ -138,12 +138,15 @@ fn missing(watermark: &Watermark, mark: &Mark, dir: &Path) -> StoreError {
 fn executed(
     fs: &dyn Fs,
     before: &[Arc<LogFile>],
+    last: &LogFile,
     verifier: &mut Verifier,
 ) -> Result<GtidSet, StoreError> {
-    let mut gtids = verifier.take_committed();
+    let mut gtids = last.timeline.inherited.clone();
+    gtids.extend(&verifier.take_committed());
     // A file's second event lists what was before it. While it is missing, the file before knows.
     let mut knows = verifier.last_event().is_some_and(|start| start > FIRST_EVENT);
-    for file in before.iter().rev() {
+    let is_here = |file: &&Arc<LogFile>| file.timeline.number == last.timeline.number;
+    for file in before.iter().rev().take_while(is_here) {
         if knows {
             break;
         }

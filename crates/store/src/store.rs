@@ -7,6 +7,7 @@
 //!     mysql-bin.index     their names
 //!     DURABLE             how far they are durable for certain
 //!     FORKED              after a fork: GTIDs that only earlier timelines have
+//!     INHERITED           all other GTIDs of earlier timelines
 //! ```
 
 use std::fmt;
@@ -156,10 +157,7 @@ impl Store {
                 let what = format!("it holds files of server {}, not {source}", timeline.source);
                 return Err(StoreError::Foreign { path: self.dir.clone(), what });
             }
-            None => {
-                let forked = GtidSet::new();
-                Arc::new(Timeline { number: 1, source: source.clone(), forked })
-            }
+            None => Arc::new(Timeline::new(1, source.clone())),
         };
         timeline.create(&*self.fs, &self.dir)?;
         let dir = timeline.dir(&self.dir);
@@ -179,7 +177,8 @@ impl Store {
 
     /// Begins a new timeline, for another source or another history, once the writer of the last
     /// one is gone. `end` stands at the end of the last file: a transaction that is not whole there
-    /// will never be, and is cut. `forked` are the stored transactions that the new source lacks.
+    /// will never be, and is cut. `forked` are the stored transactions that the new source lacks;
+    /// they count as executed until the timeline has a file, and not any more then.
     ///
     /// # Errors
     /// If the disk does not take it. Then it can be tried again.
@@ -204,9 +203,9 @@ impl Store {
             }
             Some(last) => last.number + 1,
         };
-        let timeline = Timeline { number, source: source.clone(), forked };
+        let inherited = self.catalog.executed().difference(&forked);
+        let timeline = Timeline { forked, inherited, ..Timeline::new(number, source.clone()) };
         timeline.create(&*self.fs, &self.dir)?;
-        self.catalog.begin_timeline(&timeline.forked);
         self.timeline = Some(Arc::new(timeline));
         self.resume = None;
         self.writer_taken = false;

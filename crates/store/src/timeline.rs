@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use binlogd_event::GtidSet;
 
 use crate::catalog::read_full;
+use crate::replace::replace;
 use crate::{Fs, SourceId, StoreError};
 
 /// A timeline of a stream.
@@ -21,26 +22,39 @@ pub struct Timeline {
     /// first followed: a fork. They stay readable by file and position; readers by GTID, who follow
     /// the new source, do not get them.
     pub forked: GtidSet,
+    /// All other transactions that were stored when the timeline was begun. Its first file may begin
+    /// before the last of them, and then tells of fewer.
+    pub inherited: GtidSet,
 }
 
 /// Holds `forked` as text, if there is any.
 const FORKED: &str = "FORKED";
 
-/// The longest text of a GTID set that is read from it, in bytes.
-const FORKED_LEN_MAX: u64 = 64 << 20;
+/// Holds `inherited` as text, if there is any.
+const INHERITED: &str = "INHERITED";
+
+/// The longest text of a GTID set that is read, in bytes.
+const TEXT_LEN_MAX: u64 = 64 << 20;
 
 impl Timeline {
+    /// A timeline that takes over nothing.
+    pub(crate) fn new(number: u32, source: SourceId) -> Self {
+        Self { number, source, forked: GtidSet::new(), inherited: GtidSet::new() }
+    }
+
     /// The timeline that a folder in `stream` holds; `None` if the name is no timeline's.
     pub(crate) fn open(fs: &dyn Fs, stream: &Path, name: &str) -> Result<Option<Self>, StoreError> {
         let Some((number, source)) = name.split_once('-') else { return Ok(None) };
         let Some((number, source)) = number.parse().ok().zip(SourceId::new(source)) else {
             return Ok(None);
         };
-        let mut timeline = Self { number, source, forked: GtidSet::new() };
+        let mut timeline = Self::new(number, source);
         if timeline.name() != name {
             return Ok(None);
         }
-        timeline.forked = read_forked(fs, &timeline.dir(stream).join(FORKED))?;
+        let dir = timeline.dir(stream);
+        timeline.forked = read_set(fs, &dir.join(FORKED))?;
+        timeline.inherited = read_set(fs, &dir.join(INHERITED))?;
         Ok(Some(timeline))
     }
 
@@ -48,15 +62,10 @@ impl Timeline {
     pub(crate) fn create(&self, fs: &dyn Fs, stream: &Path) -> Result<(), StoreError> {
         let dir = self.dir(stream);
         fs.create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
-        let path = dir.join(FORKED);
-        let is_there = fs.len(&path).map_err(StoreError::io("look for", &path))?.is_some();
-        if !self.forked.is_empty() && !is_there {
-            let file = fs.create_new(&path).map_err(StoreError::io("create", &path))?;
-            let text = format!("{}\n", self.forked);
-            file.write_all_at(text.as_bytes(), 0).map_err(StoreError::io("write to", &path))?;
-            file.sync_data().map_err(StoreError::io("sync", &path))?;
-            fs.sync_dir(&dir).map_err(StoreError::io("sync", &dir))?;
-        }
+        write_set(fs, &dir.join(FORKED), &self.forked)?;
+        write_set(fs, &dir.join(INHERITED), &self.inherited)?;
+        // Also where they were there: a process before may have died behind writing them.
+        fs.sync_dir(&dir).map_err(StoreError::io("sync", &dir))?;
         fs.sync_dir(stream).map_err(StoreError::io("sync", stream))
     }
 
@@ -71,12 +80,17 @@ impl Timeline {
     }
 }
 
-fn read_forked(fs: &dyn Fs, path: &Path) -> Result<GtidSet, StoreError> {
+/// Writes a set, unless it is there. One that was never there need not be, while it is empty.
+fn write_set(fs: &dyn Fs, path: &Path, set: &GtidSet) -> Result<(), StoreError> {
+    if *set == read_set(fs, path)? { Ok(()) } else { replace(fs, path, &format!("{set}\n")) }
+}
+
+fn read_set(fs: &dyn Fs, path: &Path) -> Result<GtidSet, StoreError> {
     let Some(len) = fs.len(path).map_err(StoreError::io("look for", path))? else {
         return Ok(GtidSet::new());
     };
     let foreign = |what: String| StoreError::Foreign { path: path.to_owned(), what };
-    let len = usize::try_from(len.min(FORKED_LEN_MAX)).unwrap_or(0);
+    let len = usize::try_from(len.min(TEXT_LEN_MAX)).unwrap_or(0);
     let mut text = vec![0; len];
     let file = fs.open(path).map_err(StoreError::io("open", path))?;
     let len = read_full(&*file, &mut text, 0).map_err(StoreError::io("read", path))?;

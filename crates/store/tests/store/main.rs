@@ -8,5 +8,6 @@ mod purging;
 mod reading;
 mod recovery;
 mod support;
+mod timelines;
 mod watermark;
 mod writing;

@@ -142,8 +142,8 @@ fn a_head_is_made_of_durable_bytes_only() {
 /// More readers than processors, so that each is now and then stopped between any two steps.
 #[test]
 fn readers_beside_a_writer_miss_nothing() {
-    const FILES: usize = 400;
-    const READERS: usize = 12;
+    const FILES: usize = 1000;
+    const READERS: usize = 4;
     let mut feed = Feed::new(SimDisk::new(1), Options::default());
     feed.start_file();
     feed.events(1);
