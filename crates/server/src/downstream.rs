@@ -29,7 +29,7 @@ pub use dump::{
     DumpEnd, DumpFuture, DumpReader, DumpRequest, DumpService, DumpSession, DumpWriter, FromReader,
     Stop, StopReason, Who,
 };
-pub use facts::{BinaryLog, BinaryLogStatus, StreamFacts};
+pub use facts::{BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts};
 pub use listener::{Downstream, ListenError};
 pub use registry::Registry;
 pub use tls::{TlsError, ensure_identity, server_config};

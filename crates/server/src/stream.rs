@@ -1,6 +1,8 @@
 //! One primary's stream as everybody else in the process sees it: its files, what the primary said,
 //! and how things stand.
 
+mod purge;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,7 +13,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
-use crate::downstream::{BinaryLog, BinaryLogStatus, StreamFacts};
+use crate::downstream::{
+    BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts,
+};
 use crate::identity::Identity;
 use crate::upstream::Primary;
 
@@ -271,6 +275,10 @@ impl StreamFacts for Stream {
         let file = self.catalog.files().pop()?;
         let position = self.catalog.readable_len(&file);
         Some(BinaryLogStatus { file: file.name.to_string(), position })
+    }
+
+    fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {
+        tokio::task::block_in_place(|| purge::purge(&self.catalog, target))
     }
 
     fn status(&self) -> Vec<(String, String)> {

@@ -219,6 +219,11 @@ impl SqlError {
         Self::new(1298, GENERAL, format!("Unknown or incorrect time zone: '{name}'"))
     }
 
+    /// ER_TRUNCATED_WRONG_VALUE, as the warning about a time that is none.
+    pub fn incorrect_datetime(text: &str) -> Self {
+        Self::new(1292, b"22007", format!("Incorrect datetime value: '{text}'"))
+    }
+
     /// ER_SP_DOES_NOT_EXIST, for a function nobody here knows.
     pub fn unknown_function(name: &str) -> Self {
         Self::new(1305, SYNTAX_OR_ACCESS, format!("FUNCTION {name} does not exist"))
@@ -227,6 +232,16 @@ impl SqlError {
     /// ER_QUERY_INTERRUPTED: the statement or the dump was killed.
     pub fn interrupted() -> Self {
         Self::new(1317, b"70100", "Query execution was interrupted")
+    }
+
+    /// ER_UNKNOWN_TARGET_BINLOG: `PURGE BINARY LOGS TO` a file that is not there.
+    pub fn unknown_target_log() -> Self {
+        Self::new(1373, GENERAL, "Target log not found in binlog index")
+    }
+
+    /// ER_BINLOG_PURGE_FATAL_ERR, and why.
+    pub fn purge_failed(why: &str) -> Self {
+        Self::new(1377, GENERAL, format!("Fatal error during log purge: {why}"))
     }
 
     /// ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT.
@@ -243,6 +258,21 @@ impl SqlError {
     /// ER_MALFORMED_PACKET: a command's fields are not what they should be.
     pub fn malformed_packet() -> Self {
         Self::new(1835, GENERAL, "Malformed communication packet.")
+    }
+
+    /// ER_WARN_PURGE_LOG_IN_USE, a warning.
+    pub fn log_in_use(file: &str, readers: usize, removed: usize, wanted: usize) -> Self {
+        let text = format!(
+            "file ./{file} was not purged because it was being read by {readers} thread(s), \
+             purged only {removed} out of {wanted} files."
+        );
+        Self::new(1867, GENERAL, text)
+    }
+
+    /// ER_WARN_PURGE_LOG_IS_ACTIVE, a warning.
+    pub fn log_active(file: &str) -> Self {
+        let text = format!("file ./{file} was not purged because it is the active log file.");
+        Self::new(1868, GENERAL, text)
     }
 
     /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.

@@ -1,8 +1,10 @@
 //! What this side must know of the stream it serves.
 
+use std::time::SystemTime;
+
 /// The stream behind a listener, as its readers see it. The stream implements it; tests have a fake.
 ///
-/// Every method answers from memory, at once: they are called while a client waits, and for each
+/// Every method but `purge` answers from memory, at once: they are called while a client waits, and for each
 /// query anew, so what they return may change between two calls. Methods that build something large
 /// are only called when a client asks for just that.
 pub trait StreamFacts: Send + Sync + 'static {
@@ -57,6 +59,16 @@ pub trait StreamFacts: Send + Sync + 'static {
         false
     }
 
+    /// Removes the oldest files: what `PURGE BINARY LOGS` asks for, as far as readers let it. The
+    /// active file stays. Takes as long as the disk does.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be done.
+    fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {
+        let _ = target;
+        Err(PurgeError::NoSuchFile)
+    }
+
     /// Further status variables for `SHOW STATUS`, names beginning with `Binlogd_`.
     fn status(&self) -> Vec<(String, String)> {
         Vec::new()
@@ -79,4 +91,37 @@ pub struct BinaryLogStatus {
     pub file: String,
     /// The end of its last event that may be read.
     pub position: u64,
+}
+
+/// Which files are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurgeTarget {
+    /// Those before the file of this name.
+    To(String),
+    /// Those whose last bytes came before.
+    Before(SystemTime),
+}
+
+/// What was done of a purge.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PurgeOutcome {
+    /// How many files are gone.
+    pub removed: usize,
+    /// How many were to go.
+    pub wanted: usize,
+    /// The file that readers are in, at which it stopped, and how many there are.
+    pub in_use: Option<(String, usize)>,
+    /// The active file, if it would have gone too.
+    pub active: Option<String>,
+}
+
+/// Why nothing was purged, or not all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PurgeError {
+    /// There is no file of that name.
+    #[error("no such file")]
+    NoSuchFile,
+    /// The disk did not do it.
+    #[error("{0}")]
+    Failed(String),
 }

@@ -4,6 +4,7 @@
 //! How a reply travels is `reply`'s business; where values of variables come from, `variables`'.
 
 mod function;
+mod purge;
 mod show;
 
 use super::error::SqlError;
@@ -32,11 +33,16 @@ pub(super) fn run(
         Ok((reply, keeps_errors)) => {
             if !keeps_errors {
                 session.last_error = None;
+                session.warnings = match &reply {
+                    Reply::Warned(warnings) => warnings.clone(),
+                    _ => Vec::new(),
+                };
             }
             Ok(reply)
         }
         Err(error) => {
             session.last_error = Some(error.clone());
+            session.warnings.clear();
             Err(error)
         }
     }
@@ -55,6 +61,7 @@ impl Query<'_> {
             Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
             Statement::Show(show) => show::run(&self.view(), &show).map(Reply::Rows),
             Statement::Kill(kill) => self.kill(&kill),
+            Statement::Purge(purge) => purge::run(self, &purge),
             Statement::Use(db) => {
                 self.session.db = Some(db);
                 Ok(Reply::Ok)

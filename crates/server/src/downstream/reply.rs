@@ -13,8 +13,17 @@ use super::sql::Value;
 pub(super) enum Reply {
     /// Done.
     Ok,
+    /// Done, but there is something to be said, which `SHOW WARNINGS` tells.
+    Warned(Vec<SqlError>),
     /// Rows.
     Rows(ResultSet),
+}
+
+impl Reply {
+    /// Done, with these warnings if there are any.
+    pub(super) fn warned(warnings: Vec<SqlError>) -> Self {
+        if warnings.is_empty() { Self::Ok } else { Self::Warned(warnings) }
+    }
 }
 
 /// Rows, each with as many values as there are columns.
@@ -83,16 +92,22 @@ impl Format {
         out: &mut Vec<u8>,
     ) {
         match reply {
-            Ok(Reply::Ok) => packets.build(out, |out| {
-                let ok = OkPacket { status: self.status, ..OkPacket::default() };
-                ok.encode(out, self.capabilities);
-            }),
+            Ok(Reply::Ok) => self.ok(0, packets, out),
+            Ok(Reply::Warned(warnings)) => self.ok(warnings.len(), packets, out),
             Ok(Reply::Rows(set)) => self.rows(set, packets, out),
             Err(error) => {
                 let error = ServerError::from(error.clone());
                 packets.build(out, |out| error.encode(out));
             }
         }
+    }
+
+    fn ok(&self, warnings: usize, packets: &mut PacketWriter, out: &mut Vec<u8>) {
+        let warnings = u16::try_from(warnings).unwrap_or(u16::MAX);
+        packets.build(out, |out| {
+            let ok = OkPacket { status: self.status, warnings, ..OkPacket::default() };
+            ok.encode(out, self.capabilities);
+        });
     }
 
     fn rows(&self, set: &ResultSet, packets: &mut PacketWriter, out: &mut Vec<u8>) {

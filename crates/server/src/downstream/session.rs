@@ -114,6 +114,7 @@ fn first_state(
         user_variables: UserVariables::new(&service.server.limits),
         system: SystemValues::default(),
         last_error: None,
+        warnings: Vec::new(),
     };
     if let Some(charset) = logged_in.charset {
         let names = variables::check_names(Some(charset), None, service.server.dialect());

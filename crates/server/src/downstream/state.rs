@@ -23,6 +23,8 @@ pub(crate) struct SessionState {
     pub(crate) system: SystemValues,
     /// The error of the statement before, for `SHOW WARNINGS`.
     pub(crate) last_error: Option<SqlError>,
+    /// Its warnings, if it was none.
+    pub(crate) warnings: Vec<SqlError>,
 }
 
 /// Which of the listeners the client came to.
@@ -101,6 +103,7 @@ impl SessionState {
         self.user_variables = UserVariables::new(limits);
         self.system = SystemValues::default();
         self.last_error = None;
+        self.warnings.clear();
     }
 
     /// `user@host` as `USER()` shows it.

@@ -1,11 +1,13 @@
 //! A stream that is not there, for the tests of this side.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::facts::{BinaryLog, BinaryLogStatus, StreamFacts};
+use super::facts::{
+    BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts,
+};
 use super::query;
 use super::registry::Registry;
 use super::reply::Reply;
@@ -20,12 +22,23 @@ pub(crate) struct FakeFacts {
     pub(crate) upstream: HashMap<&'static str, &'static str>,
     /// How often the large GTID sets were computed.
     pub(crate) gtid_sets_computed: AtomicUsize,
+    /// What was to be purged.
+    pub(crate) purges: Mutex<Vec<PurgeTarget>>,
+    /// What a purge comes to.
+    pub(crate) purged: Mutex<Result<PurgeOutcome, PurgeError>>,
 }
 
 impl FakeFacts {
     pub(crate) fn new(version: &'static str) -> Self {
         let upstream = HashMap::from([("binlog_row_metadata", "MINIMAL"), ("sql_mode", "ANSI")]);
-        Self { version, semi_sync: false, upstream, gtid_sets_computed: AtomicUsize::new(0) }
+        Self {
+            version,
+            semi_sync: false,
+            upstream,
+            gtid_sets_computed: AtomicUsize::new(0),
+            purges: Mutex::default(),
+            purged: Mutex::new(Ok(PurgeOutcome::default())),
+        }
     }
 }
 
@@ -77,6 +90,11 @@ impl StreamFacts for FakeFacts {
         (file == "binlog.000001" && position == 4).then(|| "0-1-7".into())
     }
 
+    fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {
+        self.purges.lock().unwrap().push(target.clone());
+        self.purged.lock().unwrap().clone()
+    }
+
     fn semi_sync_offered(&self) -> bool {
         self.semi_sync
     }
@@ -114,6 +132,7 @@ pub(crate) fn session() -> SessionState {
         user_variables: UserVariables::new(&Limits::default()),
         system: SystemValues::default(),
         last_error: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -123,6 +142,7 @@ pub(crate) fn ask(server: &Server, session: &mut SessionState, sql: &str) -> Str
     let line = |cells: Vec<String>| cells.join(" | ");
     match query::run(server, session, sql.as_bytes()) {
         Ok(Reply::Ok) => "OK".into(),
+        Ok(Reply::Warned(warnings)) => format!("OK, {} warnings", warnings.len()),
         Err(error) => format!("ERROR {}: {}", error.code, error.message),
         Ok(Reply::Rows(set)) => {
             let names = set.columns.iter().map(|c| String::from_utf8_lossy(&c.name).into_owned());

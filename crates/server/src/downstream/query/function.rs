@@ -85,7 +85,7 @@ fn now_s() -> u64 {
 }
 
 /// Seconds since 1970 as `YYYY-MM-DD hh:mm:ss`, UTC.
-fn datetime(seconds: u64) -> String {
+pub(super) fn datetime(seconds: u64) -> String {
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     // Years are counted from March, so that the leap day is their last: Howard Hinnant's
     // "chrono-Compatible Low-Level Date Algorithms".

@@ -149,12 +149,13 @@ fn process_list(view: &View<'_>, full: bool) -> ResultSet {
 
 fn warnings(view: &View<'_>, limit: Option<Limit>) -> ResultSet {
     let columns = vec![text("Level"), unsigned("Code"), text("Message")];
-    let error = view.session.last_error.iter();
-    let rows = error.map(|error| {
+    let errors = view.session.last_error.iter().map(|error| ("Error", error));
+    let warnings = view.session.warnings.iter().map(|warning| ("Warning", warning));
+    let rows = errors.chain(warnings).map(|(level, what)| {
         vec![
-            Value::text("Error"),
-            Value::UInt(u64::from(error.code)),
-            Value::text(error.message.as_str()),
+            Value::text(level),
+            Value::UInt(u64::from(what.code)),
+            Value::text(what.message.as_str()),
         ]
     });
     ResultSet { columns, rows: Limit::apply(limit, rows.collect()) }

@@ -1,9 +1,11 @@
 //! Statements and their answers. What MySQL answers was seen on a 9.7 server.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::facts::{PurgeError, PurgeOutcome, PurgeTarget};
 use super::super::registry::{Registration, Replica};
 use super::super::server::Server;
 use super::super::state::{SessionState, TlsFacts};
@@ -425,4 +427,138 @@ fn status_shows_the_session_and_the_stream() {
         status("show status where variable_name in ('binlogd_lag_bytes', 'threads_connected')"),
         "Variable_name | Value\nBinlogd_lag_bytes | 0\nThreads_connected | 1"
     );
+}
+
+/// An administrator's session, and what was asked of the stream behind it.
+fn purge(version: &'static str, sql: &str) -> (String, Vec<PurgeTarget>) {
+    let (server, facts) = server(version);
+    let mut session = session();
+    session.rights = Rights { replicate: false, admin: true };
+    let answer = ask(&server, &mut session, sql);
+    let purges = facts.purges.lock().unwrap().clone();
+    (answer, purges)
+}
+
+#[test]
+fn files_are_purged_by_name_and_by_time() {
+    let at = |s| PurgeTarget::Before(SystemTime::UNIX_EPOCH + Duration::from_secs(s));
+    let to = |name: &str| PurgeTarget::To(name.into());
+    for (sql, target) in [
+        ("PURGE BINARY LOGS TO 'binlog.000002'", to("binlog.000002")),
+        ("purge master logs to './binlog.000002';", to("binlog.000002")),
+        ("PURGE BINARY LOGS BEFORE '2024-02-29 12:00:00'", at(1_709_208_000)),
+        ("PURGE BINARY LOGS BEFORE '2024-02-29'", at(1_709_164_800)),
+        ("PURGE BINARY LOGS BEFORE 20240229120000", at(1_709_208_000)),
+        ("PURGE BINARY LOGS BEFORE '2024-02-29' - INTERVAL 1 DAY", at(1_709_078_400)),
+        (
+            "PURGE BINARY LOGS BEFORE DATE_SUB('2024-02-29', INTERVAL '2' WEEK) + interval 90 minute \
+             - interval 1 second",
+            at(1_709_164_800 - 1_209_600 + 5_400 - 1),
+        ),
+        (
+            "PURGE BINARY LOGS BEFORE (adddate(('2024-02-29'), INTERVAL -1 HOUR))",
+            at(1_709_164_800 - 3_600),
+        ),
+        ("PURGE BINARY LOGS BEFORE '1969-12-31'", at(0)),
+        ("PURGE BINARY LOGS BEFORE '1970-01-02' - INTERVAL 9223372036854775807 WEEK", at(0)),
+    ] {
+        let (answer, purges) = purge(MYSQL, sql);
+        assert_eq!((answer.as_str(), &purges[..]), ("OK", &[target][..]), "{sql}");
+    }
+}
+
+#[test]
+fn now_is_the_time_of_the_statement() {
+    for (sql, ago_s) in [
+        ("PURGE BINARY LOGS BEFORE NOW()", 0),
+        ("PURGE BINARY LOGS BEFORE CURRENT_TIMESTAMP - INTERVAL 3 DAY", 259_200),
+        ("PURGE BINARY LOGS BEFORE DATE_SUB(NOW(), INTERVAL 1 HOUR)", 3_600),
+    ] {
+        let before = SystemTime::now() - Duration::from_secs(ago_s + 1);
+        let (answer, purges) = purge(MYSQL, sql);
+        let after = SystemTime::now() - Duration::from_secs(ago_s);
+        let [PurgeTarget::Before(time)] = purges[..] else { panic!("{answer}") };
+        assert!(before <= time && time <= after, "{sql}: {time:?}");
+    }
+}
+
+#[test]
+fn what_a_client_writes_is_in_its_time_zone_and_what_functions_say_is_not() {
+    let (server, facts) = server(MYSQL);
+    let mut session = session();
+    session.rights.admin = true;
+    ask(&server, &mut session, "SET time_zone = '+02:00'");
+    ask(&server, &mut session, "PURGE BINARY LOGS BEFORE '1970-01-01 03:00:00'");
+    ask(&server, &mut session, "PURGE BINARY LOGS BEFORE NOW()");
+    let purges = facts.purges.lock().unwrap();
+    let [PurgeTarget::Before(written), PurgeTarget::Before(now)] = purges[..] else { panic!() };
+    assert_eq!(written, SystemTime::UNIX_EPOCH + Duration::from_secs(3_600));
+    assert!(SystemTime::now().duration_since(now).unwrap() < Duration::from_secs(600));
+}
+
+#[test]
+fn what_is_no_time_purges_nothing() {
+    for (sql, answer) in [
+        ("PURGE BINARY LOGS BEFORE 'garbage'", "OK, 1 warnings"),
+        ("PURGE BINARY LOGS BEFORE '2024-02-30'", "OK, 1 warnings"),
+        ("PURGE BINARY LOGS BEFORE NULL", "OK"),
+        ("PURGE BINARY LOGS BEFORE @never_set", "OK"),
+        (
+            "PURGE BINARY LOGS BEFORE tomorrow",
+            "ERROR 1054: Unknown column 'tomorrow' in 'field list'",
+        ),
+    ] {
+        assert_eq!(purge(MYSQL, sql), (answer.to_owned(), Vec::new()), "{sql}");
+    }
+}
+
+#[test]
+fn purging_needs_the_right_of_an_administrator() {
+    let denied = |privileges: &str| {
+        format!(
+            "ERROR 1227: Access denied; you need (at least one of) the {privileges} privilege(s) \
+             for this operation"
+        )
+    };
+    for (version, privileges) in
+        [(MYSQL, "SUPER or BINLOG_ADMIN"), ("5.7.44", "SUPER"), (MARIADB, "SUPER, BINLOG ADMIN")]
+    {
+        let (server, facts) = server(version);
+        let answer = ask(&server, &mut session(), "PURGE BINARY LOGS TO 'binlog.000002'");
+        assert_eq!(answer, denied(privileges));
+        assert!(facts.purges.lock().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_stays_of_a_purge_is_said_in_warnings() {
+    let (server, facts) = server(MYSQL);
+    let mut session = session();
+    session.rights.admin = true;
+    let mut say = |outcome, sql: &str| {
+        *facts.purged.lock().unwrap() = outcome;
+        ask(&server, &mut session, sql)
+    };
+    let sql = "PURGE BINARY LOGS TO 'binlog.000009'";
+    let none = Err(PurgeError::NoSuchFile);
+    assert_eq!(say(none, sql), "ERROR 1373: Target log not found in binlog index");
+    let failed = Err(PurgeError::Failed("the disk".into()));
+    assert_eq!(say(failed, sql), "ERROR 1377: Fatal error during log purge: the disk");
+    let outcome = PurgeOutcome {
+        removed: 4,
+        wanted: 5,
+        in_use: Some(("binlog.000009".into(), 1)),
+        active: Some("binlog.000010".into()),
+    };
+    assert_eq!(say(Ok(outcome), sql), "OK, 2 warnings");
+    let nothing = || Ok(PurgeOutcome::default());
+    let warnings = "Level | Code | Message\n\
+        Warning | 1867 | file ./binlog.000009 was not purged because it was being read by 1 \
+        thread(s), purged only 4 out of 5 files.\n\
+        Warning | 1868 | file ./binlog.000010 was not purged because it is the active log file.";
+    assert_eq!(say(nothing(), "SHOW WARNINGS"), warnings);
+    assert_eq!(say(nothing(), "SHOW COUNT(*) WARNINGS"), "@@session.warning_count\n2");
+    assert_eq!(say(nothing(), "SHOW COUNT(*) ERRORS"), "@@session.error_count\n0");
+    assert_eq!(say(nothing(), sql), "OK");
+    assert_eq!(say(nothing(), "SHOW WARNINGS"), "Level | Code | Message");
 }

@@ -20,10 +20,37 @@ pub enum Statement {
     Show(Show),
     /// `KILL …`
     Kill(Kill),
+    /// `PURGE BINARY LOGS …`
+    Purge(Purge),
     /// `USE db`
     Use(String),
     /// `START TRANSACTION`, `BEGIN`, `COMMIT`, `ROLLBACK`: nothing to do on a server without tables.
     Transaction(TransactionVerb),
+}
+
+/// Which files are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purge {
+    /// Those before this one.
+    To(String),
+    /// Those that were finished before this time.
+    Before(Moment),
+}
+
+/// A time: a value, with or without intervals added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The time from which the intervals count.
+    pub base: Expr,
+    /// All of them together, in seconds.
+    pub shift_s: i64,
+}
+
+impl Moment {
+    /// Adds (`sign` 1) or subtracts (-1) an interval.
+    pub fn shift(&mut self, sign: i64, interval_s: i64) {
+        self.shift_s = self.shift_s.saturating_add(interval_s.saturating_mul(sign));
+    }
 }
 
 /// What a transaction statement does.

@@ -4,6 +4,7 @@
 //! binlogd does not are told apart from what is no SQL at all: the errors differ.
 
 mod expr;
+mod purge;
 mod set;
 mod show;
 
@@ -61,6 +62,7 @@ impl<'a> Parser<'a> {
             b"SET" => self.set(),
             b"SHOW" => self.show().map(Statement::Show),
             b"KILL" => self.kill(),
+            b"PURGE" => self.purge(),
             b"USE" => self.use_database(),
             b"BEGIN" => self.begin(),
             b"START" => self.start(),
@@ -276,7 +278,6 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "HELP",
         "LOCK",
         "PREPARE",
-        "PURGE",
         "RELEASE",
         "RESET",
         "RESIGNAL",

@@ -285,7 +285,7 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::global("version_compile_machine", Text, Fixed(std::env::consts::ARCH)),
     Variable::global("version_compile_os", Text, Fixed(std::env::consts::OS)),
     Variable::both("wait_timeout", Number, Computed(wait_timeout), TIMEOUT),
-    Variable::session("warning_count", Number, Computed(error_count), Setting::ReadOnly),
+    Variable::session("warning_count", Number, Computed(warning_count), Setting::ReadOnly),
 ];
 
 fn on_off(on: bool) -> String {
@@ -314,6 +314,11 @@ fn wait_timeout(view: &View<'_>) -> String {
 
 fn error_count(view: &View<'_>) -> String {
     u8::from(view.session.last_error.is_some()).to_string()
+}
+
+fn warning_count(view: &View<'_>) -> String {
+    let session = view.session;
+    (session.warnings.len() + usize::from(session.last_error.is_some())).to_string()
 }
 
 fn server_charset(view: &View<'_>) -> String {

@@ -154,7 +154,7 @@ impl Parser<'_> {
         if combines { Err(SqlError::not_supported("operators between values")) } else { Ok(expr) }
     }
 
-    fn operand(&mut self) -> Result<Expr, SqlError> {
+    pub(super) fn operand(&mut self) -> Result<Expr, SqlError> {
         match &self.token.kind {
             Kind::Text(_) => self.text().map(|text| Expr::Literal(Value::Text(text))),
             Kind::Number(digits) => {
