@@ -3,6 +3,7 @@
 //! A file per benchmark; beside them what they share: builds, measures of processes, statistics,
 //! tables. No test calls any of this: times prove nothing on a machine that does other things.
 
+mod commit;
 mod mirror;
 mod process;
 mod raw_client;
@@ -21,6 +22,8 @@ use clap::Subcommand;
 pub(crate) enum BenchTask {
     /// How fast, and at what cost, a binlog file is fetched and made safe
     Mirror(mirror::MirrorArgs),
+    /// How many commits a primary does whose commits are acknowledged, and how long they take
+    Commit(commit::CommitArgs),
 }
 
 /// Runs it. False means that what was measured did not even do its work right.
@@ -30,6 +33,7 @@ pub(crate) enum BenchTask {
 pub(crate) fn run(task: BenchTask) -> Result<bool> {
     match task {
         BenchTask::Mirror(args) => mirror::run(&args),
+        BenchTask::Commit(args) => commit::run(&args),
     }
 }
 

@@ -12,6 +12,19 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// The smallest of `sorted` values that is not exceeded by this share of them, from 0 to 1; 0 of
+/// none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a rank among values that fit memory"
+)]
+pub(super) fn percentile(sorted: &[u32], share: f64) -> u32 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.max(1) - 1).or(sorted.last()).copied().unwrap_or(0)
+}
+
 /// `of` in relation to `to`; 0 where there is nothing to relate to.
 pub(super) fn ratio(of: f64, to: f64) -> f64 {
     if to == 0.0 { 0.0 } else { of / to }
@@ -27,6 +40,15 @@ mod tests {
         assert_eq!(median([4.0, 1.0, 2.0, 100.0]), 3.0);
         assert_eq!(median([7.0]), 7.0);
         assert_eq!(median([]), 0.0);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let values: Vec<u32> = (1..=200).collect();
+        let found = [0.0, 0.5, 0.99, 1.0].map(|share| percentile(&values, share));
+        assert_eq!(found, [1, 100, 198, 200]);
+        assert_eq!(percentile(&[7], 0.99), 7);
+        assert_eq!(percentile(&[], 0.5), 0);
     }
 
     #[test]
