@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use binlogd_event::{GtidSet, Verifier};
-use binlogd_store::{SourceId, Store, StoreError, Writer};
+use binlogd_store::{Holds, SourceId, Store, StoreError, Writer};
+use rustix::io::Errno;
 use testkit::binlog_gen::{BinlogGen, Options};
-use testkit::sim_disk::SimDisk;
+use testkit::sim_disk::{Fault, Op, SimDisk};
 
 use crate::support::*;
 
@@ -99,6 +100,40 @@ fn forked_transactions_count_until_the_new_timeline_has_a_file() {
     drop((orphan.store, writer));
     let store = open(&orphan.disk.kill()).unwrap();
     assert_eq!(executed(&store), gtids("1-3"));
+}
+
+#[test]
+fn a_second_try_may_find_another_fork() {
+    for (first, second) in [("5", "4-5"), ("4-5", "5")] {
+        let mut orphan = Orphan::new(1);
+        for forked in [first, second] {
+            orphan.store.begin_timeline(&other(), &orphan.end, gtids(forked)).unwrap();
+        }
+        drop(orphan.store);
+        let store = open(&orphan.disk.kill()).unwrap();
+        let timeline = store.timeline().unwrap();
+        assert_eq!((timeline.number, &timeline.forked), (2, &gtids(second)));
+        assert_eq!(timeline.inherited, gtids("1-5").difference(&gtids(second)));
+    }
+}
+
+#[test]
+fn old_timelines_are_purged_without_leaving_a_hole() {
+    let mut orphan = Orphan::new(1);
+    let mut writer = follow(&mut orphan.store, &orphan.end, 7).unwrap();
+    writer.start_file(&name("mysql-bin.000080")).unwrap();
+    let mut source = BinlogGen::new(1, Options::default());
+    for _ in 0..2 {
+        writer.write(&batch(&source.event())).unwrap();
+    }
+    writer.sync().unwrap();
+    let catalog = orphan.store.catalog();
+    let [_, second_file, last] = &catalog.files()[..] else { panic!("three files") };
+    // It cannot be told whether the first file is gone for good.
+    orphan.disk.fail(Fault::new(Op::SyncDir, Errno::IO).on("3e11fa47-71ca-11e1-9e33-c80aa9429562"));
+    assert!(catalog.purge(last.id, Holds::Respect).is_err());
+    assert_eq!(catalog.files()[0].id, second_file.id);
+    assert!(orphan.disk.contents(&second_file.path).is_some());
 }
 
 #[test]
