@@ -32,6 +32,8 @@ pub struct Daemon {
     dir: TempDir,
     data_dir: PathBuf,
     lease: PortLease,
+    /// The configuration file that says what flags say otherwise.
+    config: Option<PathBuf>,
     /// The data directory is a file system of its own, with so many MiB, so many of them taken.
     small_disk: Option<(u32, u32)>,
     child: Option<Child>,
@@ -63,9 +65,34 @@ impl Daemon {
             dir,
             data_dir,
             lease,
+            config: None,
             small_disk: None,
             child: None,
         })
+    }
+
+    /// Runs it by a configuration file that says the same, but makes [`USER`] an administrator, and
+    /// ends with `more`. Flags that are added later count for nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn configured(mut self, more: &str) -> Result<Self> {
+        let values = |flag: &str| {
+            let values = self.args.iter().filter_map(move |arg| arg.strip_prefix(flag));
+            values.map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ")
+        };
+        let text = format!(
+            "data_dir = '{}'\n[[stream]]\nname = '{STREAM}'\nupstream = {}\nlisten = [{}]\n\
+             [[stream.user]]\nname = '{USER}'\npassword = '{PASSWORD}'\n\
+             rights = ['replicate', 'admin']\n{more}\n",
+            self.data_dir.display(),
+            values("--upstream="),
+            values("--listen="),
+        );
+        let path = self.dir.path().join("binlogd.toml");
+        fs::write(&path, text)?;
+        self.config = Some(path);
+        Ok(self)
     }
 
     /// Adds a flag.
@@ -155,8 +182,13 @@ impl Daemon {
         }
         let child = command
             .arg("serve")
-            .arg(format!("--data-dir={}", self.data_dir.display()))
-            .args(&self.args)
+            .args(match &self.config {
+                Some(path) => vec![format!("--config={}", path.display())],
+                None => {
+                    let data_dir = format!("--data-dir={}", self.data_dir.display());
+                    [vec![data_dir], self.args.clone()].concat()
+                }
+            })
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

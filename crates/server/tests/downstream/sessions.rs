@@ -158,6 +158,27 @@ async fn an_error_does_not_end_a_session() {
 }
 
 #[tokio::test]
+async fn administrators_purge_and_hear_what_stays() {
+    let fixture = Fixture::start().await;
+    for user in ["repl", "nobody"] {
+        let mut connection = fixture.connect(user).await;
+        let denied = connection.execute("PURGE BINARY LOGS TO 'binlog.000001'").await;
+        assert_eq!(code(denied), 1227, "{user}");
+    }
+    let mut admin = fixture.connect("admin").await;
+    assert_eq!(code(admin.execute("PURGE BINARY LOGS TO 'nosuch.000001'").await), 1373);
+    let purge = "PURGE BINARY LOGS BEFORE NOW() - INTERVAL 1 DAY";
+    assert_eq!(admin.query(purge).await.unwrap().warnings(), 1);
+    let warning = admin.query_first("SHOW WARNINGS").await.unwrap().unwrap();
+    assert_eq!(
+        (warning.text(0).unwrap(), warning.text(1).unwrap()),
+        ("Warning".into(), "1867".into())
+    );
+    assert_eq!(admin.query("SET @a = 1").await.unwrap().warnings(), 0);
+    assert!(admin.query_first("SHOW WARNINGS").await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_session_can_change_its_user() {
     let fixture = Fixture::start().await;
     let change = |user: &'static str, auth_plugin| {

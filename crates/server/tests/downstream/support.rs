@@ -8,7 +8,8 @@ use binlogd_client::{ClientError, ConnectOptions, Connection, SslMode};
 use binlogd_server::config::{Config, ListenAddr};
 use binlogd_server::downstream::{
     BinaryLog, BinaryLogStatus, Downstream, DumpEnd, DumpFuture, DumpRequest, DumpService,
-    DumpSession, FromReader, Registry, ReplicaWishes, StreamFacts, Who,
+    DumpSession, FromReader, PurgeError, PurgeOutcome, PurgeTarget, Registry, ReplicaWishes,
+    StreamFacts, Who,
 };
 use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::{ErrorCode, ServerError};
@@ -98,6 +99,14 @@ impl StreamFacts for Facts {
 
     fn binary_logs(&self) -> Vec<BinaryLog> {
         vec![BinaryLog { name: "binlog.000001".into(), size: 157 }]
+    }
+
+    fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {
+        if *target == PurgeTarget::To("nosuch.000001".into()) {
+            return Err(PurgeError::NoSuchFile);
+        }
+        let in_use = Some(("binlog.000001".into(), 2));
+        Ok(PurgeOutcome { wanted: 1, in_use, ..PurgeOutcome::default() })
     }
 
     fn binary_log_status(&self) -> Option<BinaryLogStatus> {
