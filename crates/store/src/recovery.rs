@@ -6,10 +6,10 @@
 //! - **Before the [watermark](crate::watermark)** the bytes were durable once, so they are damaged
 //!   or gone. That is an error. Nothing is cut and nothing written; people decide.
 //! - **Behind it** nobody knows what was synced. A file system may bring later pages to the disk
-//!   before earlier ones, so a bad event is taken for one that never got there, with all that
-//!   follows, even where that looks whole. It was not acknowledged. What could be wrong with that:
-//!   bytes that were synced, and acknowledged, since the last mark, and rotted between a crash and
-//!   this start. There are at most a few MiB of them, and the primary has them too.
+//!   before earlier ones, so a bad event is taken for one that never got there, and is cut with all
+//!   that follows, even where that looks whole. This is wrong for bytes that were synced after the
+//!   last mark and have rotted since: at most [16 MiB](crate::Writer::mark_every), none after a
+//!   clean end, and the primary sends them again as long as it lives.
 //! - **Without a watermark** (it is lost, or damaged) only an event that is cut short or damaged at
 //!   the very end of the file, or has nothing but zeros behind, is cut. In doubt, refuse.
 //!

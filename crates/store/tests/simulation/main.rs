@@ -7,6 +7,7 @@
 mod broken;
 mod flaws;
 mod primary;
+mod tally;
 mod world;
 
 use std::env;
@@ -15,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use flaws::Flaw;
-use world::{Tally, World};
+use tally::Tally;
+use world::World;
 
 /// Seeds of a usual run.
 const SEEDS: u64 = 1000;

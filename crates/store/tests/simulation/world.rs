@@ -13,6 +13,7 @@ use testkit::sim_disk::{Fault, Op, SimDisk};
 
 use crate::flaws::{Flaw, FlawedFs};
 use crate::primary::{Place, Primary};
+use crate::tally::Tally;
 
 const DIR: &str = "/var/data/stream";
 const STEPS: usize = 160;
@@ -46,24 +47,6 @@ struct Process {
     writer: Writer,
     /// Bytes of the event behind `taken` that were written.
     part: usize,
-}
-
-/// What happened in a run, to see that the runs are worth something.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    crashes: u64,
-    kills: u64,
-    opens_failed: u64,
-    bytes_cut: u64,
-    events_lost: u64,
-    events_kept_unsynced: u64,
-    syncs: u64,
-    syncs_failed: u64,
-    writes_failed: u64,
-    starts_failed: u64,
-    files: u64,
-    forks: u64,
-    recoveries: u64,
 }
 
 impl World {
@@ -532,39 +515,5 @@ impl World {
             self.log.pop_front();
         }
         self.log.push_back(text.into());
-    }
-}
-
-impl Tally {
-    fn numbers(&mut self) -> [(&'static str, &mut u64); 13] {
-        [
-            ("crashes", &mut self.crashes),
-            ("kills", &mut self.kills),
-            ("opens that failed", &mut self.opens_failed),
-            ("bytes cut", &mut self.bytes_cut),
-            ("events lost", &mut self.events_lost),
-            ("events kept unsynced", &mut self.events_kept_unsynced),
-            ("syncs", &mut self.syncs),
-            ("syncs that failed", &mut self.syncs_failed),
-            ("writes that failed", &mut self.writes_failed),
-            ("files that could not be begun", &mut self.starts_failed),
-            ("files", &mut self.files),
-            ("forks", &mut self.forks),
-            ("recoveries in place", &mut self.recoveries),
-        ]
-    }
-
-    pub(crate) fn add(&mut self, other: &Tally) {
-        let mut other = Tally { ..*other };
-        for ((_, sum), (_, more)) in self.numbers().into_iter().zip(other.numbers()) {
-            *sum += *more;
-        }
-    }
-
-    /// Fails if something hardly ever happened, so that the runs say nothing of it.
-    pub(crate) fn check(mut self, seeds: u64) {
-        for (what, count) in self.numbers() {
-            assert!(*count * 4 > seeds, "only {count} {what} in {seeds} runs");
-        }
     }
 }
