@@ -360,7 +360,7 @@ impl fmt::Display for Finding {
         }
         write!(f, " {}", self.fault)?;
         if let Some(damage) = &self.damage {
-            write!(f, ". It is somewhere in bytes {} to {}", damage.start, damage.end - 1)?;
+            write!(f, ". The damage is somewhere in bytes {} to {}", damage.start, damage.end - 1)?;
             if self.code() == "checksum" {
                 f.write_str(", a CRC32 cannot say where")?;
             }

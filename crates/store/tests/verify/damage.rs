@@ -54,8 +54,8 @@ fn the_first_bad_event_is_named() {
     sample.flip(3, 0);
     sample.flip(1, sample.starts[0][3] + 9);
     expect![[r#"
-        mysql-bin.000001:243: Query event: impossible size of 2 bytes. It is somewhere in bytes 252 to 255. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
-        mysql-bin.000002:459: Xid event: checksum is cf220080, but the event says 3f5b4f85: the bytes are damaged. It is somewhere in bytes 459 to 489, a CRC32 cannot say where. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
+        mysql-bin.000001:243: Query event: impossible size of 2 bytes. The damage is somewhere in bytes 252 to 255. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
+        mysql-bin.000002:459: Xid event: checksum is cf220080, but the event says 3f5b4f85: the bytes are damaged. The damage is somewhere in bytes 459 to 489, a CRC32 cannot say where. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
         mysql-bin.000003: it does not begin with the binlog magic, so it is no binlog. Replace the file by a good copy, such as the primary's
     "#]]
     .assert_eq(&sample.findings());
@@ -87,12 +87,12 @@ fn the_last_file_must_reach_its_watermark() {
     let sample = Sample::new(2);
     sample.change(2, |bytes| bytes.truncate(bytes.len() - 3));
     expect![[r#"
-        mysql-bin.000002: the file has 781 bytes, though 784 of it were durable. Replace the file by a good copy, such as the primary's
+        mysql-bin.000002: the file has 781 bytes, though 784 bytes of it were durable. Replace the file by a good copy, such as the primary's
         mysql-bin.000002:753: Xid event: the file ends inside of it: 28 bytes are there of 31. Replace the file by a good copy, such as the primary's
     "#]].assert_eq(&sample.findings());
     fs::remove_file(sample.file(2)).unwrap();
     expect![[r#"
-        mysql-bin.000002: the file has 0 bytes, though 784 of it were durable. Replace the file by a good copy, such as the primary's
+        mysql-bin.000002: the file is missing, though 784 bytes of it were durable. Replace the file by a good copy, such as the primary's
         mysql-bin.index: the list names mysql-bin.000002, which is not there. If the file was there once, put it back
         mysql-bin.000001:1147: note: Rotate event: it names mysql-bin.000002 as the next file, which is not there (yet)
     "#]].assert_eq(&sample.findings());
@@ -130,7 +130,7 @@ fn behind_the_watermark_an_unfinished_event_is_only_noted() {
     .assert_eq(&sample.findings());
     sample.change(1, |bytes| bytes.extend(&next));
     expect![[r#"
-        mysql-bin.000001:1147: impossible size of 0 bytes. It is somewhere in bytes 1156 to 1159. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
+        mysql-bin.000001:1147: impossible size of 0 bytes. The damage is somewhere in bytes 1156 to 1159. What follows in the file was not checked. Replace the file by a good copy, such as the primary's
     "#]].assert_eq(&sample.findings());
 }
 
