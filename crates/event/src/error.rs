@@ -77,6 +77,9 @@ pub enum Violation {
         /// What its bytes give.
         computed: u32,
     },
+    /// A source sent its file's in-use flag, which no checksum covers and none ever sends.
+    #[error("its in-use flag is set, which no source sends: the bytes are damaged")]
+    InUse,
     /// The event does not follow the one before: bytes are missing or doubled.
     #[error("it says that it ends at {found}, but it ends at {expected}: a gap or an overlap")]
     LogPos {

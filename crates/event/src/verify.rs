@@ -26,6 +26,8 @@ pub struct Verifier {
     committed: GtidSet,
     /// Where the last good event begins.
     last_event: Option<u64>,
+    /// Where the last event begins that gives a transaction its GTID, or says it has none.
+    last_gtid: Option<u64>,
     /// Where the last whole transaction ends.
     transaction_end: u64,
     ended: bool,
@@ -83,6 +85,7 @@ impl Verifier {
             announced: None,
             committed: GtidSet::new(),
             last_event: None,
+            last_gtid: None,
             transaction_end: FIRST_EVENT,
             ended: false,
             unfinished: None,
@@ -128,6 +131,13 @@ impl Verifier {
     #[must_use]
     pub fn last_event(&self) -> Option<u64> {
         self.last_event
+    }
+
+    /// Where the last transaction begins with its GTID event, in bytes from the file's start; `None`
+    /// where the file has none.
+    #[must_use]
+    pub fn last_gtid(&self) -> Option<u64> {
+        self.last_gtid
     }
 
     /// Where the last whole transaction ends, or what belongs to none, in bytes from the file's
@@ -316,6 +326,9 @@ impl Verifier {
     fn accept(&mut self, verified: Verified, after: TransactionState) {
         if verified.disposition == Disposition::Store {
             self.last_event = Some(self.offset);
+            if verified.header.kind.is_gtid() {
+                self.last_gtid = Some(self.offset);
+            }
             if after.is_outside()
                 && let Some(gtid) = self.announced.take()
             {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use binlogd_event::{
     ChecksumAlgorithm, Disposition, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, Rotate, Verifier, VerifyError,
+    FormatDescription, Rotate, Verifier, VerifyError, Violation,
 };
 use binlogd_store::{Batch, LogFile, LogName, Resume, StoreError};
 
@@ -54,14 +54,14 @@ pub enum IntakeError {
     },
     /// What the primary sends again is not what is stored: two histories.
     #[error(
-        "the primary's {file} differs from the stored one in the event at {offset}: this is another \
+        "the primary's {file} differs from the stored one behind {offset}: this is another \
          history (was the primary reset, restored or replaced?). The stored files are kept as they \
          are; to follow the new history give binlogd a new data directory"
     )]
     Fork {
         /// The file.
         file: String,
-        /// Where the last stored event begins.
+        /// Where the comparison began, in bytes from the file's start.
         offset: u64,
     },
     /// A file that is not the one that was asked for.
@@ -98,7 +98,7 @@ pub struct Intake {
 enum Phase {
     /// The stream's first event, an artificial Rotate, has yet to come.
     Opening { begin_file: bool, overlap: Option<Overlap> },
-    /// The last stored event is coming again.
+    /// The end of what is stored is coming again.
     Overlapping(Overlap),
     /// All that comes is new.
     Following,
@@ -120,7 +120,7 @@ impl Intake {
         Self::new(file, FIRST_EVENT, verifier, phase)
     }
 
-    /// For a stream that goes on at `tail`. `overlap` reads the last stored event, with which the
+    /// For a stream that goes on at `tail`. `overlap` reads the end of what is stored, with which the
     /// dump begins, so that both histories are seen to be one.
     #[must_use]
     pub fn at_tail(
@@ -173,6 +173,10 @@ impl Intake {
     pub fn part(&mut self, part: EventPart<'_>, wants_ack: bool) -> Result<(), IntakeError> {
         if !matches!(self.phase, Phase::Following) && self.is_before_following(part, wants_ack)? {
             return Ok(());
+        }
+        if part.first && is_marked_in_use(part.bytes) {
+            let (offset, kind) = (self.verifier.offset(), EventKind::FORMAT_DESCRIPTION);
+            return Err(self.bad(VerifyError { offset, kind, violation: Violation::InUse }));
         }
         let verified = self.verifier.check(part).map_err(|error| self.bad(error))?;
         match verified.disposition {
@@ -254,16 +258,18 @@ impl Intake {
             Phase::Opening { .. } => Err(self.wrong_start("an event without a file name")),
             Phase::Overlapping(overlap) => {
                 let same = overlap.is_same(part.bytes)?;
-                if !same || (part.last && overlap.left() > 0) {
+                if !same || (overlap.left() == 0 && !part.last) {
                     let offset = overlap.start();
                     return Err(IntakeError::Fork { file: self.file.to_string(), offset });
                 }
-                if part.last {
-                    self.phase = Phase::Following;
-                    self.verifier.format_was_sent();
+                if wants_ack {
                     // It is durable, though its acknowledgement may not have got through.
                     self.batch.verified_end = self.verifier.offset();
-                    self.ack = wants_ack.then(|| self.verifier.offset());
+                    self.ack = Some(self.verifier.offset());
+                }
+                if overlap.left() == 0 {
+                    self.phase = Phase::Following;
+                    self.verifier.format_was_sent();
                 }
                 Ok(true)
             }
@@ -349,4 +355,11 @@ impl Intake {
     fn bad(&self, error: VerifyError) -> IntakeError {
         IntakeError::Verify { file: self.file.to_string(), error }
     }
+}
+
+/// The one bit of an event that its checksum does not cover: servers set it in their own files.
+#[inline]
+fn is_marked_in_use(event: &[u8]) -> bool {
+    event.get(4) == Some(&EventKind::FORMAT_DESCRIPTION.0)
+        && event.get(17).is_some_and(|flags| flags & 1 != 0)
 }

@@ -1,7 +1,8 @@
-//! Seeing that the primary's history is the stored one: the last stored event, read again.
+//! Seeing that the primary's history is the stored one: the last stored transaction, read again.
 //!
-//! A stream is resumed one event before its end. The event that then comes carries what no other
-//! history has, a GTID, a transaction id, a time, so equal bytes there mean an equal past.
+//! A stream is resumed before its end, at the last GTID event. That carries what no other history
+//! has, a GTID and a time in microseconds, so equal bytes from there on mean an equal past. Where
+//! there is no GTID event, or far too much behind it, the last event must do.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use binlogd_store::{Catalog, Cursor, Read, StoreError};
 
 use super::Tail;
 
-/// The last stored event, compared with what comes, chunk by chunk.
+/// The end of what is stored, compared with what comes, chunk by chunk.
 #[derive(Debug)]
 pub struct Overlap {
     cursor: Cursor,
@@ -20,24 +21,29 @@ pub struct Overlap {
 /// Stored bytes are read so many at a time.
 const CHUNK: usize = 64 << 10;
 
+/// A transaction larger than this, in bytes, is not sent again as a whole.
+const LEN_MAX: u64 = 4 << 20;
+
 impl Overlap {
     /// The overlap at a stream's end; `None` where the last file has no event yet.
     ///
     /// # Errors
     /// If the file cannot be opened.
     pub fn at(catalog: &Arc<Catalog>, tail: &Tail) -> Result<Option<Self>, StoreError> {
-        let Some(start) = tail.verifier.last_event() else { return Ok(None) };
+        let end = tail.verifier.offset();
+        let transaction = tail.verifier.last_gtid().filter(|start| end - start <= LEN_MAX);
+        let Some(start) = transaction.or(tail.verifier.last_event()) else { return Ok(None) };
         let cursor = Cursor::open(catalog.clone(), tail.file.clone(), start)?;
-        Ok(Some(Self { cursor, start, left: tail.verifier.offset() - start }))
+        Ok(Some(Self { cursor, start, left: end - start }))
     }
 
-    /// Where the event begins, in bytes from the file's start.
+    /// Where it begins, in bytes from the file's start.
     #[must_use]
     pub fn start(&self) -> u64 {
         self.start
     }
 
-    /// How many of its bytes were not compared yet.
+    /// How many bytes were not compared yet.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.left
