@@ -63,7 +63,9 @@ impl FollowError {
                 StoreError::SyncFailed { .. }
                     | StoreError::Poisoned
                     | StoreError::Damaged { .. }
+                    | StoreError::Lost { .. }
                     | StoreError::Exists { .. }
+                    | StoreError::OutOfOrder { .. }
             )
         )
     }
