@@ -41,9 +41,11 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     };
     sender.set_reader(session.who.connection_id);
     let (file, offset) = sender.place();
-    tracing::info!(
-        stream = stream.name(), connection = session.who.connection_id, user = %session.who.user,
-        host = %session.who.host, server_id = session.request.server_id, file, offset,
+    tracing::debug!(
+        stream = stream.name(),
+        connection = session.who.connection_id,
+        file,
+        offset,
         "dump begins"
     );
     let mut waiter = Waiter {

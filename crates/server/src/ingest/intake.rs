@@ -309,10 +309,9 @@ impl Intake {
                 }
                 Ok(())
             }
-            // The same again, as before a dump that begins inside of a file.
-            _ if name == self.file => Ok(()),
+            Phase::Following if name != self.file => self.switch_to(name, position),
+            Phase::Following => Ok(()),
             Phase::Overlapping(_) => Err(self.wrong_start(&format!("{name} at {position}"))),
-            Phase::Following => self.switch_to(name, position),
         }
     }
 
