@@ -12,7 +12,9 @@ use common::{BINLOGD, PATIENCE, follow_semi_sync, primary};
 use expect_test::expect;
 use serde_json::Value;
 use testkit::binlog_gen::{BinlogGen, Options};
+use testkit::server::Server;
 use testkit::workload::{self, Load, LoadSpec};
+use testkit::{Daemon, Endpoint, Flavour, SourceSpec};
 
 fn verify(args: &[&str], paths: &[&Path]) -> Output {
     Command::new(BINLOGD).arg("verify").args(args).args(paths).output().unwrap()
@@ -197,4 +199,43 @@ fn a_primary_without_checksums_is_no_problem() {
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     assert_good(&[&daemon.stream_dir()]);
     assert_good(&[&primary.datadir()]);
+}
+
+#[test]
+fn timelines_of_two_primaries_are_good_with_and_without_a_fork() {
+    for fork in [false, true] {
+        let mut a = primary();
+        let b = Server::builder(Flavour::Mysql97).start().unwrap();
+        b.replicate_from(&SourceSpec::local(a.port())).unwrap();
+        let Endpoint { host, port, user, password } = b.endpoint();
+        let mut daemon = Daemon::new(BINLOGD, &a.endpoint())
+            .unwrap()
+            .arg("--on-fork=new-timeline")
+            .arg(format!("--upstream=mysql://{user}:{password}@{host}:{port}"))
+            .started()
+            .unwrap();
+        workload::TRANSACTIONS.run(&a).unwrap();
+        b.wait_for_replica_of(&a, PATIENCE).unwrap();
+        if fork {
+            b.stop_replica().unwrap();
+            a.sql("create database only_on_the_old_primary").unwrap();
+        }
+        daemon.wait_for_all_of(&a, PATIENCE).unwrap();
+        a.kill().unwrap();
+        b.sql("stop replica; reset replica all; create database on_the_new_primary").unwrap();
+        workload::ROW_IMAGES.run(&b).unwrap();
+        testkit::wait_until("the new timeline has all", PATIENCE, || {
+            assert_good(&[&daemon.stream_dir()]);
+            Ok(daemon.wait_for_all_of(&b, std::time::Duration::ZERO).is_ok()
+                && daemon.log().contains("beginning a new timeline"))
+        })
+        .unwrap_or_else(|error| panic!("{error}:\n{}", daemon.log()));
+        daemon.stop().unwrap();
+        let notes = assert_good(&[&daemon.stream_dir()]);
+        assert!(!notes.contains("not in the history"), "{notes}");
+        let json = verify(&["--json"], &[&daemon.stream_dir()]).stdout;
+        let json: Value = serde_json::from_slice(&json).unwrap();
+        let of_b = |file: &&Value| file["path"].as_str().unwrap().contains("/0002-");
+        assert!(json["files"].as_array().unwrap().iter().filter(of_b).count() > 1);
+    }
 }

@@ -28,7 +28,7 @@ use sequence::Sequences;
 
 /// Hears of a check while it goes on, from several threads.
 pub trait Observer: Sync {
-    /// So many more bytes were checked.
+    /// So many more bytes were checked, or lie behind a bad event, so that they cannot be.
     fn checked(&self, bytes: u64) {
         let _ = bytes;
     }

@@ -244,7 +244,7 @@ impl Check<'_> {
 
     fn finish(mut self) -> Checked {
         let Tally { twice, first_twice, own, previous, events, transactions, end, .. } =
-            self.tally.finish();
+            self.tally.finish(self.len);
         if let Some((offset, kind)) = first_twice {
             let fault = Fault::GtidsTwice { gtids: twice };
             let finding = Finding::of_event(self.file.path.clone(), offset, kind, fault);
@@ -261,7 +261,8 @@ impl Check<'_> {
 /// Counts what goes by.
 struct Tally<'a> {
     observer: &'a dyn Observer,
-    /// Bytes that the observer was not told of.
+    /// Bytes that the observer was told of, and was not.
+    told: u64,
     untold: u64,
     events: u64,
     transactions: u64,
@@ -282,6 +283,7 @@ impl<'a> Tally<'a> {
     fn new(observer: &'a dyn Observer) -> Self {
         Self {
             observer,
+            told: 0,
             untold: 0,
             events: 0,
             transactions: 0,
@@ -300,7 +302,7 @@ impl<'a> Tally<'a> {
     fn see(&mut self, verifier: &mut Verifier, verified: &Verified, part: EventPart<'_>) {
         self.untold += part.bytes.len() as u64;
         if self.untold >= STEP_BYTES {
-            self.observer.checked(std::mem::take(&mut self.untold));
+            self.tell();
         }
         if !part.last {
             return;
@@ -345,8 +347,15 @@ impl<'a> Tally<'a> {
         self.announced = gtid;
     }
 
-    fn finish(mut self) -> Self {
+    fn tell(&mut self) {
+        self.told += self.untold;
         self.observer.checked(std::mem::take(&mut self.untold));
+    }
+
+    /// Tells of the rest of a file of `len` bytes, checked or not.
+    fn finish(mut self, len: u64) -> Self {
+        self.untold = len.saturating_sub(self.told);
+        self.tell();
         self
     }
 }

@@ -84,6 +84,10 @@ impl<'a> Sequences<'a> {
             let stream = sequence.stream.clone();
             self.older = Older { stream, is_complete: true, ..Older::default() };
         }
+        if let Some(timeline) = &sequence.timeline {
+            self.older.executed = self.older.executed.difference(&timeline.forked);
+            self.older.executed.extend(&timeline.inherited);
+        }
         // Without GTIDs nothing ties timelines to each other.
         if let Some(previous) = &checked.previous
             && self.older.is_complete
@@ -189,8 +193,9 @@ impl<'a> Sequences<'a> {
             && self.older.is_complete
             && is_complete
         {
-            let known: [&GtidSet; 2] = [&executed, &timeline.forked];
-            let forked = known.iter().fold(self.older.executed.clone(), |s, k| s.difference(k));
+            // What is inherited may still be coming.
+            let forked = self.older.executed.difference(&executed);
+            let forked = forked.difference(&timeline.inherited);
             if !forked.is_empty() {
                 self.found(Finding::of_path(&sequence.dir, Fault::Forked { gtids: forked }));
             }
