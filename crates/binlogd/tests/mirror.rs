@@ -34,7 +34,16 @@ fn every_kind_of_event_is_stored_as_it_is_and_acknowledged() {
 #[test]
 fn a_primary_without_checksums_is_mirrored_too() {
     let primary = primary_with(&["--binlog-checksum=NONE"]);
-    let daemon = follow_semi_sync(&primary);
+    let mut daemon = follow_semi_sync(&primary);
+    primary.sql("create database n; create table n.t (a int primary key)").unwrap();
+    // Resumed inside of a file.
+    daemon.stop().unwrap();
+    daemon.start().unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    primary.sql("insert into n.t values (1)").unwrap();
+    daemon.kill().unwrap();
+    daemon.start().unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
     workload::TRANSACTIONS.run(&primary).unwrap();
     primary.sql("set global binlog_checksum = CRC32").unwrap();
     workload::ROW_IMAGES.run(&primary).unwrap();

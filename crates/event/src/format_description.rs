@@ -83,7 +83,7 @@ impl FormatDescription {
 
     /// Turns a file's FDE into what a source sends to a reader that starts behind it: `log_pos`
     /// and `created` 0, so that the reader keeps its position and its temporary tables, and the
-    /// checksum made anew.
+    /// checksum made anew if events carry one.
     ///
     /// # Errors
     /// If `event` is no format description event.
@@ -104,7 +104,7 @@ impl FormatDescription {
         for field in fields {
             event[field.clone()].fill(0);
         }
-        if parsed.server_version.knows_checksums()
+        if parsed.checksum == ChecksumAlgorithm::Crc32
             && let Some((body, crc)) = event.split_last_chunk_mut::<CHECKSUM_LEN>()
         {
             *crc = crate::event_crc32(body).to_le_bytes();

@@ -222,8 +222,11 @@ impl Sender {
                     .map_err(|error| DumpError::fatal(error.to_string()))?;
                 self.checksum = format.checksum;
             }
+            if self.is_refused() {
+                return Err(self.refusal());
+            }
             self.dropping = !self.is_wanted(&header, part.bytes, out)?;
-            if self.dropping || self.is_refused() {
+            if self.dropping {
                 return Ok(());
             }
         }
