@@ -65,7 +65,8 @@ fn normalised(mut event: Vec<u8>) -> Vec<u8> {
     if header.is_artificial() && header.kind != EventKind::FORMAT_DESCRIPTION {
         event[5..9].fill(0);
         let crc = event.len() - 4;
-        let carries_one = event[crc..].iter().any(|byte| !byte.is_ascii_graphic());
+        // Names of files end with digits.
+        let carries_one = !event[crc..].iter().all(u8::is_ascii_digit);
         if carries_one {
             event[crc..].fill(0);
         }
