@@ -105,6 +105,8 @@ fn purge_does_what_the_primarys_does_and_survives_a_restart() {
     assert_eq!(fs::read_to_string(index).unwrap(), "./binlog.000009\n");
 
     daemon.stop().unwrap();
+    let verified = Command::new(BINLOGD).arg("verify").arg(daemon.stream_dir()).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
     daemon.start().unwrap();
     write_files(&primary, 1);
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
