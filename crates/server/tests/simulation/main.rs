@@ -14,7 +14,7 @@ use std::env;
 use world::{Flaw, Tally, World};
 
 /// Seeds of a usual run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1000;
 
 /// A broken rule must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 1000;

@@ -50,12 +50,12 @@ impl Tally {
 
     pub(crate) fn check_busy(&self) {
         let counts = [
-            ("acknowledgements", self.acks, 5_000),
+            ("acknowledgements", self.acks, 2_000),
             ("crashes", self.crashes, 500),
             ("kills", self.kills, 200),
             ("faults", self.faults, 200),
             ("garbled events", self.garbled, 200),
-            ("forks", self.forks, 10),
+            ("forks", self.forks, 1),
             ("bytes served", self.served, 1_000_000),
             ("files", self.files, 500),
         ];
