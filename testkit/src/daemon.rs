@@ -79,15 +79,18 @@ impl Daemon {
     pub fn configured(mut self, more: &str) -> Result<Self> {
         let values = |flag: &str| {
             let values = self.args.iter().filter_map(move |arg| arg.strip_prefix(flag));
-            values.map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ")
+            values.map(|value| format!("'{value}'")).collect::<Vec<_>>()
         };
+        let upstreams = values("--upstream=");
+        let (upstream, standbys) = upstreams.split_first().context("no upstream")?;
         let text = format!(
-            "data_dir = '{}'\n[[stream]]\nname = '{STREAM}'\nupstream = {}\nlisten = [{}]\n\
+            "data_dir = '{}'\n[[stream]]\nname = '{STREAM}'\nupstream = {upstream}\n\
+             standby_upstreams = [{}]\nlisten = [{}]\n\
              [[stream.user]]\nname = '{USER}'\npassword = '{PASSWORD}'\n\
              rights = ['replicate', 'admin']\n{more}\n",
             self.data_dir.display(),
-            values("--upstream="),
-            values("--listen="),
+            standbys.join(", "),
+            values("--listen=").join(", "),
         );
         let path = self.dir.path().join("binlogd.toml");
         fs::write(&path, text)?;

@@ -423,3 +423,61 @@ fn purges_under_load_with_readers_and_crashes_lose_nothing() {
     let table = |server: &Server| server.checksum_tables("load_rows").unwrap();
     assert_eq!(table(&replica), table(&primary));
 }
+
+#[test]
+fn an_old_primarys_files_go_before_the_new_ones() {
+    let mut old = primary();
+    let new = Server::builder(Flavour::Mysql97)
+        .semi_sync()
+        .args(["--super-read-only=1", "--rpl-semi-sync-source-timeout=1000"])
+        .start()
+        .unwrap();
+    new.replicate_from(&SourceSpec::local(old.port())).unwrap();
+    let mut daemon = Daemon::new(BINLOGD, &old.endpoint())
+        .unwrap()
+        .arg(format!("--upstream=mysql://repl:repl@127.0.0.1:{}", new.port()))
+        .configured("")
+        .unwrap()
+        .started()
+        .unwrap();
+    let by_gtid = SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) };
+    let replica = Server::start_new(Flavour::Mysql97).unwrap();
+    replica.replicate_from(&by_gtid).unwrap();
+    write_files(&old, 3);
+    new.wait_for_replica_of(&old, PATIENCE).unwrap();
+    replica.wait_for_replica_of(&old, PATIENCE).unwrap();
+    old.kill().unwrap();
+    new.sql("stop replica; reset replica all; set global super_read_only=0, read_only=0").unwrap();
+    write_files(&new, 3);
+    replica.wait_for_replica_of(&new, PATIENCE).unwrap();
+
+    let timelines = || {
+        let names = fs::read_dir(daemon.stream_dir()).unwrap();
+        let mut names: Vec<_> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name.starts_with("000"));
+        names.len()
+    };
+    assert_eq!(timelines(), 2);
+    let before = daemon.sql(new.prefix(), "select @@global.gtid_executed").unwrap();
+    daemon.sql(new.prefix(), "purge binary logs before now() + interval 1 day").unwrap();
+    assert_eq!(timelines(), 1, "{}", daemon.log());
+    assert_eq!(logs(&daemon, &new).len(), 1);
+
+    daemon.kill().unwrap();
+    daemon.start().unwrap();
+    write_files(&new, 1);
+    replica.wait_for_replica_of(&new, PATIENCE).unwrap();
+    assert_eq!(replica.executed_gtids().unwrap(), new.executed_gtids().unwrap());
+    assert_eq!(replica.sql("select count(*) from d.t").unwrap(), "14");
+    let is_subset =
+        format!("select gtid_subset('{}', @@global.gtid_purged)", before.replace("\\n", ""));
+    assert_eq!(daemon.sql(new.prefix(), &is_subset).unwrap(), "1");
+    // Who begins now lacks what is gone.
+    let late = Server::start_new(Flavour::Mysql97).unwrap();
+    late.replicate_from(&by_gtid).unwrap();
+    late.wait_for("the replica's error", PATIENCE, |late| {
+        Ok(late.replica_status()?.column("Last_IO_Errno") == "13114")
+    })
+    .unwrap();
+}
