@@ -4,6 +4,7 @@
 //! tables. No test calls any of this: times prove nothing on a machine that does other things.
 
 mod commit;
+mod disk;
 mod mirror;
 mod process;
 mod raw_client;

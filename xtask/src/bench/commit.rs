@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::disk;
 use super::process;
-use super::stats::{median, ratio};
+use super::stats::{median, median_ratio, ratio};
 use super::table::Table;
 use super::target::{Bound, Target};
 use crate::product;
@@ -114,6 +115,8 @@ struct Sample {
     seen: Seen,
     /// CPU of who acknowledges, per commit, in microseconds.
     cpu_us: f64,
+    /// What a sync took just before.
+    sync_ms: f64,
 }
 
 fn measure(
@@ -125,6 +128,7 @@ fn measure(
 ) -> Result<Sample> {
     // Nobody is to wait for what was left unwritten before.
     rustix::fs::sync();
+    let sync_ms = disk::sync_ms()?;
     let acknowledger = servers.enter(mode, setting, binary)?;
     let unacknowledged = servers.unacknowledged()?;
     let cpu = || acknowledger.pid().map_or(Ok(0.0), process::cpu_s);
@@ -132,7 +136,7 @@ fn measure(
         .with_context(|| format!("{}, {}", mode.name(), setting.name()))?;
     servers.check_acknowledged(unacknowledged).with_context(|| mode.name())?;
     servers.leave(acknowledger)?;
-    Ok(Sample { seen, cpu_us: ratio((after - before) * 1e6, float(seen.commits)) })
+    Ok(Sample { seen, cpu_us: ratio((after - before) * 1e6, float(seen.commits)), sync_ms })
 }
 
 /// All measurements.
@@ -148,13 +152,15 @@ impl Results {
         median(self.of(setting, mode).map(value))
     }
 
-    fn commits_per_s(&self, setting: Setting, mode: Mode) -> f64 {
-        self.median(setting, mode, |sample| sample.seen.commits_per_s)
+    /// What a sync took, before each measurement.
+    fn sync_ms(&self) -> Vec<f64> {
+        self.0.iter().map(|(_, _, sample)| sample.sync_ms).collect()
     }
 
     /// How many times as many commits binlogd lets through as another.
     fn binlogd_to(&self, setting: Setting, mode: Mode) -> f64 {
-        ratio(self.commits_per_s(setting, Mode::Binlogd), self.commits_per_s(setting, mode))
+        let rates = |mode| self.of(setting, mode).map(|sample| sample.seen.commits_per_s);
+        median_ratio(rates(Mode::Binlogd), rates(mode))
     }
 
     fn targets(&self, settings: &[Setting]) -> Vec<Target> {
@@ -190,7 +196,17 @@ struct Report {
 impl Report {
     fn print(&self) {
         println!("\nMySQL {}, TCP without TLS on this machine; {}", self.server, self.machine);
-        println!("Medians of {} alternating runs of {} s:\n", self.runs, self.seconds);
+        let syncs = self.results.sync_ms();
+        println!(
+            "A sync of the disk: {:.2} ms, between {:.2} and {:.2} ms",
+            median(syncs.iter().copied()),
+            syncs.iter().copied().fold(f64::INFINITY, f64::min),
+            syncs.iter().copied().fold(0.0, f64::max),
+        );
+        println!(
+            "Medians of {} alternating runs of {} s; ratios are medians of the runs' ratios:\n",
+            self.runs, self.seconds
+        );
         let head = ["who acknowledges", "commits/s", "p50 ms", "p99 ms", "CPU us", "binlogd is"];
         for &setting in &self.settings {
             println!("{}", setting.name());
@@ -239,7 +255,7 @@ impl Report {
         }
         json!({
             "bench": "commit", "machine": self.machine, "mysql": self.server, "runs": self.runs,
-            "seconds": self.seconds, "results": rows,
+            "seconds": self.seconds, "sync_ms": median(self.results.sync_ms()), "results": rows,
             "targets": self.results.targets(&self.settings).iter().map(Target::json).collect::<Vec<_>>(),
         })
     }
@@ -257,16 +273,19 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_those_of_medians_within_a_setting() {
+    fn ratios_are_taken_within_a_setting() {
         let sample = |commits_per_s| Sample {
             seen: Seen { commits: 1, commits_per_s, p50_ms: 1.0, p99_ms: 2.0 },
             cpu_us: 0.0,
+            sync_ms: 0.0,
         };
         let [one, many, ..] = Setting::ALL;
         let results = Results(vec![
             (one, Mode::Binlogd, sample(100.0)),
             (one, Mode::Binlogd, sample(300.0)),
             (one, Mode::Binlogd, sample(150.0)),
+            (one, Mode::ReplicaSynced, sample(100.0)),
+            (one, Mode::ReplicaSynced, sample(200.0)),
             (one, Mode::ReplicaSynced, sample(100.0)),
             (many, Mode::Binlogd, sample(9.0)),
             (many, Mode::Alone, sample(10.0)),

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::stats::{median, ratio};
+use super::stats::{median, median_ratio, ratio};
 use super::table::Table;
 use super::target::{Bound, Target};
 use crate::product;
@@ -144,20 +144,24 @@ struct ContestantResult {
 }
 
 impl ContestantResult {
-    fn median(&self, value: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(value))
+    fn wall_times(&self) -> impl Iterator<Item = f64> {
+        self.samples.iter().map(|sample| sample.wall_s)
+    }
+
+    fn cpu_times(&self) -> impl Iterator<Item = f64> {
+        self.samples.iter().map(|sample| sample.cpu_s)
     }
 
     fn wall_s(&self) -> f64 {
-        self.median(|sample| sample.wall_s)
+        median(self.wall_times())
     }
 
     fn cpu_s(&self) -> f64 {
-        self.median(|sample| sample.cpu_s)
+        median(self.cpu_times())
     }
 
     fn primary_cpu_s(&self) -> f64 {
-        self.median(|sample| sample.primary_cpu_s)
+        median(self.samples.iter().map(|sample| sample.primary_cpu_s))
     }
 
     /// The highest peak of all runs, in MiB.
@@ -182,15 +186,22 @@ struct Report {
 impl Report {
     fn print(&self) {
         println!(
-            "\n{:.1} MB in {} events, {} bytes each on average; MySQL {}, TCP on this machine{}; {}",
+            "\n{:.1} MB {}; MySQL {}, TCP on this machine{}; {}",
             mb(self.len),
-            self.events,
-            self.event_len,
+            match self.large_event {
+                true => "in one event".into(),
+                false => {
+                    format!("in {} events, {} bytes each on average", self.events, self.event_len)
+                }
+            },
             self.server,
             if self.tls { " with TLS (but the sink)" } else { "" },
             self.machine
         );
-        println!("Medians of {} alternating runs; memory is the highest peak:\n", self.runs());
+        println!(
+            "Medians of {} alternating runs (ratios: of the runs' ratios); memory is the highest peak:\n",
+            self.runs()
+        );
         let mut table = Table::new(&[
             "who",
             "wall s",
@@ -226,10 +237,10 @@ impl Report {
         for result in ours {
             let name = result.contestant.name();
             if let (Some(peer), false) = (peer, self.large_event) {
-                let faster = ratio(peer.wall_s(), result.wall_s());
+                let faster = median_ratio(peer.wall_times(), result.wall_times());
                 let what = format!("throughput of {name} / mysqlbinlog");
                 targets.push(Target::new(what, faster, Bound::AtLeast(2.0), "x"));
-                let cheaper = ratio(result.cpu_s(), peer.cpu_s());
+                let cheaper = median_ratio(result.cpu_times(), peer.cpu_times());
                 let what = format!("CPU of {name} / mysqlbinlog");
                 targets.push(Target::new(what, cheaper, Bound::AtMost(0.3), "x"));
             }

@@ -32,6 +32,11 @@ pub(super) fn own_thread_cpu_s() -> Result<f64> {
     cpu_s_at(Path::new("/proc/thread-self/stat"))
 }
 
+/// CPU seconds from one reading to a later one, without the noise of their difference as floats.
+pub(super) fn cpu_s_since(before: f64, after: f64) -> f64 {
+    ((after - before) * TICKS_PER_SECOND).round() / TICKS_PER_SECOND
+}
+
 fn cpu_s_at(path: &Path) -> Result<f64> {
     let stat = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let ticks = cpu_ticks(&stat).with_context(|| format!("no CPU times in {}", path.display()))?;
@@ -94,6 +99,11 @@ mod tests {
         let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 120 30 0 0 20 0 1 0 99";
         assert_eq!(cpu_ticks(stat), Some(150));
         assert_eq!(cpu_ticks("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn differences_are_whole_ticks() {
+        assert_eq!(cpu_s_since(0.1, 0.4), 0.3);
     }
 
     #[test]

@@ -25,6 +25,15 @@ pub(super) fn percentile(sorted: &[u32], share: f64) -> u32 {
     sorted.get(rank.max(1) - 1).or(sorted.last()).copied().unwrap_or(0)
 }
 
+/// The median of the ratios of values that were measured at about the same time, which a busy
+/// minute of the machine changes less than the ratio of medians.
+pub(super) fn median_ratio(
+    of: impl IntoIterator<Item = f64>,
+    to: impl IntoIterator<Item = f64>,
+) -> f64 {
+    median(of.into_iter().zip(to).map(|(of, to)| ratio(of, to)))
+}
+
 /// `of` in relation to `to`; 0 where there is nothing to relate to.
 pub(super) fn ratio(of: f64, to: f64) -> f64 {
     if to == 0.0 { 0.0 } else { of / to }
@@ -49,6 +58,12 @@ mod tests {
         assert_eq!(found, [1, 100, 198, 200]);
         assert_eq!(percentile(&[7], 0.99), 7);
         assert_eq!(percentile(&[], 0.5), 0);
+    }
+
+    #[test]
+    fn ratios_are_taken_between_neighbours() {
+        // The machine was ten times slower during the second run, and twice as slow in the third.
+        assert_eq!(median_ratio([200.0, 22.0, 100.0], [100.0, 10.0, 50.0]), 2.0);
     }
 
     #[test]

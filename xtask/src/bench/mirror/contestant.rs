@@ -90,7 +90,7 @@ impl Clock {
 
     fn stop(&self, cpu_s: f64, peak: Option<u64>) -> Result<Sample> {
         let wall_s = self.started.elapsed().as_secs_f64();
-        let primary_cpu_s = process::cpu_s(self.primary)? - self.primary_cpu_s;
+        let primary_cpu_s = process::cpu_s_since(self.primary_cpu_s, process::cpu_s(self.primary)?);
         Ok(Sample { wall_s, cpu_s, primary_cpu_s, peak })
     }
 }
@@ -210,7 +210,8 @@ fn sink(corpus: &Corpus) -> Result<Sample> {
             len => received += u64::try_from(len)?,
         }
     }
-    clock.stop(process::own_thread_cpu_s()? - cpu_s, None)
+    let cpu_s = process::cpu_s_since(cpu_s, process::own_thread_cpu_s()?);
+    clock.stop(cpu_s, None)
 }
 
 /// Compares two files, which may be larger than what one wants to have in memory.
