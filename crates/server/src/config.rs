@@ -154,13 +154,29 @@ impl AuthPlugin {
     }
 }
 
-/// What an account may do. Neither includes the other.
+/// What an account may do. None includes another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rights {
     /// Dump the binlog and look at its state.
     pub replicate: bool,
-    /// See and end other users' connections, remove files.
+    /// Look at the state of the binlog, the upstream and all connections.
+    pub monitor: bool,
+    /// See and end other users' connections, remove files, stop, start and move the upstream.
     pub admin: bool,
+}
+
+impl Rights {
+    /// MySQL's REPLICATION CLIENT: look at the binlog's and the upstream's state.
+    #[must_use]
+    pub fn replication_client(self) -> bool {
+        self.replicate || self.monitor || self.admin
+    }
+
+    /// MySQL's PROCESS: see all connections.
+    #[must_use]
+    pub fn process(self) -> bool {
+        self.monitor || self.admin
+    }
 }
 
 /// The certificate a stream's listeners show, and what they ask of clients.
@@ -207,6 +223,8 @@ pub struct SingleStream {
     pub listen: Vec<String>,
     /// `name:password`; they get the right to replicate.
     pub users: Vec<String>,
+    /// `name:password`; they get the rights to replicate and to administer.
+    pub admins: Vec<String>,
     /// Certificate and key.
     pub tls: Option<TlsIdentity>,
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// A TOML file that says everything; see docs/binlogd.example.toml
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["data_dir", "upstream", "listen", "user"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["data_dir", "upstream", "listen", "user", "admin"])]
     config: Option<PathBuf>,
 
     /// Where binlog files are kept
@@ -47,9 +47,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
 
-    /// Who may connect: NAME:PASSWORD. May be given several times
+    /// Who may connect and read: NAME:PASSWORD. May be given several times
     #[arg(long, value_name = "NAME:PASSWORD", env = "BINLOGD_USER", hide_env_values = true)]
     user: Vec<String>,
+
+    /// The same, and may administer: PURGE, KILL, STOP REPLICA, … May be given several times
+    #[arg(long, value_name = "NAME:PASSWORD", env = "BINLOGD_ADMIN", hide_env_values = true)]
+    admin: Vec<String>,
 
     /// Acknowledge commits: always, never, or if the primary offers it
     #[arg(long, value_name = "WHEN", value_parser = ["on", "off", "auto"], conflicts_with = "config")]
@@ -94,6 +98,9 @@ Examples:
     BINLOGD_USER=app:pw binlogd serve --data-dir /var/lib/binlogd \\
         --upstream mysql://repl@10.0.0.1:3306 --upstream-password-file /etc/binlogd/repl.pw \\
         --listen 0.0.0.0:3307
+
+  With an account that may also purge files, end connections and move the upstream:
+    binlogd serve … --user app:pw --admin dba:pw2
 
   A primary and the replica that would take its place:
     binlogd serve --data-dir /var/lib/binlogd --upstream mysql://repl:pw@10.0.0.1 \\
@@ -148,6 +155,7 @@ fn config(args: Args) -> anyhow::Result<Config> {
         },
         listen: args.listen,
         users: args.user,
+        admins: args.admin,
         tls,
     })?)
 }

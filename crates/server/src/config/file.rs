@@ -81,7 +81,13 @@ impl ConfigFile {
 
     /// What a file would say that means the same as the flags.
     pub(super) fn of_flags(flags: SingleStream) -> Result<Self, ConfigError> {
-        let users = flags.users.iter().map(|user| UserSection::of_flag(user).map(unspanned));
+        let users = flags.users.iter().map(|user| UserSection::of_flag(user, "user", None));
+        let rights = ["replicate", "admin"].map(|right| unspanned(right.to_owned())).to_vec();
+        let admins = flags
+            .admins
+            .iter()
+            .map(|admin| UserSection::of_flag(admin, "admin", Some(rights.clone())));
+        let users = users.chain(admins).map(|user| user.map(unspanned));
         let tls = flags.tls.map(|identity| TlsSection {
             cert: Some(identity.cert),
             key: Some(identity.key),
@@ -109,11 +115,15 @@ impl ConfigFile {
 
 impl UserSection {
     /// `name:password`
-    fn of_flag(flag: &str) -> Result<Self, ConfigError> {
+    fn of_flag(
+        flag: &str,
+        key: &'static str,
+        rights: Option<Vec<Spanned<String>>>,
+    ) -> Result<Self, ConfigError> {
         let Some((name, password)) = flag.split_once(':') else {
             return Err(ConfigError::Invalid {
                 place: Place { file: None, line: 0 },
-                key: "user",
+                key,
                 message: "write name:password".into(),
             });
         };
@@ -124,7 +134,7 @@ impl UserSection {
             password_env: None,
             auth_string: None,
             plugin: None,
-            rights: None,
+            rights,
             require_tls: false,
         })
     }

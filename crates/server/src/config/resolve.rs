@@ -261,9 +261,10 @@ impl<'a> Resolver<'a> {
                 for right in list {
                     match right.get_ref().as_str() {
                         "replicate" => rights.replicate = true,
+                        "monitor" => rights.monitor = true,
                         "admin" => rights.admin = true,
                         _ => {
-                            let message = "rights are \"replicate\" and \"admin\"";
+                            let message = "rights are \"replicate\", \"monitor\" and \"admin\"";
                             return Err(self.invalid(at("stream.user.rights", right), message));
                         }
                     }

@@ -32,7 +32,7 @@ fn the_example_is_valid_and_shows_the_defaults() {
     assert_eq!(stream.listen.len(), 2);
     assert_eq!(stream.users.len(), 2);
     assert_eq!(stream.users[1].plugin, Some(AuthPlugin::MysqlNativePassword));
-    assert_eq!(stream.users[1].rights, Rights { replicate: true, admin: true });
+    assert_eq!(stream.users[1].rights, Rights { replicate: true, admin: true, monitor: false });
 
     // The lines that are commented out must be right as well.
     let text = std::fs::read_to_string(&path).unwrap();
@@ -180,6 +180,7 @@ fn flags_make_the_same_configuration_as_a_file() {
         retention: RetentionFlags { max_bytes: Some("2GiB".into()), ..RetentionFlags::default() },
         listen: vec!["127.0.0.1:3307".into(), "unix:s".into()],
         users: vec!["app:p:w".into()],
+        admins: vec!["dba:pw".into()],
         tls: None,
     };
     let config = Config::single_stream(flags.clone()).unwrap();
@@ -190,7 +191,10 @@ fn flags_make_the_same_configuration_as_a_file() {
     assert_eq!((stream.retention.max_bytes, stream.retention.max_age), (Some(2 << 30), None));
     assert_eq!(stream.listen[1], ListenAddr::Unix("s".into()));
     assert_eq!(stream.users[0].credential, Credential::Password(Secret::new("p:w")));
-    assert_eq!(stream.users[0].rights, Rights { replicate: true, admin: false });
+    assert_eq!(stream.users[0].rights, Rights { replicate: true, ..Rights::default() });
+    assert_eq!(stream.users[1].name, "dba");
+    let all = Rights { replicate: true, admin: true, ..Rights::default() };
+    assert_eq!(stream.users[1].rights, all);
 
     let wrong = SingleStream { users: vec!["app".into()], ..flags.clone() };
     let error = Config::single_stream(wrong).unwrap_err().to_string();

@@ -125,7 +125,7 @@ pub(crate) fn session() -> SessionState {
         id: 7,
         user: "repl".into(),
         host: "10.0.0.1".into(),
-        rights: Rights { replicate: true, admin: false },
+        rights: Rights { replicate: true, ..Rights::default() },
         db: None,
         endpoint: Endpoint { port: 3307, socket: None },
         tls: None,

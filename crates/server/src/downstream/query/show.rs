@@ -41,11 +41,14 @@ fn pairs(rows: Vec<(String, Vec<u8>)>) -> ResultSet {
 }
 
 fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> {
-    let rights = view.session.rights;
-    if rights.replicate || rights.admin {
+    if view.session.rights.replication_client() {
         return Ok(());
     }
-    Err(SqlError::privilege_needed("SUPER, REPLICATION CLIENT"))
+    let dialect = view.server.dialect();
+    Err(SqlError::privilege_needed(match (dialect.mariadb, dialect.version) {
+        (true, 100_502..) => "SUPER, BINLOG MONITOR",
+        _ => "SUPER, REPLICATION CLIENT",
+    }))
 }
 
 fn binary_logs(view: &View<'_>) -> Result<ResultSet, SqlError> {
@@ -90,8 +93,7 @@ fn binary_log_status(view: &View<'_>) -> Result<ResultSet, SqlError> {
 
 /// The replicas that have introduced themselves and are still connected.
 fn replicas(view: &View<'_>, names: [&str; 5]) -> Result<ResultSet, SqlError> {
-    let rights = view.session.rights;
-    if !rights.replicate && !rights.admin {
+    if !view.session.rights.replication_client() {
         return Err(SqlError::privilege_needed("REPLICATION SLAVE"));
     }
     let [id, host, port, source, uuid] = names;
@@ -127,7 +129,7 @@ fn process_list(view: &View<'_>, full: bool) -> ResultSet {
     for session in view.server.registry.all() {
         let state = session.state();
         let own = state.user.as_deref() == Some(view.session.user.as_str());
-        if !own && !view.session.rights.admin {
+        if !own && !view.session.rights.process() {
             continue;
         }
         let info = state
@@ -172,11 +174,18 @@ fn warning_count(view: &View<'_>, errors: bool) -> Result<ResultSet, SqlError> {
 fn grants(view: &View<'_>) -> ResultSet {
     let session = view.session;
     let mut privileges = Vec::new();
-    if session.rights.admin {
-        privileges.extend(["PROCESS", "SUPER"]);
+    let rights = session.rights;
+    if rights.process() {
+        privileges.push("PROCESS");
     }
-    if session.rights.replicate {
-        privileges.extend(["REPLICATION SLAVE", "REPLICATION CLIENT"]);
+    if rights.admin {
+        privileges.push("SUPER");
+    }
+    if rights.replicate {
+        privileges.push("REPLICATION SLAVE");
+    }
+    if rights.replication_client() {
+        privileges.push("REPLICATION CLIENT");
     }
     if privileges.is_empty() {
         privileges.push("USAGE");

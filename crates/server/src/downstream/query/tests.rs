@@ -351,7 +351,11 @@ fn rights_decide_what_is_shown() {
     assert_eq!(ask(&server, &mut nobody, "SHOW REPLICAS"), denied("REPLICATION SLAVE"));
     let grants = |session: &mut SessionState| ask(&server, session, "SHOW GRANTS");
     assert_eq!(grants(&mut nobody), "Grants for repl@%\nGRANT USAGE ON *.* TO `repl`@`%`");
-    let all = Rights { replicate: true, admin: true };
+    let monitor = Rights { monitor: true, ..Rights::default() };
+    let mut monitor = SessionState { rights: monitor, ..session() };
+    assert!(grants(&mut monitor).contains("GRANT PROCESS, REPLICATION CLIENT ON"));
+    assert!(ask(&server, &mut monitor, "SHOW BINARY LOGS").contains("binlog.000001"));
+    let all = Rights { replicate: true, admin: true, ..Rights::default() };
     assert_eq!(
         grants(&mut SessionState { rights: all, ..session() }),
         "Grants for repl@%\nGRANT PROCESS, SUPER, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO \
@@ -433,7 +437,7 @@ fn status_shows_the_session_and_the_stream() {
 fn purge(version: &'static str, sql: &str) -> (String, Vec<PurgeTarget>) {
     let (server, facts) = server(version);
     let mut session = session();
-    session.rights = Rights { replicate: false, admin: true };
+    session.rights = Rights { admin: true, ..Rights::default() };
     let answer = ask(&server, &mut session, sql);
     let purges = facts.purges.lock().unwrap().clone();
     (answer, purges)
