@@ -283,7 +283,7 @@ impl BinlogGen {
     }
 
     fn xid(&mut self) -> GenEvent {
-        let gtid = Gtid { uuid: self.options.uuid, tag: GtidTag::NONE, number: self.number };
+        let gtid = Gtid::mysql(self.options.uuid, GtidTag::NONE, self.number);
         self.number += 1;
         self.clock += 1;
         self.next = Next::Gtid;

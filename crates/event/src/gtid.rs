@@ -1,14 +1,20 @@
-//! MySQL's global transaction identifiers and sets of them.
+//! Global transaction identifiers, sets of them, and MariaDB's positions.
 //!
-//! [Manual: GTID format and storage](https://dev.mysql.com/doc/refman/9.1/en/replication-gtids-concepts.html)
+//! Both products number transactions per source: MySQL by server UUID and tag, MariaDB by domain and
+//! server id. Everything that keeps or compares GTIDs does so for both alike.
+//!
+//! Manuals: [MySQL](https://dev.mysql.com/doc/refman/9.1/en/replication-gtids-concepts.html),
+//! [MariaDB](https://mariadb.com/kb/en/gtid/)
 
 mod binary;
+mod position;
 mod set;
 mod text;
 
 use std::fmt;
 
 pub(crate) use binary::read_tag;
+pub use position::GtidPosition;
 pub use set::GtidSet;
 pub use text::ParseGtidError;
 
@@ -23,15 +29,57 @@ pub struct GtidTag {
     text: [u8; GtidTag::LEN_MAX],
 }
 
-/// One transaction's identifier: `source_id:[tag:]number`.
+/// Who numbers transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GtidSource {
+    /// MySQL: a server, which numbers without gaps.
+    Server {
+        /// The server on which the transaction was committed first.
+        uuid: ServerUuid,
+        /// The tag, mostly empty.
+        tag: GtidTag,
+    },
+    /// MariaDB: a server in a replication domain. The servers of a domain share its numbers, which
+    /// grow from transaction to transaction.
+    Domain {
+        /// The domain.
+        domain: u32,
+        /// The server on which the transaction was committed first.
+        server_id: u32,
+    },
+}
+
+/// One transaction's identifier: MySQL's `source_id:[tag:]number` or MariaDB's
+/// `domain-server_id-number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gtid {
-    /// The server on which the transaction was committed first.
-    pub uuid: ServerUuid,
-    /// The tag, mostly empty.
-    pub tag: GtidTag,
-    /// The transaction's number, 1 or more.
+    /// Who numbered the transaction.
+    pub source: GtidSource,
+    /// Its number, 1 or more; MariaDB calls it sequence number.
     pub number: u64,
+}
+
+impl Gtid {
+    /// A GTID of MySQL.
+    #[must_use]
+    pub fn mysql(uuid: ServerUuid, tag: GtidTag, number: u64) -> Self {
+        Self { source: GtidSource::Server { uuid, tag }, number }
+    }
+
+    /// A GTID of MariaDB.
+    #[must_use]
+    pub fn mariadb(domain: u32, server_id: u32, number: u64) -> Self {
+        Self { source: GtidSource::Domain { domain, server_id }, number }
+    }
+
+    /// The domain, of one of MariaDB's.
+    #[must_use]
+    pub fn domain(&self) -> Option<u32> {
+        match self.source {
+            GtidSource::Domain { domain, .. } => Some(domain),
+            GtidSource::Server { .. } => None,
+        }
+    }
 }
 
 impl GtidTag {
@@ -106,10 +154,14 @@ impl fmt::Debug for GtidTag {
 
 impl fmt::Display for Gtid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.uuid)?;
-        if !self.tag.is_empty() {
-            write!(f, "{}:", self.tag)?;
+        match self.source {
+            GtidSource::Server { uuid, tag } if tag.is_empty() => {
+                write!(f, "{uuid}:{}", self.number)
+            }
+            GtidSource::Server { uuid, tag } => write!(f, "{uuid}:{tag}:{}", self.number),
+            GtidSource::Domain { domain, server_id } => {
+                write!(f, "{domain}-{server_id}-{}", self.number)
+            }
         }
-        write!(f, "{}", self.number)
     }
 }

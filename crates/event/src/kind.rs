@@ -135,6 +135,12 @@ impl EventKind {
         matches!(self, Self::GTID | Self::ANONYMOUS_GTID | Self::GTID_TAGGED | Self::MARIADB_GTID)
     }
 
+    /// Whether this lists the GTIDs of earlier files: a file's second event.
+    #[must_use]
+    pub fn is_previous_gtids(self) -> bool {
+        matches!(self, Self::PREVIOUS_GTIDS | Self::GTID_LIST)
+    }
+
     /// Whether this is a heartbeat, which is never stored.
     #[must_use]
     pub fn is_heartbeat(self) -> bool {

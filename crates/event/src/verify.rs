@@ -61,12 +61,12 @@ struct Unfinished {
     /// The last bytes that came, which may be the checksum: not hashed yet.
     held: Vec<u8>,
     crc: Option<crc32fast::Hasher>,
-    /// The event itself, where its contents are wanted: a previous-GTIDs event.
+    /// The event itself, where its contents are wanted: GTIDs of earlier files.
     kept: Option<Vec<u8>>,
     after: TransactionState,
 }
 
-/// The largest previous-GTIDs event that is read, in bytes: some four million intervals.
+/// The largest list of earlier files' GTIDs that is read, in bytes: some four million intervals.
 const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 
 impl Verifier {
@@ -148,7 +148,7 @@ impl Verifier {
     }
 
     /// Takes the GTIDs that became complete since the last call: those of whole transactions, and
-    /// those that the file's previous-GTIDs event lists.
+    /// those of earlier files that the file's second event lists.
     #[must_use]
     pub fn take_committed(&mut self) -> GtidSet {
         std::mem::take(&mut self.committed)
@@ -213,7 +213,7 @@ impl Verifier {
         let after = self.transaction_after(header, body, true)?;
         if header.kind.is_gtid() {
             self.announced = gtid_of(header, body)?;
-        } else if header.kind == EventKind::PREVIOUS_GTIDS {
+        } else if header.kind.is_previous_gtids() {
             self.committed.extend(&previous_gtids(body)?);
         }
         Ok(after)
@@ -261,7 +261,7 @@ impl Verifier {
         let after = after.map_err(|violation| self.error(header.kind, violation))?;
         let crc = (!self.checksum().is_empty()).then(crc32fast::Hasher::new);
         let held = Vec::with_capacity(CHECKSUM_LEN);
-        let kept = (header.kind == EventKind::PREVIOUS_GTIDS).then(Vec::new);
+        let kept = header.kind.is_previous_gtids().then(Vec::new);
         if kept.is_some() && header.size > PREVIOUS_GTIDS_SIZE_MAX {
             let violation = Violation::ImpossibleSize { size: header.size };
             return Err(self.error(header.kind, violation));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use binlogd_event::{
     CHECKSUM_LEN, ChecksumAlgorithm, Disposition, EventKind, EventPart, FIRST_EVENT, Gtid, GtidSet,
-    MAGIC, Splitter, Verifier, VerifyError, Violation, gtid_of, previous_gtids,
+    GtidTag, MAGIC, ServerUuid, Splitter, Verifier, VerifyError, Violation, gtid_of,
+    previous_gtids,
 };
 use mysql_common::binlog::EventStreamReader;
 use mysql_common::binlog::consts::BinlogVersion;
@@ -190,7 +191,8 @@ fn headers_and_gtids_agree_with_mysql_common() {
                 let body = &part.bytes[..part.bytes.len() - crc];
                 let ours = gtid_of(&header, body).unwrap().unwrap();
                 let theirs: mysql_common::binlog::events::GtidEvent = event.read_event().unwrap();
-                assert_eq!((ours.uuid.0, ours.number), (theirs.sid(), theirs.gno()));
+                let theirs = Gtid::mysql(ServerUuid(theirs.sid()), GtidTag::NONE, theirs.gno());
+                assert_eq!(ours, theirs);
             }
             compared += 1;
         })

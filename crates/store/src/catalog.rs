@@ -59,7 +59,7 @@ pub struct FileHead {
     pub events_start: u64,
 }
 
-/// The largest previous-GTIDs event that is read, in bytes: some four million intervals.
+/// The largest list of earlier files' GTIDs that is read, in bytes: some four million intervals.
 const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 
 /// Enough of a GTID event to read its GTID, in bytes.
@@ -338,48 +338,48 @@ impl FileHead {
     fn read(fs: &dyn Fs, file: &LogFile, len: u64) -> Result<Self, StoreError> {
         let damaged = |what: String| StoreError::Foreign { path: file.path.clone(), what };
         let handle = fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
-        let event_at = |offset: u64, size_max, kind| {
+        let event_at = |offset: u64, size_max, is_wanted: fn(EventKind) -> bool| {
             if offset >= len {
                 Ok(None)
             } else {
-                read_event(&*handle, file, offset, size_max, kind)
+                read_event(&*handle, file, offset, size_max, is_wanted)
             }
         };
         let format_event =
-            event_at(FIRST_EVENT, FORMAT_SIZE_MAX, EventKind::FORMAT_DESCRIPTION)?
+            event_at(FIRST_EVENT, FORMAT_SIZE_MAX, |kind| kind == EventKind::FORMAT_DESCRIPTION)?
                 .ok_or_else(|| damaged("it does not begin with a format description".to_owned()))?;
         let format = FormatDescription::parse(&format_event).map_err(|e| damaged(e.to_string()))?;
         let mut events_start = FIRST_EVENT + format_event.len() as u64;
         let mut gtids = GtidSet::new();
-        let second = event_at(events_start, PREVIOUS_GTIDS_SIZE_MAX, EventKind::PREVIOUS_GTIDS)?;
+        let second = event_at(events_start, PREVIOUS_GTIDS_SIZE_MAX, EventKind::is_previous_gtids)?;
         if let Some(event) = second {
             events_start += event.len() as u64;
             gtids = body(&event, format.checksum)
                 .and_then(|body| previous_gtids(body).ok())
-                .ok_or_else(|| damaged("its previous-GTIDs event is malformed".to_owned()))?;
+                .ok_or_else(|| damaged("its list of earlier GTIDs is malformed".to_owned()))?;
         }
         Ok(Self { format_event, format, previous_gtids: gtids, events_start })
     }
 }
 
-/// The event at `offset`, if it is of `kind`.
+/// The event at `offset`, if it is of a wanted kind.
 fn read_event(
     handle: &dyn File,
     file: &LogFile,
     offset: u64,
     size_max: u32,
-    kind: EventKind,
+    is_wanted: fn(EventKind) -> bool,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let io = || StoreError::io("read", &file.path);
     let mut bytes = vec![0; HEADER_LEN];
     if read_full(handle, &mut bytes, offset).map_err(io())? < HEADER_LEN {
         return Ok(None);
     }
-    let header = EventHeader::parse(&bytes).ok().filter(|header| header.kind == kind);
+    let header = EventHeader::parse(&bytes).ok().filter(|header| is_wanted(header.kind));
     let Some(header) = header else { return Ok(None) };
     let size = header.size as usize;
     if header.size > size_max || size < HEADER_LEN {
-        let what = format!("its {kind} event at offset {offset} has {size} bytes");
+        let what = format!("its {} event at offset {offset} has {size} bytes", header.kind);
         return Err(StoreError::Foreign { path: file.path.clone(), what });
     }
     bytes.resize(size, 0);

@@ -3,10 +3,10 @@
 //! Without tags: a 64-bit count of sources; for each its UUID, a 64-bit count of intervals, and
 //! their 64-bit starts and exclusive ends. With tags (MySQL 8.3) the first and the last byte of the
 //! count are 1, the count is the 48 bits between, and a tag stands behind each UUID, with its
-//! length as a varint before it.
+//! length as a varint before it. MariaDB's GTIDs have no place here.
 
 use super::set::{Interval, NUMBER_MAX};
-use super::{GtidSet, GtidTag, ServerUuid};
+use super::{GtidSet, GtidSource, GtidTag, ServerUuid};
 use crate::EventError;
 use crate::fields::Fields;
 
@@ -41,17 +41,25 @@ impl GtidSet {
         Ok(set)
     }
 
-    /// The set's bytes, in the form without tags where it has none.
+    /// The bytes of MySQL's GTIDs in the set, in the form without tags where there are none.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let tagged = self.sources.keys().any(|(_, tag)| !tag.is_empty());
-        let mut count = (self.sources.len() as u64).to_le_bytes();
+        let sources: Vec<_> = self
+            .sources
+            .iter()
+            .filter_map(|(source, intervals)| match source {
+                GtidSource::Server { uuid, tag } => Some((uuid, tag, intervals)),
+                GtidSource::Domain { .. } => None,
+            })
+            .collect();
+        let tagged = sources.iter().any(|(_, tag, _)| !tag.is_empty());
+        let mut count = (sources.len() as u64).to_le_bytes();
         if tagged {
             count.copy_within(0..6, 1);
             (count[0], count[7]) = (TAGGED, TAGGED);
         }
         let mut bytes = count.to_vec();
-        for ((uuid, tag), intervals) in &self.sources {
+        for (uuid, tag, intervals) in sources {
             bytes.extend_from_slice(&uuid.0);
             if tagged {
                 let text = tag.as_str().as_bytes();
@@ -85,7 +93,7 @@ fn read_source(set: &mut GtidSet, fields: &mut Fields<'_>, tagged: bool) -> Resu
             ));
         }
         past = interval.end;
-        set.insert_interval(uuid, tag, interval);
+        set.insert_interval(GtidSource::Server { uuid, tag }, interval);
     }
     Ok(())
 }

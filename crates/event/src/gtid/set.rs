@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Gtid, GtidTag, ServerUuid};
+use super::{Gtid, GtidPosition, GtidSource};
 
 /// Numbers from `start` up to but not including `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +16,18 @@ pub(super) const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
 
 /// A set of GTIDs.
 ///
-/// Its text form is MySQL's (`uuid:1-5:7:tag:1-3,…`), its binary form that of previous-GTIDs events
-/// and of `COM_BINLOG_DUMP_GTID`.
+/// MariaDB's servers tell only the last GTID of each domain and server, and their numbers have gaps
+/// where another server of the domain has written. So with one of MariaDB's GTIDs all those before it
+/// of the same domain and server are in the set, whether or not there are transactions of these
+/// numbers.
+///
+/// The text form is MySQL's (`uuid:1-5:7:tag:1-3,…`), and for MariaDB's GTIDs a list of single ones
+/// and of ranges (`0-1-7`, `0-1-1..5`). The binary form, which only MySQL's have, is that of
+/// previous-GTIDs events and of `COM_BINLOG_DUMP_GTID`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GtidSet {
     // Intervals are sorted, do not touch each other, and no list is empty: equal sets are equal.
-    pub(super) sources: BTreeMap<(ServerUuid, GtidTag), Vec<Interval>>,
+    pub(super) sources: BTreeMap<GtidSource, Vec<Interval>>,
 }
 
 impl GtidSet {
@@ -46,25 +52,29 @@ impl GtidSet {
     /// Whether `gtid` is in the set.
     #[must_use]
     pub fn contains(&self, gtid: &Gtid) -> bool {
-        self.sources.get(&(gtid.uuid, gtid.tag)).is_some_and(|intervals| {
+        self.sources.get(&gtid.source).is_some_and(|intervals| {
             let after = intervals.partition_point(|i| i.start <= gtid.number);
             after > 0 && gtid.number < intervals[after - 1].end
         })
     }
 
-    /// Adds one GTID. A number that no GTID has (0, or over 2^63 - 2) is left out.
+    /// Adds one GTID; with one of MariaDB's, all before it of its domain and server. A number that
+    /// no GTID has (0, or over 2^63 - 2) is left out.
     pub fn insert(&mut self, gtid: Gtid) {
         if (1..=NUMBER_MAX).contains(&gtid.number) {
-            let interval = Interval { start: gtid.number, end: gtid.number + 1 };
-            self.insert_interval(gtid.uuid, gtid.tag, interval);
+            let start = match gtid.source {
+                GtidSource::Server { .. } => gtid.number,
+                GtidSource::Domain { .. } => 1,
+            };
+            self.insert_interval(gtid.source, Interval { start, end: gtid.number + 1 });
         }
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &GtidSet) {
-        for (&(uuid, tag), intervals) in &other.sources {
+        for (&source, intervals) in &other.sources {
             for &interval in intervals {
-                self.insert_interval(uuid, tag, interval);
+                self.insert_interval(source, interval);
             }
         }
     }
@@ -95,9 +105,32 @@ impl GtidSet {
         GtidSet { sources }
     }
 
+    /// The last GTID of each of MariaDB's domains and servers, as `@@gtid_binlog_state` lists them.
+    pub fn last_of_domains(&self) -> impl Iterator<Item = Gtid> {
+        self.sources.iter().filter_map(|(&source, intervals)| match source {
+            GtidSource::Domain { .. } => {
+                intervals.last().map(|last| Gtid { source, number: last.end - 1 })
+            }
+            GtidSource::Server { .. } => None,
+        })
+    }
+
+    /// Where a MariaDB replica stands that has these transactions: at the highest number of each
+    /// domain.
+    #[must_use]
+    pub fn position(&self) -> GtidPosition {
+        let mut position = GtidPosition::new();
+        for gtid in self.last_of_domains() {
+            if !position.includes(&gtid) {
+                position.set(gtid);
+            }
+        }
+        position
+    }
+
     /// Adds a valid interval, joining those that it touches.
-    pub(super) fn insert_interval(&mut self, uuid: ServerUuid, tag: GtidTag, new: Interval) {
-        let intervals = self.sources.entry((uuid, tag)).or_default();
+    pub(super) fn insert_interval(&mut self, source: GtidSource, new: Interval) {
+        let intervals = self.sources.entry(source).or_default();
         match intervals.last_mut() {
             // Transactions mostly come in order.
             Some(last) if last.end == new.start => last.end = new.end,
@@ -141,9 +174,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{GtidTag, ServerUuid};
 
     fn gtid(source: u8, number: u64) -> Gtid {
-        Gtid { uuid: ServerUuid([source; 16]), tag: GtidTag::NONE, number }
+        Gtid::mysql(ServerUuid([source; 16]), GtidTag::NONE, number)
     }
 
     fn pairs() -> impl Strategy<Value = BTreeSet<(u8, u64)>> {
@@ -180,5 +214,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_gtid_of_mariadb_stands_for_those_before_it() {
+        let mut old = GtidSet::new();
+        old.insert(Gtid::mariadb(0, 1, 20));
+        let mut new = old.clone();
+        new.insert(Gtid::mariadb(0, 2, 23));
+        new.insert(Gtid::mariadb(7, 2, 5));
+        assert!(old.is_subset(&new) && new.contains(&Gtid::mariadb(0, 1, 3)));
+        old.insert(Gtid::mariadb(0, 1, 25));
+        assert_eq!(old.difference(&new).to_string(), "0-1-21..25");
+        assert_eq!(new.difference(&old).to_string(), "0-2-1..23,7-2-1..5");
+        assert_eq!(new.position().to_string(), "0-2-23,7-2-5");
+        assert_eq!(old.position().to_string(), "0-1-25");
     }
 }

@@ -48,7 +48,7 @@ impl GtidFilter {
     /// If a GTID event is malformed.
     pub fn judge(&mut self, header: &EventHeader, event: &[u8]) -> Result<Wanted, EventError> {
         let skip = match header.kind {
-            EventKind::GTID | EventKind::GTID_TAGGED => {
+            EventKind::GTID | EventKind::GTID_TAGGED | EventKind::MARIADB_GTID => {
                 gtid_of(header, event)?.is_some_and(|gtid| self.has.contains(&gtid))
             }
             EventKind::ANONYMOUS_GTID if self.by_gtid => return Ok(Wanted::Anonymous),
@@ -56,6 +56,8 @@ impl GtidFilter {
             // These belong to the file, not to a transaction.
             EventKind::FORMAT_DESCRIPTION
             | EventKind::PREVIOUS_GTIDS
+            | EventKind::GTID_LIST
+            | EventKind::BINLOG_CHECKPOINT
             | EventKind::ROTATE
             | EventKind::STOP => false,
             _ => self.skipping,

@@ -313,7 +313,7 @@ impl<'a> Tally<'a> {
             EventKind::FORMAT_DESCRIPTION => {
                 self.in_use = header.flags.contains(EventFlags::IN_USE);
             }
-            EventKind::PREVIOUS_GTIDS => self.previous = Some(verifier.take_committed()),
+            kind if kind.is_previous_gtids() => self.previous = Some(verifier.take_committed()),
             EventKind::STOP => self.end = FileEnd::Stop,
             EventKind::ROTATE if part.first => {
                 let next = Rotate::parse(body(verifier, part.bytes)).map(|r| r.file.to_owned());
