@@ -310,7 +310,7 @@ impl Daemon {
     /// # Errors
     /// If the source does not answer.
     pub fn timeline_dir(&self, source: &Server) -> Result<PathBuf> {
-        let dir = self.stream_dir().join(format!("0001-{}", source.sql("select @@server_uuid")?));
+        let dir = self.stream_dir().join(format!("0001-{}", source_name(source)?));
         if self.small_disk.is_some() { self.own_view(&dir) } else { Ok(dir) }
     }
 
@@ -359,6 +359,18 @@ impl Drop for Daemon {
         // Nothing can be done about a process that cannot be killed.
         let _ = self.kill();
         self.dir.disable_cleanup(std::env::var_os(crate::server::KEEP_VARIABLE).is_some());
+    }
+}
+
+/// What a source server is called in the name of its timeline's folder.
+///
+/// # Errors
+/// If it does not answer.
+pub fn source_name(source: &Server) -> Result<String> {
+    if source.flavour().is_mariadb() {
+        Ok(format!("server-{}", source.sql("select @@server_id")?))
+    } else {
+        source.sql("select @@server_uuid")
     }
 }
 

@@ -4,14 +4,18 @@ use std::ops::Range;
 
 use crate::checksum::CHECKSUM_LEN;
 use crate::fields::Fields;
-use crate::{ChecksumAlgorithm, EventError, HEADER_LEN, ServerVersion};
+use crate::{ChecksumAlgorithm, EventError, EventHeader, HEADER_LEN, ServerVersion};
 
 /// A format description event (FDE): the first of every file.
 ///
 /// [Manual page](https://dev.mysql.com/doc/dev/mysql-server/latest/classbinary__log_1_1Format__description__event.html).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatDescription {
-    /// The server that wrote the file.
+    /// When the file was begun, in seconds since 1970.
+    pub timestamp: u32,
+    /// The id of the server that wrote the file.
+    pub server_id: u32,
+    /// The version of the server that wrote the file.
     pub server_version: ServerVersion,
     /// When the server started, in seconds since 1970, in the first file after a start; else 0.
     pub created: u32,
@@ -33,6 +37,7 @@ impl FormatDescription {
     /// If the event is cut short, or is not of binlog version 4, or names an unknown checksum
     /// algorithm.
     pub fn parse(event: &[u8]) -> Result<Self, EventError> {
+        let EventHeader { timestamp, server_id, .. } = EventHeader::parse(event)?;
         let mut fields = Fields::new(event);
         fields.take("event header", HEADER_LEN)?;
         let version = fields.u16("binlog version")?;
@@ -70,7 +75,7 @@ impl FormatDescription {
             };
         }
         let post_header_lens = post_header_lens.to_vec();
-        Ok(Self { server_version, created, checksum, post_header_lens })
+        Ok(Self { timestamp, server_id, server_version, created, checksum, post_header_lens })
     }
 
     /// The length in bytes of the fixed part behind the header of events of `kind`, or `None`

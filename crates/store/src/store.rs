@@ -23,7 +23,9 @@ use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer,
 };
 
-/// What tells the history of one source server from that of another: MySQL's server UUID.
+/// What tells the history of one source server from that of another: MySQL's server UUID. MariaDB
+/// has none; there it is the server id, and the format description of the file, which every
+/// connection shows, tells servers of the same id apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SourceId(String);
 
@@ -35,6 +37,12 @@ impl SourceId {
         let good = (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         good.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// The identity of a server that has only a server id: MariaDB.
+    #[must_use]
+    pub fn of_server_id(server_id: u32) -> Self {
+        Self(format!("server-{server_id}"))
     }
 
     /// The identity as text.

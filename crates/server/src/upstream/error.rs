@@ -92,6 +92,18 @@ pub enum UpstreamError {
         /// The newest that it has.
         newest: String,
     },
+    /// MariaDB's dump command has 32 bits for a position.
+    #[error(
+        "{file} is stored up to {offset}, and MariaDB cannot send what lies behind 4 GiB in a file to \
+         who comes back. Give binlogd a new data directory, starting at the file after it; the stored \
+         files stay readable"
+    )]
+    TooFarIn {
+        /// The file.
+        file: String,
+        /// How much of it is stored, in bytes.
+        offset: u64,
+    },
     /// The primary has less than we do.
     #[error(
         "the primary's {file} ends at {theirs}, but {ours} bytes of it are stored: it has lost its \

@@ -78,17 +78,22 @@ impl Primary {
             query: "@@server_id",
             answer: format!("'{number}'"),
         })?;
-        let uuid = variable("server_uuid").unwrap_or_default();
-        let source = SourceId::new(uuid).ok_or_else(|| UpstreamError::Nonsense {
-            query: "@@server_uuid",
-            answer: format!("'{uuid}'"),
-        })?;
+        let version = ServerVersion::new(connection.server_version().to_string());
+        let source = if version.is_mariadb() {
+            SourceId::of_server_id(server_id)
+        } else {
+            let uuid = variable("server_uuid").unwrap_or_default();
+            SourceId::new(uuid).ok_or_else(|| UpstreamError::Nonsense {
+                query: "@@server_uuid",
+                answer: format!("'{uuid}'"),
+            })?
+        };
         let checksum = match variable("binlog_checksum") {
             Some("CRC32") => ChecksumAlgorithm::Crc32,
             _ => ChecksumAlgorithm::None,
         };
         Ok(Self {
-            version: ServerVersion::new(connection.server_version().to_string()),
+            version,
             source,
             server_id,
             checksum,
@@ -99,10 +104,16 @@ impl Primary {
         })
     }
 
+    /// Whether it is a MariaDB.
+    #[must_use]
+    pub fn is_mariadb(&self) -> bool {
+        self.version.is_mariadb()
+    }
+
     /// Whether its transactions have GTIDs, so that a stream can come from another server to it.
     #[must_use]
     pub fn has_gtids(&self) -> bool {
-        self.variables.get("gtid_mode").is_some_and(|mode| mode == "ON")
+        self.is_mariadb() || self.variables.get("gtid_mode").is_some_and(|mode| mode == "ON")
     }
 
     /// The file called `name`, if the primary has it.

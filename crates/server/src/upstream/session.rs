@@ -47,6 +47,12 @@ pub async fn start_dump(
         format!("SET @master_heartbeat_period = {period}, @source_heartbeat_period = {period}"),
         format!("SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"),
     ];
+    let mut flags = DumpFlags::default();
+    if primary.is_mariadb() {
+        // Without both, a primary rewrites events for those who would not know them.
+        statements.push("SET @mariadb_slave_capability = 4".to_owned());
+        flags = DumpFlags::ANNOTATE_OR_HEARTBEAT_V2;
+    }
     if dump.semi_sync {
         statements.push("SET @rpl_semi_sync_slave = 1, @rpl_semi_sync_replica = 1".to_owned());
     }
@@ -65,8 +71,12 @@ pub async fn start_dump(
     let file = dump.file.as_str().as_bytes();
     let stream = match u32::try_from(dump.offset) {
         Ok(position) => {
-            let command = BinlogDump { position, flags: DumpFlags::default(), server_id, file };
+            let command = BinlogDump { position, flags, server_id, file };
             connection.dump(&command, &options).await
+        }
+        Err(_) if primary.is_mariadb() => {
+            let (file, offset) = (dump.file.to_string(), dump.offset);
+            return Err(UpstreamError::TooFarIn { file, offset });
         }
         // Only the GTID command has 64 bits for a position. Without the flag it goes by position.
         Err(_) => {
