@@ -375,7 +375,8 @@ pub fn source_name(source: &Server) -> Result<String> {
 }
 
 /// Compares every file of `source` with its copy in `dir`: closed files byte for byte, the active
-/// one up to where the copy ends and but for the in-use flag. Returns how many files there were.
+/// one up to where the copy ends and but for the in-use flag, which no source sends. MariaDB leaves it
+/// in a file that it crashed in. Returns how many files there were.
 ///
 /// # Errors
 /// At the first difference, with file and offset.
@@ -391,8 +392,9 @@ pub fn compare_files(source: &Server, dir: &Path) -> Result<usize> {
         if ours.len() > theirs.len() || (!is_active && ours.len() != theirs.len()) {
             bail!("{}: {} bytes, the source has {}", copy.display(), ours.len(), theirs.len());
         }
+        let may_be_in_use = is_active || source.flavour().is_mariadb();
         let differs = ours.iter().zip(&theirs).enumerate().find(|&(offset, (ours, theirs))| {
-            ours != theirs && !(is_active && offset == IN_USE_BYTE && ours ^ theirs == 1)
+            ours != theirs && !(may_be_in_use && offset == IN_USE_BYTE && ours | 1 == *theirs)
         });
         if let Some((offset, (ours, theirs))) = differs {
             bail!("{}: byte {offset} is {ours:02x}, not {theirs:02x}", copy.display());

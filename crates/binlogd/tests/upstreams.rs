@@ -5,7 +5,7 @@ mod common;
 
 use common::{PATIENCE, follow, follow_semi_sync};
 use testkit::daemon::compare_files;
-use testkit::workload::{self, Load, LoadSpec};
+use testkit::workload::{self, Load, LoadSpec, Scenario};
 use testkit::{Daemon, Flavour, Server};
 
 fn assert_mirrored(daemon: &Daemon, primary: &Server) -> usize {
@@ -22,6 +22,63 @@ fn assert_verifies(daemon: &Daemon) {
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+}
+
+/// Kills binlogd again and again while clients write, and the primary at last.
+fn killed_under_load(mut primary: Server) {
+    let mut daemon = follow(&primary);
+    let semi_sync = primary.flavour().is_mariadb();
+    if semi_sync {
+        primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    }
+    let spec = LoadSpec { payload_bytes: 20_000, ..LoadSpec::default() };
+    let load = Load::start(&primary, &spec).unwrap();
+    for round in 1..=4 {
+        load.wait_for_commits(50, PATIENCE).unwrap();
+        daemon.kill().unwrap();
+        if round == 3 {
+            primary.sql("flush binary logs").unwrap();
+        }
+        daemon.start().unwrap();
+    }
+    load.wait_for_commits(50, PATIENCE).unwrap();
+    load.stop().unwrap();
+    assert_mirrored(&daemon, &primary);
+
+    primary.restart().unwrap();
+    let load = Load::start(&primary, &spec).unwrap();
+    load.wait_for_commits(50, PATIENCE).unwrap();
+    primary.kill().unwrap();
+    load.stop().unwrap();
+    primary.start().unwrap();
+    if semi_sync {
+        primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    }
+    let load = Load::start(&primary, &spec).unwrap();
+    load.wait_for_commits(50, PATIENCE).unwrap();
+    load.stop().unwrap();
+    primary.sql("flush binary logs").unwrap();
+    assert!(assert_mirrored(&daemon, &primary) >= 5);
+    daemon.stop().unwrap();
+    assert_verifies(&daemon);
+}
+
+/// Stopped and started, with and without something new, inside of files and between them.
+fn stopped_and_started(primary: &Server) {
+    primary.sql("create database d; create table d.t (a int primary key auto_increment)").unwrap();
+    let mut daemon = follow(primary);
+    for round in 0..6 {
+        primary.sql("insert into d.t values ()").unwrap();
+        if round % 2 == 0 {
+            daemon.wait_for_all_of(primary, PATIENCE).unwrap();
+        }
+        daemon.stop().unwrap();
+        if round % 3 == 0 {
+            primary.sql("flush binary logs").unwrap();
+        }
+        daemon.start().unwrap();
+    }
+    assert_mirrored(&daemon, primary);
 }
 
 mod on_mariadb {
@@ -63,5 +120,67 @@ mod on_mariadb {
     #[test]
     fn every_kind_of_event_of_10_11_is_stored_as_it_is_and_acknowledged() {
         every_kind_of_event(Flavour::Mariadb1011);
+    }
+
+    #[test]
+    fn killed_under_load_it_goes_on_without_gap_or_double() {
+        killed_under_load(primary(Flavour::Mariadb118, &[]));
+    }
+
+    #[test]
+    fn a_primary_of_10_11_is_followed_over_kills_and_restarts() {
+        killed_under_load(primary(Flavour::Mariadb1011, &["--log-bin-compress=1"]));
+    }
+
+    #[test]
+    fn a_primary_without_checksums_is_mirrored_too() {
+        let primary = primary(Flavour::Mariadb118, &["--binlog-checksum=NONE"]);
+        stopped_and_started(&primary);
+    }
+}
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    fn every_kind_of_event(primary: Server, scenarios: &[Scenario]) {
+        let mut daemon = follow(&primary);
+        for scenario in scenarios {
+            scenario.run(&primary).unwrap();
+        }
+        let files = assert_mirrored(&daemon, &primary);
+        assert!(files > scenarios.len());
+        daemon.stop().unwrap();
+        assert_verifies(&daemon);
+    }
+
+    #[test]
+    fn every_kind_of_event_is_stored_as_it_is() {
+        every_kind_of_event(Server::start_new(Flavour::Mysql56).unwrap(), &workload::ALL);
+    }
+
+    #[test]
+    fn every_kind_of_event_without_gtids_and_checksums_is_stored_as_it_is() {
+        let builder = Server::builder(Flavour::Mysql56).without_gtid();
+        let primary = builder.arg("--binlog-checksum=NONE").start().unwrap();
+        let without_gtids = [
+            workload::COLUMNS,
+            workload::ROW_IMAGES,
+            workload::STATEMENTS,
+            workload::TRANSACTIONS,
+            workload::DDL,
+            workload::CHECKSUMS,
+        ];
+        every_kind_of_event(primary, &without_gtids);
+    }
+
+    #[test]
+    fn killed_under_load_it_goes_on_without_gap_or_double() {
+        killed_under_load(Server::start_new(Flavour::Mysql56).unwrap());
+    }
+
+    #[test]
+    fn without_gtids_it_goes_on_by_file_and_position() {
+        let builder = Server::builder(Flavour::Mysql56).without_gtid();
+        stopped_and_started(&builder.start().unwrap());
     }
 }
