@@ -142,12 +142,12 @@ mod on_mariadb {
 mod on_mysql_5_6 {
     use super::*;
 
-    fn every_kind_of_event(primary: Server, scenarios: &[Scenario]) {
-        let mut daemon = follow(&primary);
+    fn every_kind_of_event(primary: &Server, scenarios: &[Scenario]) {
+        let mut daemon = follow(primary);
         for scenario in scenarios {
-            scenario.run(&primary).unwrap();
+            scenario.run(primary).unwrap();
         }
-        let files = assert_mirrored(&daemon, &primary);
+        let files = assert_mirrored(&daemon, primary);
         assert!(files > scenarios.len());
         daemon.stop().unwrap();
         assert_verifies(&daemon);
@@ -155,7 +155,7 @@ mod on_mysql_5_6 {
 
     #[test]
     fn every_kind_of_event_is_stored_as_it_is() {
-        every_kind_of_event(Server::start_new(Flavour::Mysql56).unwrap(), &workload::ALL);
+        every_kind_of_event(&Server::start_new(Flavour::Mysql56).unwrap(), &workload::ALL);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod on_mysql_5_6 {
             workload::DDL,
             workload::CHECKSUMS,
         ];
-        every_kind_of_event(primary, &without_gtids);
+        every_kind_of_event(&primary, &without_gtids);
     }
 
     #[test]
