@@ -424,6 +424,26 @@ impl File for SimFile {
         })
     }
 
+    fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.check_writable()?;
+        self.disk.change(Op::WriteDurable, &self.path, |state, verdict| {
+            let offset = place(offset);
+            let mut len = state.room(self.file, offset, bytes.len());
+            if verdict != Verdict::Pass {
+                len = state.rng.between(0, len);
+            }
+            let State { files, rng, .. } = state;
+            let file = &mut files[self.file];
+            file.write(&bytes[..len], offset);
+            match verdict {
+                Verdict::Pass => file.sync_range(offset..offset + len),
+                Verdict::Fail(_) => file.sync_range_in_vain(offset..offset + len, rng),
+                Verdict::PowerOff => {}
+            }
+            if len < bytes.len() { Err(Errno::NOSPC.into()) } else { Ok(()) }
+        })
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.check_writable()?;
         self.disk.change(Op::Sync, &self.path, |state, verdict| {

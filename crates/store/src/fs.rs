@@ -108,6 +108,13 @@ pub trait File: Debug + Send + Sync {
     /// Those of `pwrite(2)`.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Writes all of `bytes` at `offset`, where the file has bytes already, and makes them durable,
+    /// and only them. After an error any part of them may be written, and durable or not.
+    ///
+    /// # Errors
+    /// Those of `pwritev2(2)` with `RWF_DSYNC`.
+    fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
     /// Makes the file's bytes and length durable. An error must never be followed by another
     /// try: the kernel may have dropped the pages that it could not write.
     ///

@@ -12,6 +12,7 @@ mod error;
 mod frontier;
 mod fs;
 mod index_file;
+mod journal;
 mod name;
 mod purge;
 mod recovery;

@@ -221,8 +221,10 @@ impl Catalog {
 /// Whether a file of a timeline without binlog files was put there by the store.
 fn is_ours_to_clear(name: &str) -> bool {
     LogName::new(name).is_none()
-        && (matches!(name.trim_end_matches(TEMPORARY), "DURABLE" | "FORKED" | "INHERITED")
-            || name.trim_end_matches(TEMPORARY).ends_with(".index"))
+        && (matches!(
+            name.trim_end_matches(TEMPORARY),
+            "DURABLE" | "JOURNAL" | "FORKED" | "INHERITED"
+        ) || name.trim_end_matches(TEMPORARY).ends_with(".index"))
 }
 
 fn purged(name: &LogName) -> StoreError {

@@ -12,6 +12,8 @@
 //!   clean end, and the primary sends them again as long as it lives.
 //! - **Without a watermark** (it is lost, or damaged) only an event that is cut short or damaged at
 //!   the very end of the file, or has nothing but zeros behind, is cut. In doubt, refuse.
+//! - **In the [journal](crate::journal)** bytes were durable that may never have reached the file. They
+//!   are copied there first of all, and then stand before the watermark too.
 //!
 //! A file whose events have no checksums cannot show that bytes behind the watermark are those that
 //! were written. There the writer moves the watermark with every sync, before it publishes, and
@@ -33,6 +35,7 @@ use binlogd_event::{
 };
 
 use crate::catalog::read_full;
+use crate::journal::Records;
 use crate::watermark::{Mark, Watermark};
 use crate::{File, Fs, LogFile, LogName, StoreError};
 use scan::{BadEvent, CHUNK, scan};
@@ -69,11 +72,9 @@ pub(crate) fn recover(
     let mut watermark = Watermark::open(fs, dir)?;
     let known = known_durable(&watermark, &file.name, dir)?;
     let handle = fs.open_write(path).map_err(StoreError::io("open", path))?;
+    check_len(&*handle, path, known.unwrap_or(0), &watermark)?;
+    let known = known.max(replay(fs, dir, &watermark, file, &*handle)?);
     let len = handle.len().map_err(StoreError::io("look at", path))?;
-    if let Some(durable) = known.filter(|&known| len < known) {
-        let watermark = watermark.path().to_owned();
-        return Err(StoreError::Lost { path: path.clone(), len, durable, watermark });
-    }
     let last = LastFile { file, handle, len, known };
     let Judgement { trusted, mut verifier } = last.judge()?;
     let executed = executed(fs, before, file, &mut verifier)?;
@@ -90,6 +91,50 @@ pub(crate) fn recover(
         outcome => outcome?,
     }
     Ok(Resume { file: file.clone(), verifier, executed, cut: len.saturating_sub(end) })
+}
+
+/// Checks that a file has the bytes that were durable in it.
+fn check_len(
+    handle: &dyn File,
+    path: &Path,
+    durable: u64,
+    watermark: &Watermark,
+) -> Result<(), StoreError> {
+    let len = handle.len().map_err(StoreError::io("look at", path))?;
+    if len < durable {
+        let (path, watermark) = (path.to_owned(), watermark.path().to_owned());
+        return Err(StoreError::Lost { path, len, durable, watermark });
+    }
+    Ok(())
+}
+
+/// Copies what was durable in the journal to the file, and makes it durable there. Returns where
+/// it ends.
+fn replay(
+    fs: &dyn Fs,
+    dir: &Path,
+    watermark: &Watermark,
+    file: &LogFile,
+    handle: &dyn File,
+) -> Result<Option<u64>, StoreError> {
+    let path = &file.path;
+    let mark = watermark.mark().filter(|mark| mark.file == file.name);
+    let (Some(mark), Some(note)) = (mark, watermark.note_id()) else { return Ok(None) };
+    let mut end = mark.offset;
+    let mut records = Records::open(fs, dir, note)?;
+    while let Some(record) = records.next()? {
+        // What lies between two records was synced in the file.
+        check_len(handle, path, record.offset, watermark)?;
+        handle
+            .write_all_at(&record.bytes, record.offset)
+            .map_err(StoreError::io("write to", path))?;
+        end = record.offset + record.bytes.len() as u64;
+    }
+    if end > mark.offset {
+        let synced = handle.sync_data();
+        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+    }
+    Ok(Some(end))
 }
 
 /// Checks that a timeline without files has not lost them.

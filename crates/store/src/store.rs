@@ -6,6 +6,7 @@
 //!     mysql-bin.000123    byte for byte the source's
 //!     mysql-bin.index     their names
 //!     DURABLE             how far they are durable for certain
+//!     JOURNAL             what is durable behind that, and not yet in its file
 //!     FORKED              after a fork: GTIDs that only earlier timelines have
 //!     INHERITED           all other GTIDs of earlier timelines
 //! ```
@@ -224,6 +225,9 @@ impl Store {
     fn cut_back(&self, file: &LogFile, end: u64) -> Result<(), StoreError> {
         let path = &file.path;
         let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
+        // Bytes that are durable only in the journal would never be brought here.
+        let synced = handle.sync_data();
+        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
         let len = handle.len().map_err(StoreError::io("look at", path))?;
         if len > end {
             tracing::warn!(

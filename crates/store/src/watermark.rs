@@ -29,6 +29,15 @@ pub(crate) struct Mark {
     pub(crate) offset: u64,
 }
 
+/// What tells one note from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoteId {
+    /// Grows from note to note, unless somebody has removed the file meanwhile.
+    pub(crate) sequence: u64,
+    /// Of the whole note.
+    pub(crate) crc: u32,
+}
+
 /// A timeline's note on the disk.
 #[derive(Debug)]
 pub(crate) struct Watermark {
@@ -74,6 +83,12 @@ impl Watermark {
     /// The last note that is there whole.
     pub(crate) fn mark(&self) -> Option<&Mark> {
         self.mark.as_ref()
+    }
+
+    /// What tells that note from all others.
+    pub(crate) fn note_id(&self) -> Option<NoteId> {
+        let crc = crc32fast::hash(&encode(self.sequence, self.mark.as_ref()?));
+        Some(NoteId { sequence: self.sequence, crc })
     }
 
     /// Notes that everything up to `mark` is durable, which it must be. Durable itself on return.

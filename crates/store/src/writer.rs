@@ -1,7 +1,8 @@
 //! The one hand that appends to a stream.
 //!
 //! It blocks, so it runs on a thread of its own. Order within a stream: `write`, `sync`, and only
-//! then does the frontier move. Behind it, now and then, follows the
+//! then does the frontier move. A sync of few bytes makes them durable in the
+//! [journal](crate::journal), any other in their file. Behind it, now and then, follows the
 //! [watermark](crate::watermark).
 
 use std::io;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use binlogd_event::{EventHeader, FIRST_EVENT, FormatDescription, GtidSet, MAGIC};
 
 use crate::catalog::{Catalog, FORMAT_SIZE_MAX, read_full};
+use crate::journal::{self, Journal};
 use crate::watermark::{Mark, Watermark};
 use crate::{File, FsLock, LogFile, LogName, Position, StoreError, Timeline};
 
@@ -38,6 +40,7 @@ pub struct Writer {
     poisoned: bool,
     watermark: Watermark,
     mark_every: u64,
+    journal: Journal,
     /// A writer may outlive its store.
     _lock: Arc<dyn FsLock>,
 }
@@ -49,7 +52,9 @@ struct Active {
     /// Where the next byte goes. `end >= verified_end`.
     end: u64,
     verified_end: u64,
-    /// Whether bytes or length have changed since the last sync.
+    /// How far whole events are durable, in this file or in the journal.
+    durable: u64,
+    /// Whether bytes or length have changed since this file was last synced.
     is_dirty: bool,
     /// Whether events carry checksums, once the file has said so.
     has_checksums: Option<bool>,
@@ -68,6 +73,7 @@ impl Writer {
         watermark: Watermark,
         lock: Arc<dyn FsLock>,
     ) -> Self {
+        let journal = Journal::new(&dir, journal::CAPACITY);
         Self {
             catalog,
             timeline,
@@ -77,6 +83,7 @@ impl Writer {
             poisoned: false,
             watermark,
             mark_every: MARK_EVERY,
+            journal,
             _lock: lock,
         }
     }
@@ -90,6 +97,7 @@ impl Writer {
             handle,
             end,
             verified_end: end,
+            durable: end,
             is_dirty: false,
             has_checksums: None,
             marked,
@@ -100,6 +108,11 @@ impl Writer {
     /// told. After a crash damage to them is taken for a torn end.
     pub fn mark_every(&mut self, bytes: u64) {
         self.mark_every = bytes;
+    }
+
+    /// Sets how long the journal is; 4 MiB unless told, 0 for none. To be said at the beginning.
+    pub fn journal_capacity(&mut self, bytes: u64) {
+        self.journal.set_capacity(bytes);
     }
 
     /// The file that is written to.
@@ -118,6 +131,7 @@ impl Writer {
     pub fn start_file(&mut self, name: &LogName) -> Result<Arc<LogFile>, StoreError> {
         self.rollback()?;
         self.sync()?;
+        self.sync_file()?;
         self.check_order(name)?;
         // A new file without a mark would leave recovery in doubt.
         match &self.active {
@@ -134,10 +148,13 @@ impl Writer {
             handle,
             end: FIRST_EVENT,
             verified_end: FIRST_EVENT,
+            durable: 0,
             is_dirty: true,
             has_checksums: None,
             marked: 0,
         });
+        self.journal.reset();
+        self.journal.note(&MAGIC);
         self.catalog.write_index(&self.dir);
         Ok(file)
     }
@@ -159,6 +176,7 @@ impl Writer {
             .write_all_at(&batch.bytes, active.end)
             .map_err(StoreError::io("write to", &active.file.path))?;
         active.end += batch.bytes.len() as u64;
+        self.journal.note(&batch.bytes);
         debug_assert!(batch.verified_end <= active.end);
         active.verified_end = active.verified_end.max(batch.verified_end);
         self.pending_gtids.extend(&batch.gtids);
@@ -175,26 +193,52 @@ impl Writer {
     pub fn sync(&mut self) -> Result<Option<Position>, StoreError> {
         self.check_poison()?;
         let Some(active) = &mut self.active else { return Ok(None) };
+        let new = active.verified_end - active.durable;
+        if new > 0 && self.journal.commit(active.durable, new) {
+            active.durable = active.verified_end;
+        } else {
+            let begins_lap = new > 0 && self.journal.is_wanted();
+            if new > 0 {
+                self.sync_file()?;
+            }
+            self.mark_if_due(begins_lap)?;
+        }
+        let Some(active) = &self.active else { return Ok(None) };
+        let gtids = std::mem::take(&mut self.pending_gtids);
+        let durable = self.catalog.publish(active.verified_position(), &gtids);
+        Ok((durable != Position::default()).then_some(durable))
+    }
+
+    /// Makes the active file itself durable.
+    fn sync_file(&mut self) -> Result<(), StoreError> {
+        self.check_poison()?;
+        let Some(active) = &mut self.active else { return Ok(()) };
         if active.is_dirty {
             let path = active.file.path.clone();
             let outcome = active.handle.sync_data();
             active.is_dirty = outcome.is_err();
             self.poison_on_error(outcome, path)?;
         }
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let new = active.verified_end - active.durable;
+        self.journal.forget(new, active.end - active.verified_end);
+        active.durable = active.verified_end;
+        Ok(())
+    }
+
+    /// Moves the watermark to the end of the file, which is synced, if that is wanted.
+    fn mark_if_due(&mut self, begins_lap: bool) -> Result<(), StoreError> {
         if !self.has_checksums() {
             // After a crash nothing else can say that bytes are those that were written.
-            self.mark_durable()?;
+            return self.mark_durable();
         }
-        let Some(active) = &self.active else { return Ok(None) };
-        let gtids = std::mem::take(&mut self.pending_gtids);
-        let durable = self.catalog.publish(active.verified_position(), &gtids);
-        if active.verified_end - active.marked >= self.mark_every
-            && let Err(error) = self.mark_durable()
-        {
-            // Nothing hangs on it but how much a crash leaves in doubt.
-            tracing::warn!("{error}");
+        let Some(active) = &self.active else { return Ok(()) };
+        let is_due = begins_lap || active.verified_end - active.marked >= self.mark_every;
+        if is_due && let Err(error) = self.mark_durable() {
+            // Nothing hangs on it but how much a crash leaves in doubt, and how long a commit takes.
+            self.journal.fail(&error);
         }
-        Ok((durable != Position::default()).then_some(durable))
+        Ok(())
     }
 
     /// Cuts the active file behind its last whole event.
@@ -211,21 +255,26 @@ impl Writer {
             .set_len(active.verified_end)
             .map_err(StoreError::io("cut", &active.file.path))?;
         active.end = active.verified_end;
+        self.journal.cut(active.verified_end - active.durable);
         Ok(())
     }
 
-    /// Notes on the disk how far the stream is durable, so that damage up to there is told from a
-    /// torn end after a crash. Costs a sync of a small file: for a clean end, and for idle moments.
+    /// Brings the active file itself to the disk and notes there how far it is durable, so that
+    /// damage up to there is told from a torn end after a crash. For a clean end, and for idle
+    /// moments.
     ///
     /// # Errors
-    /// If the note cannot be written. The one before still holds.
+    /// If the note cannot be written. The one before still holds. [`StoreError::SyncFailed`] as
+    /// for [`Writer::sync`].
     pub fn mark_durable(&mut self) -> Result<(), StoreError> {
         self.check_poison()?;
         let Some(active) = &self.active else { return Ok(()) };
         let offset = active.verified_end;
-        if active.is_dirty || offset <= active.marked {
+        if offset <= active.marked || offset > active.durable {
             return Ok(());
         }
+        self.sync_file()?;
+        let Some(active) = &self.active else { return Ok(()) };
         self.set_watermark(Mark { file: active.file.name.clone(), offset })?;
         if let Some(active) = &mut self.active {
             active.marked = offset;
@@ -233,8 +282,19 @@ impl Writer {
         Ok(())
     }
 
+    /// Everything up to `mark` is synced in its file. What the journal says is void from here on.
     fn set_watermark(&mut self, mark: Mark) -> Result<(), StoreError> {
-        self.watermark.set(&*self.catalog.fs, mark)
+        // If this fails nobody knows which of the two marks is there, and what continues it.
+        self.journal.end_lap();
+        let before = self.watermark.note_id();
+        let fs = &*self.catalog.fs;
+        let is_active = self.active.as_ref().is_some_and(|active| active.file.name == mark.file);
+        self.watermark.set(fs, mark)?;
+        let note = self.watermark.note_id().filter(|_| is_active);
+        if let Some(note) = note.filter(|_| note != before) {
+            self.journal.begin_lap(fs, note);
+        }
+        Ok(())
     }
 
     fn check_order(&self, name: &LogName) -> Result<(), StoreError> {

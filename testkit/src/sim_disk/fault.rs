@@ -15,6 +15,8 @@ pub enum Op {
     Read,
     /// Writing. Any part of the bytes is written when it fails.
     Write,
+    /// Writing durably. What of it fails may be there, or in memory only, or nowhere.
+    WriteDurable,
     /// Making a file durable. Pages are clean afterwards, also when it fails.
     Sync,
     /// Changing a file's length.

@@ -98,6 +98,35 @@ impl FileState {
         self.lens.clear();
     }
 
+    /// Makes some bytes durable, and no others.
+    pub(super) fn sync_range(&mut self, bytes: Range<usize>) {
+        for page in pages(&bytes) {
+            if self.dirty.remove(&page) {
+                self.write_back(page, |_| true);
+            }
+        }
+        // The length counts as far as the bytes need it.
+        if self.disk_len < bytes.end {
+            self.disk_len = bytes.end;
+            self.disk.resize(self.disk.len().max(bytes.end), 0);
+            self.lens.retain(|&len| len > bytes.end);
+        }
+    }
+
+    /// [`FileState::sync_range`] that fails.
+    pub(super) fn sync_range_in_vain(&mut self, bytes: Range<usize>, rng: &mut Rng) {
+        let percent = rng.pick(&[0, 50, 100]);
+        for page in pages(&bytes) {
+            if self.dirty.remove(&page) {
+                if rng.percent(percent) {
+                    self.write_back(page, |_| true);
+                } else {
+                    self.lost.insert(page);
+                }
+            }
+        }
+    }
+
     /// A sync that fails: what it could not write is given up.
     pub(super) fn sync_in_vain(&mut self, rng: &mut Rng) {
         let percent = rng.pick(&[0, 50, 100]);
@@ -171,7 +200,7 @@ impl FileState {
     }
 
     fn mark_dirty(&mut self, bytes: Range<usize>) {
-        for page in bytes.start / PAGE..bytes.end.div_ceil(PAGE) {
+        for page in pages(&bytes) {
             self.dirty.insert(page);
             self.lost.remove(&page);
         }
@@ -191,4 +220,8 @@ impl FileState {
             rest.fill(0);
         }
     }
+}
+
+fn pages(bytes: &Range<usize>) -> Range<usize> {
+    bytes.start / PAGE..bytes.end.div_ceil(PAGE)
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::finding::Fault;
 use super::plan::{Plan, PlannedFile, Sequence};
 use crate::catalog::read_full;
+use crate::journal;
 use crate::watermark::{self, Mark, read_mark};
 use crate::{Fs, LogName, StoreError, Timeline};
 
@@ -19,7 +20,7 @@ const LIST_LEN_MAX: u64 = 64 << 20;
 
 /// Whether a name in a folder shows that binlogs lie there.
 pub(super) fn is_of_a_folder(name: &str) -> bool {
-    name == watermark::FILE || LogName::new(name).is_some()
+    matches!(name, watermark::FILE | journal::FILE) || LogName::new(name).is_some()
 }
 
 /// Adds all files of a folder. Of a timeline that is not the newest all files may have been purged.

@@ -79,3 +79,13 @@ fn without_checksums_a_watermark_that_is_not_durable_is_missed() {
 fn a_watermark_ahead_of_the_truth_is_noticed() {
     assert_noticed(Flaw::WatermarkAhead, &["Damaged", "Lost"]);
 }
+
+#[test]
+fn a_journal_that_is_not_durable_is_missed() {
+    assert_noticed(Flaw::JournalLies, &["was reported durable"]);
+}
+
+#[test]
+fn a_journal_that_is_not_replayed_is_missed() {
+    assert_noticed(Flaw::NoJournal, &["was reported durable", "Lost"]);
+}

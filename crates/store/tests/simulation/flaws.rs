@@ -33,6 +33,10 @@ pub(crate) enum Flaw {
     WatermarkSyncLies,
     /// The watermark is synced, and the bytes that it speaks of are not.
     WatermarkAhead,
+    /// The journal is not durable when it should be.
+    JournalLies,
+    /// No journal is found.
+    NoJournal,
 }
 
 /// A disk with a flaw between it and the store.
@@ -56,12 +60,20 @@ impl FlawedFs {
     }
 
     fn is_hidden(&self, path: &Path) -> bool {
-        self.flaw == Flaw::NoWatermark && is_watermark(path)
+        match self.flaw {
+            Flaw::NoWatermark => is_watermark(path),
+            Flaw::NoJournal => is_journal(path),
+            _ => false,
+        }
     }
 }
 
 fn is_watermark(path: &Path) -> bool {
     path.ends_with("DURABLE")
+}
+
+fn is_journal(path: &Path) -> bool {
+    path.ends_with("JOURNAL")
 }
 
 impl Fs for FlawedFs {
@@ -146,6 +158,16 @@ impl File for FlawedFile {
             }
         }
         match self.file.write_all_at(bytes, offset) {
+            Err(_) if self.flaw == Flaw::WriteErrorsHidden => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if matches!(self.flaw, Flaw::JournalLies | Flaw::SyncLies) {
+            return self.file.write_all_at(bytes, offset);
+        }
+        match self.file.write_durable_at(bytes, offset) {
             Err(_) if self.flaw == Flaw::WriteErrorsHidden => Ok(()),
             outcome => outcome,
         }

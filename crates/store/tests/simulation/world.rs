@@ -37,6 +37,7 @@ pub(crate) struct World {
     /// Whether a sync has failed since the last restart, so that a kill may lose bytes too.
     sync_failed: bool,
     mark_every: u64,
+    journal: u64,
     log: VecDeque<String>,
     tally: Tally,
 }
@@ -68,6 +69,7 @@ impl World {
             reported: Place::default(),
             sync_failed: false,
             mark_every: rng.pick(&[1, 3000, 30_000, 16 << 20]),
+            journal: rng.pick(&[0, 8192, 40_000, 100_000]),
             log: VecDeque::new(),
             tally: Tally::default(),
             rng,
@@ -129,7 +131,17 @@ impl World {
     }
 
     fn random_fault(&mut self) -> Fault {
-        let ops = [Op::Write, Op::Write, Op::Sync, Op::Create, Op::SetLen, Op::SyncDir, Op::Rename];
+        let ops = [
+            Op::Write,
+            Op::Write,
+            Op::WriteDurable,
+            Op::Sync,
+            Op::Sync,
+            Op::Create,
+            Op::SetLen,
+            Op::SyncDir,
+            Op::Rename,
+        ];
         let error = self.rng.pick(&[Errno::IO, Errno::NOSPC]);
         let skip = self.rng.below(4) as u64;
         Fault::new(self.rng.pick(&ops), error).after(skip)
@@ -408,6 +420,7 @@ impl World {
         let mut store = Store::open(fs, Path::new(DIR))?;
         let mut writer = store.writer(&SourceId::new("a-primary").unwrap())?;
         writer.mark_every(self.mark_every);
+        writer.journal_capacity(self.journal);
         if store.resume().is_none() {
             writer.start_file(&LogName::new(self.primary.name(0)).unwrap())?;
         }
@@ -497,6 +510,7 @@ impl World {
         match writer {
             Ok(mut writer) => {
                 writer.mark_every(self.mark_every);
+                writer.journal_capacity(self.journal);
                 self.note("recovered");
                 self.opened(Process { store, writer, part: 0 }, false)
             }

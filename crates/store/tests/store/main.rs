@@ -3,6 +3,7 @@
 
 mod disks;
 mod faults;
+mod journal;
 mod layout;
 mod purging;
 mod reading;

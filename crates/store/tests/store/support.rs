@@ -53,13 +53,24 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// A new stream, without a file.
+    /// A new stream, without a file, and without a journal.
     pub(crate) fn new(disk: SimDisk, options: Options) -> Self {
         let mut store = open(&disk).unwrap();
-        let writer = store.writer(&source_id()).unwrap();
+        let mut writer = store.writer(&source_id()).unwrap();
+        writer.journal_capacity(0);
         let source = BinlogGen::new(1, options);
         let (files, ends) = (BTreeMap::new(), Vec::new());
         Self { disk, store, writer, source, files, ends, gtids: GtidSet::new() }
+    }
+
+    /// A stream with a file of one transaction, and a journal in which the next ones will be durable.
+    pub(crate) fn with_journal(capacity: u64, options: Options) -> Self {
+        let mut feed = Self::new(SimDisk::new(1), options);
+        feed.writer.journal_capacity(capacity);
+        feed.start_file();
+        feed.transactions(1);
+        feed.sync();
+        feed
     }
 
     /// A stream with one durable file of some transactions, which is not closed.
@@ -131,7 +142,8 @@ impl Feed {
     /// Goes on with another state of the disk, from which nothing may be missing.
     pub(crate) fn reopen(self, disk: SimDisk) -> Self {
         let mut store = open(&disk).unwrap();
-        let writer = store.writer(&source_id()).unwrap();
+        let mut writer = store.writer(&source_id()).unwrap();
+        writer.journal_capacity(0);
         Self { disk, store, writer, ..self }
     }
 

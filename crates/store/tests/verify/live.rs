@@ -178,6 +178,10 @@ impl File for MeddledFile {
         Err(no())
     }
 
+    fn write_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_durable_at(bytes, offset)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         Err(no())
     }
