@@ -100,6 +100,10 @@ impl Cursor {
             let what = format!("it ends at {}, though {left} more bytes were durable", self.offset);
             return Err(StoreError::Foreign { path: self.file.path.clone(), what });
         }
+        // A sync that has failed meanwhile may have taken the bytes away.
+        if self.available() < got as u64 {
+            return Ok(Read::Frontier);
+        }
         self.offset += got as u64;
         Ok(Read::Bytes(got))
     }

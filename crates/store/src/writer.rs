@@ -54,7 +54,9 @@ struct Active {
     verified_end: u64,
     /// How far whole events are durable, in this file or in the journal.
     durable: u64,
-    /// Whether bytes or length have changed since this file was last synced.
+    /// How far this file itself was synced. `synced <= durable <= verified_end`.
+    synced: u64,
+    /// Whether bytes or length have changed since then.
     is_dirty: bool,
     /// Whether events carry checksums, once the file has said so.
     has_checksums: Option<bool>,
@@ -98,6 +100,7 @@ impl Writer {
             end,
             verified_end: end,
             durable: end,
+            synced: end,
             is_dirty: false,
             has_checksums: None,
             marked,
@@ -149,6 +152,7 @@ impl Writer {
             end: FIRST_EVENT,
             verified_end: FIRST_EVENT,
             durable: 0,
+            synced: 0,
             is_dirty: true,
             has_checksums: None,
             marked: 0,
@@ -209,13 +213,18 @@ impl Writer {
         Ok((durable != Position::default()).then_some(durable))
     }
 
-    /// Makes the active file itself durable.
+    /// Makes the active file itself durable. If that fails, the kernel may have dropped what was
+    /// durable in the journal only, so that readers must not look for it in the file any more.
     fn sync_file(&mut self) -> Result<(), StoreError> {
         self.check_poison()?;
         let Some(active) = &mut self.active else { return Ok(()) };
         if active.is_dirty {
             let path = active.file.path.clone();
             let outcome = active.handle.sync_data();
+            if outcome.is_err() {
+                let synced = Position { file: active.file.id, offset: active.synced };
+                self.catalog.cut_back(synced);
+            }
             active.is_dirty = outcome.is_err();
             self.poison_on_error(outcome, path)?;
         }
@@ -223,6 +232,7 @@ impl Writer {
         let new = active.verified_end - active.durable;
         self.journal.forget(new, active.end - active.verified_end);
         active.durable = active.verified_end;
+        active.synced = active.verified_end;
         Ok(())
     }
 
@@ -234,11 +244,17 @@ impl Writer {
         }
         let Some(active) = &self.active else { return Ok(()) };
         let is_due = begins_lap || active.verified_end - active.marked >= self.mark_every;
-        if is_due && let Err(error) = self.mark_durable() {
-            // Nothing hangs on it but how much a crash leaves in doubt, and how long a commit takes.
-            self.journal.fail(&error);
+        if !is_due {
+            return Ok(());
         }
-        Ok(())
+        match self.mark_durable() {
+            // Nothing hangs on it but how much a crash leaves in doubt, and how long a commit takes.
+            Err(error @ StoreError::Io { .. }) => {
+                self.journal.fail(&error);
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Cuts the active file behind its last whole event.

@@ -75,6 +75,17 @@ impl Committer {
         Ok(self.ready.take())
     }
 
+    /// Brings what is durable in the journal to its file, while nothing else is to do.
+    ///
+    /// # Errors
+    /// As [`Committer::apply`], but only if a sync failed.
+    pub fn idle(&mut self) -> Result<(), StoreError> {
+        match self.writer.mark_durable() {
+            Err(StoreError::Io { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
     /// Cuts the beginning of an event whose rest will not come, and makes everything else durable.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use binlogd_event::EventPart;
 use binlogd_store::StoreError;
 use binlogd_wire::ServerError;
 use binlogd_wire::dump::Step;
+use tokio::time::timeout;
 
 use super::{Committer, Intake, IntakeError};
 use crate::stream::Counters;
@@ -51,6 +52,10 @@ impl ReceiveError {
     }
 }
 
+/// After so long a pause there is time to bring journalled bytes to their file: sooner than a kernel
+/// would, whose failure to do so nobody would hear of.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
 /// A connection on which nothing came for so long is dead.
 const SILENCE_MAX: Duration = HEARTBEAT_PERIOD.saturating_mul(2);
 
@@ -79,7 +84,12 @@ pub async fn receive(
             sender.ack(point.file.as_str(), point.offset).await?;
             counters.add_ack();
         }
-        match tokio::time::timeout(SILENCE_MAX, stream.fill()).await {
+        if let Ok(filled) = timeout(IDLE_AFTER, stream.fill()).await {
+            filled?;
+            continue;
+        }
+        committer.idle()?;
+        match timeout(SILENCE_MAX - IDLE_AFTER, stream.fill()).await {
             Ok(filled) => filled?,
             Err(_) => return Err(ReceiveError::Silent(SILENCE_MAX)),
         }

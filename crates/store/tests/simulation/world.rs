@@ -247,7 +247,10 @@ impl World {
     /// An error of the writer: cut the tail and go on, or recover, or start over.
     fn failed(&mut self, what: &str, error: &StoreError) -> Checked<()> {
         self.note(format!("{what}: {error}"));
-        self.promise()?;
+        // What was durable in the journal alone is not served any more, but found again.
+        if !matches!(error, StoreError::SyncFailed { .. }) {
+            self.promise()?;
+        }
         if self.disk.is_off() {
             return Ok(());
         }
@@ -296,10 +299,14 @@ impl World {
     fn mark(&mut self) -> Checked<()> {
         let Some(process) = &mut self.process else { return Ok(()) };
         // Whether it works or not must not matter.
-        if let Err(error) = process.writer.mark_durable() {
-            self.note(format!("mark: {error}"));
+        match process.writer.mark_durable() {
+            Err(error @ StoreError::SyncFailed { .. }) => self.failed("mark", &error),
+            Err(error) => {
+                self.note(format!("mark: {error}"));
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
-        Ok(())
     }
 
     /// A reader gets what is durable, from any file on.

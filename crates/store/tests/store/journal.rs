@@ -26,7 +26,7 @@ fn refuse_syncs_of_files(feed: &Feed) {
 fn small_commits_do_not_sync_their_file_and_survive_a_power_failure() {
     for options in [Options::default(), without_checksums()] {
         for count in [1, 5, 60] {
-            let mut feed = Feed::with_journal(4 << 20, options.clone());
+            let mut feed = Feed::with_journal(4 << 20, options);
             refuse_syncs_of_files(&feed);
             for _ in 0..count {
                 feed.transactions(1);
