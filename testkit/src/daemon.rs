@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::ports::PortLease;
-use crate::{Endpoint, Prefix, Server, wait_until};
+use crate::{Endpoint, Prefix, Server, SourceSpec, wait_until};
 
 /// The account that readers of a test's binlogd use.
 pub const USER: &str = "app";
@@ -283,6 +283,11 @@ impl Daemon {
             user: USER.into(),
             password: PASSWORD.into(),
         }
+    }
+
+    /// What a replica is told to replicate from it, by GTID.
+    pub fn as_source(&self) -> SourceSpec {
+        SourceSpec { endpoint: self.endpoint(), ..SourceSpec::local(0) }
     }
 
     /// Where readers of this machine connect.

@@ -7,6 +7,7 @@
 //! of a GTID.
 
 pub mod binlog_gen;
+pub mod chaos;
 pub mod daemon;
 pub mod flavour;
 pub mod ports;

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks report to a terminal")]
 
 mod bench;
+mod chaos;
 mod demo;
 mod product;
 mod repo;
@@ -32,6 +33,9 @@ enum Task {
     /// How fast binlogd is beside its peers.
     #[command(subcommand)]
     Bench(bench::BenchTask),
+    /// Kills and failures at random: what binlogd promises, put to the test.
+    #[command(subcommand)]
+    Chaos(chaos::ChaosTask),
     /// Real servers for tests: fetch them, list them, run one.
     #[command(subcommand)]
     Testbed(testbed::TestbedTask),
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Bench(task) => bench::run(task),
+        Task::Chaos(task) => chaos::run(task),
         Task::Testbed(task) => testbed::run(task),
         Task::Tidy => tidy(),
     };

@@ -38,9 +38,7 @@ fn follow_either(a: &Server, b: &Server) -> Daemon {
 
 fn replica_of(daemon: &Daemon) -> Server {
     let replica = Server::start_new(Flavour::Mysql97).unwrap();
-    replica
-        .replicate_from(&SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) })
-        .unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
     replica
 }
 

@@ -181,7 +181,7 @@ fn readers_that_need_what_was_purged_are_told_what_a_primary_tells() {
              reset binary logs and gtids; set global gtid_purged = '{purged}'"
         ))
         .unwrap();
-    let spec = SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) };
+    let spec = daemon.as_source();
     replica.replicate_from(&spec).unwrap();
     replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
     assert_eq!(replica.sql("select count(*) from d.t").unwrap(), "4");
@@ -352,9 +352,7 @@ fn purges_under_load_with_readers_and_crashes_lose_nothing() {
     let load =
         Load::start(&primary, &LoadSpec { payload_bytes: 5_000, ..LoadSpec::default() }).unwrap();
     let replica = Server::builder(Flavour::Mysql97).start().unwrap();
-    replica
-        .replicate_from(&SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) })
-        .unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
     let is_over = AtomicBool::new(false);
     let endpoint = daemon.endpoint();
     let prefix = primary.prefix();
@@ -440,7 +438,7 @@ fn an_old_primarys_files_go_before_the_new_ones() {
         .unwrap()
         .started()
         .unwrap();
-    let by_gtid = SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) };
+    let by_gtid = daemon.as_source();
     let replica = Server::start_new(Flavour::Mysql97).unwrap();
     replica.replicate_from(&by_gtid).unwrap();
     write_files(&old, 3);

@@ -22,7 +22,7 @@ fn replica() -> Server {
 }
 
 fn source(daemon: &Daemon) -> SourceSpec {
-    SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) }.workers(4)
+    daemon.as_source().workers(4)
 }
 
 fn assert_equal(primary: &Server, replica: &Server) {
