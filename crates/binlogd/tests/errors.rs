@@ -5,28 +5,9 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{BINLOGD, PATIENCE, follow, primary};
+use common::{BINLOGD, PATIENCE, ends_saying, follow, logs, primary};
 use testkit::server::Server;
-use testkit::{Daemon, Endpoint, Flavour, wait_until};
-
-/// Starts it, expects it to end with code 1, and its last words to have all of these.
-fn ends_saying(mut daemon: Daemon, words: &[&str]) {
-    let (status, log) = daemon.run_to_end().unwrap();
-    assert_eq!(status.code(), Some(1), "{log}");
-    let last = log.lines().last().unwrap();
-    assert!(last.starts_with("binlogd: "), "{last}");
-    for word in words {
-        assert!(last.contains(word), "no '{word}' in: {last}");
-    }
-}
-
-fn logs(daemon: &Daemon, words: &[&str]) {
-    wait_until("the error is logged", PATIENCE, || {
-        let log = daemon.log();
-        Ok(log.lines().any(|line| words.iter().all(|word| line.contains(word))))
-    })
-    .unwrap_or_else(|_| panic!("no line with {words:?} in:\n{}", daemon.log()));
-}
+use testkit::{Daemon, Endpoint, Flavour};
 
 #[test]
 fn a_wrong_password() {
@@ -151,4 +132,92 @@ fn an_own_server_id_that_is_the_primarys() {
     let id = primary.variable("server_id").unwrap();
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
     ends_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
+}
+
+/// An account with these privileges only.
+fn account(primary: &Server, name: &str, privileges: &str) -> Endpoint {
+    primary
+        .sql(&format!(
+            "create user {name}@'127.0.0.1' identified by 'pw';
+             grant {privileges} on *.* to {name}@'127.0.0.1'"
+        ))
+        .unwrap();
+    Endpoint { user: name.into(), password: "pw".into(), ..primary.endpoint() }
+}
+
+mod on_mariadb {
+    use super::*;
+
+    fn primary_with(args: &[&str]) -> Server {
+        Server::builder(Flavour::Mariadb118).args(args.iter().copied()).start().unwrap()
+    }
+
+    #[test]
+    fn what_an_account_lacks_is_named_as_mariadb_names_it() {
+        let primary = primary_with(&[]);
+        let daemon = |to: &Endpoint| Daemon::new(BINLOGD, to).unwrap();
+        let to = account(&primary, "nothing", "usage");
+        let words = ["privilege", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON"];
+        ends_saying(daemon(&to), &words);
+        let to = account(&primary, "looks", "binlog monitor");
+        ends_saying(daemon(&to), &words);
+        let to = account(&primary, "may", "replication slave, binlog monitor");
+        let daemon = daemon(&to).started().unwrap();
+        logs(&daemon, &["connected to the primary", "MariaDB"]);
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn semi_sync_wanted_but_not_enabled() {
+        let primary = primary_with(&[]);
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--semi-sync=on");
+        ends_saying(daemon, &["semi-sync", "SET GLOBAL rpl_semi_sync_master", "AFTER_SYNC"]);
+        let id = primary.variable("server_id").unwrap();
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        ends_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
+    }
+
+    #[test]
+    fn binary_logging_off() {
+        let primary = primary_with(&["--skip-log-bin"]);
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        ends_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
+    }
+
+    #[test]
+    fn a_second_replica_with_the_same_server_id() {
+        let primary = primary_with(&[]);
+        let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--server-id=4711");
+        let first = daemon().started().unwrap();
+        first.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let _second = daemon().started().unwrap();
+        logs(&first, &["Another replica", "server_id"]);
+    }
+}
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_as_5_6_names_it() {
+        let primary = Server::start_new(Flavour::Mysql56).unwrap();
+        let daemon = |to: &Endpoint| Daemon::new(BINLOGD, to).unwrap();
+        let words = ["privilege", "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON"];
+        ends_saying(daemon(&account(&primary, "nothing", "usage")), &words);
+        ends_saying(daemon(&account(&primary, "looks", "replication client")), &words);
+        let semi_sync = daemon(&primary.endpoint()).arg("--semi-sync=on");
+        ends_saying(semi_sync, &["semi-sync", "rpl_semi_sync_master SONAME 'semisync_master.so'"]);
+        let id = primary.variable("server_id").unwrap();
+        ends_saying(daemon(&primary.endpoint()).arg(format!("--server-id={id}")), &[&id]);
+        let wrong = Endpoint { password: "wrong".into(), ..primary.endpoint() };
+        ends_saying(daemon(&wrong), &["Access denied", "repl", "password"]);
+    }
+
+    #[test]
+    fn binary_logging_off() {
+        let primary = Server::builder(Flavour::Mysql56).without_gtid().arg("--skip-log-bin");
+        let primary = primary.arg("--skip-log-slave-updates").start().unwrap();
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        ends_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
+    }
 }

@@ -11,6 +11,7 @@ mod listen;
 mod resolve;
 mod retention;
 mod secret;
+mod start;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use limits::Limits;
 pub use listen::ListenAddr;
 pub use retention::{RetentionConfig, RetentionFlags};
 pub use secret::{Secret, UpstreamUrl};
+pub use start::StartAt;
 
 /// Everything `binlogd serve` must know.
 #[derive(Debug, Clone)]
@@ -85,17 +87,6 @@ pub enum OnFork {
     Halt,
     /// Follow the new history on a timeline of its own; what only the old one has stays readable.
     NewTimeline,
-}
-
-/// Where a new stream begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StartAt {
-    /// At the oldest binlog file that the primary has.
-    Earliest,
-    /// At the file that the primary writes now.
-    Current,
-    /// At the start of this file.
-    File(String),
 }
 
 /// Whether binlogd is a semi-synchronous replica of the primary.
@@ -213,7 +204,7 @@ pub struct SingleStream {
     pub password_file: Option<PathBuf>,
     /// The server id to use.
     pub server_id: Option<u32>,
-    /// `earliest`, `current` or a file; `None` is the default.
+    /// `earliest`, `current`, a file, or GTIDs; `None` is the default.
     pub start: Option<String>,
     /// `on`, `off` or `auto`; `None` is the default.
     pub semi_sync: Option<String>,

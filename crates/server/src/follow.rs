@@ -15,7 +15,8 @@ use crate::ingest::{
 };
 use crate::stream::{Stream, UpstreamState};
 use crate::upstream::{
-    Backoff, Chosen, Dump, Primary, SemiSyncState, UpstreamError, choose, moved, start_dump,
+    Backoff, Chosen, Dump, Primary, SemiSyncState, UpstreamError, choose, first_file_with_news,
+    moved, start_dump,
 };
 
 use plan::{Plan, plan};
@@ -182,8 +183,7 @@ impl Follower {
     /// Decides where to go on with this primary, and makes the intake for it.
     async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
         if self.is_same_history(&chosen.primary) {
-            let intake = Self::intake_for(&self.tail, &self.stream, &chosen.primary)?;
-            self.intake = Some(intake);
+            self.intake = Some(self.intake_for(&chosen).await?);
             return Ok(chosen);
         }
         let new = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await?;
@@ -217,17 +217,19 @@ impl Follower {
         self.store.timeline().is_some_and(|timeline| timeline.number == file.timeline.number)
     }
 
-    fn intake_for(
-        tail: &Option<Tail>,
-        stream: &Stream,
-        primary: &Primary,
-    ) -> Result<Intake, UpstreamError> {
-        match (plan(primary, tail.as_ref(), &stream.config().start)?, tail) {
+    async fn intake_for(&self, chosen: &Chosen) -> Result<Intake, UpstreamError> {
+        let (stream, Chosen { options, primary, .. }) = (&self.stream, chosen);
+        match (plan(primary, self.tail.as_ref(), &stream.config().start)?, &self.tail) {
             (Plan::Resume, Some(tail)) => {
                 let overlap = Overlap::at(stream.catalog(), tail)?;
                 Ok(Intake::at_tail(tail, overlap, primary.checksum))
             }
             (Plan::Begin(file), _) => Ok(Intake::at_file(file, primary.checksum)),
+            (Plan::BeginAfter(gtids), _) => {
+                let server_id = stream.identity().server_id;
+                let file = first_file_with_news(options, primary, &gtids, server_id).await?;
+                Ok(Intake::at_file(file, primary.checksum))
+            }
             (Plan::Resume, None) => Err(StoreError::Poisoned.into()),
         }
     }
@@ -294,7 +296,7 @@ fn asks_semi_sync(wish: SemiSync, primary: &Primary) -> Result<bool, UpstreamErr
     match (wish, primary.semi_sync) {
         (SemiSync::Off, _) | (SemiSync::Auto, SemiSyncState::Absent) => Ok(false),
         (SemiSync::On, SemiSyncState::Disabled | SemiSyncState::Absent) => {
-            Err(UpstreamError::NoSemiSync)
+            Err(UpstreamError::NoSemiSync(primary.version.clone()))
         }
         (SemiSync::On | SemiSync::Auto, _) => Ok(true),
     }

@@ -56,7 +56,7 @@ impl Builder {
         self
     }
 
-    /// Leaves MySQL's GTIDs off, as its default is. MariaDB has its own always on.
+    /// Switches MySQL's GTIDs off, as its default was until 9. MariaDB has its own always on.
     #[must_use]
     pub fn without_gtid(mut self) -> Self {
         self.gtid = false;

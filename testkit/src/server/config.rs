@@ -72,8 +72,10 @@ impl Config {
                 text.push_str("log-slave-updates\nrelay-log = relay\ninnodb-log-file-size = 32M\n");
             }
         }
-        if !self.flavour.is_mariadb() && self.gtid {
-            writeln!(text, "gtid-mode = ON\nenforce-gtid-consistency = ON")?;
+        if !self.flavour.is_mariadb() {
+            // Both, since the defaults differ between series.
+            let mode = if self.gtid { "ON" } else { "OFF" };
+            writeln!(text, "gtid-mode = {mode}\nenforce-gtid-consistency = {mode}")?;
         }
         Ok(text)
     }

@@ -59,8 +59,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHEN", value_parser = ["on", "off", "auto"], conflicts_with = "config")]
     semi_sync: Option<String>,
 
-    /// Where to begin when nothing is stored yet: earliest, current, or the name of a file
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    /// Where to begin when nothing is stored yet: earliest, current, a file (and :position), or the
+    /// GTIDs that are not needed
+    #[arg(long, value_name = "PLACE", conflicts_with = "config")]
     start: Option<String>,
 
     /// Remove files whose last bytes came longer ago, such as 30d; all are kept if not given

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use testkit::server::Server;
-use testkit::{Daemon, Flavour};
+use testkit::{Daemon, Flavour, wait_until};
 
 /// For things that take a moment, on a machine that may be very busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,4 +37,24 @@ pub(crate) fn follow_semi_sync(primary: &Server) -> Daemon {
     let daemon = follow(primary);
     primary.wait_for_semi_sync(1, PATIENCE).unwrap();
     daemon
+}
+
+/// Starts it, expects it to end with code 1, and its last words to have all of these.
+pub(crate) fn ends_saying(mut daemon: Daemon, words: &[&str]) {
+    let (status, log) = daemon.run_to_end().unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.starts_with("binlogd: "), "{last}");
+    for word in words {
+        assert!(last.contains(word), "no '{word}' in: {last}");
+    }
+}
+
+/// Waits for a line in the log that has all of these words.
+pub(crate) fn logs(daemon: &Daemon, words: &[&str]) {
+    wait_until("the error is logged", PATIENCE, || {
+        let log = daemon.log();
+        Ok(log.lines().any(|line| words.iter().all(|word| line.contains(word))))
+    })
+    .unwrap_or_else(|_| panic!("no line with {words:?} in:\n{}", daemon.log()));
 }

@@ -60,9 +60,7 @@ impl GtidPosition {
     /// Whether who is here has all of these transactions.
     #[must_use]
     pub fn includes_all(&self, set: &GtidSet) -> bool {
-        let is_mariadbs = |source| matches!(source, &GtidSource::Domain { .. });
-        set.sources.keys().all(is_mariadbs)
-            && set.last_of_domains().all(|gtid| self.includes(&gtid))
+        set.is_mariadbs() && set.last_of_domains().all(|gtid| self.includes(&gtid))
     }
 
     /// All that who is here has from the sources in `known`, and from those of the position itself.

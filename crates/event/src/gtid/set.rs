@@ -105,6 +105,18 @@ impl GtidSet {
         GtidSet { sources }
     }
 
+    /// Whether all of its GTIDs are MySQL's.
+    #[must_use]
+    pub fn is_mysqls(&self) -> bool {
+        self.sources.keys().all(|source| matches!(source, GtidSource::Server { .. }))
+    }
+
+    /// Whether all of its GTIDs are MariaDB's.
+    #[must_use]
+    pub fn is_mariadbs(&self) -> bool {
+        self.sources.keys().all(|source| matches!(source, GtidSource::Domain { .. }))
+    }
+
     /// The last GTID of each of MariaDB's domains and servers, as `@@gtid_binlog_state` lists them.
     pub fn last_of_domains(&self) -> impl Iterator<Item = Gtid> {
         self.sources.iter().filter_map(|(&source, intervals)| match source {

@@ -113,14 +113,10 @@ impl<'a> Resolver<'a> {
                 self.invalid(at("stream.server_id", id), "0 is no server id; take 1 or more")
             })?),
         };
-        let start = match section.start.as_ref().map(|start| (start, start.get_ref().as_str())) {
-            None | Some((_, "earliest")) => StartAt::Earliest,
-            Some((_, "current")) => StartAt::Current,
-            Some((span, "")) => {
-                let message = "write \"earliest\", \"current\" or the name of a binlog file";
-                return Err(self.invalid(at("stream.start", span), message));
-            }
-            Some((_, file)) => StartAt::File(file.to_owned()),
+        let start = match &section.start {
+            None => StartAt::Earliest,
+            Some(start) => StartAt::parse(start.get_ref())
+                .map_err(|message| self.invalid(at("stream.start", start), message))?,
         };
         let semi_sync = match section.semi_sync.as_ref().map(|s| (s, s.get_ref().as_str())) {
             None | Some((_, "auto")) => SemiSync::Auto,

@@ -1,5 +1,6 @@
 //! Where to begin, or to go on, with a primary.
 
+use binlogd_event::GtidSet;
 use binlogd_store::LogName;
 
 use crate::config::StartAt;
@@ -11,6 +12,8 @@ use crate::upstream::{Primary, PrimaryLog, UpstreamError};
 pub(super) enum Plan {
     /// A file from its start.
     Begin(LogName),
+    /// The file with the first transaction that is not one of these, from its start.
+    BeginAfter(GtidSet),
     /// What follows the stored bytes.
     Resume,
 }
@@ -22,13 +25,14 @@ pub(super) fn plan(
     start: &StartAt,
 ) -> Result<Plan, UpstreamError> {
     let (Some(oldest), Some(newest)) = (primary.logs.first(), primary.logs.last()) else {
-        return Err(UpstreamError::BinaryLogOff);
+        return Err(UpstreamError::BinaryLogOff(primary.version.clone()));
     };
     let Some(tail) = tail else {
         return match start {
             StartAt::Earliest => Ok(Plan::Begin(oldest.name.clone())),
             StartAt::Current => Ok(Plan::Begin(newest.name.clone())),
-            StartAt::File(name) => begin_at(primary, name, oldest, newest),
+            StartAt::File { name, offset } => begin_at(primary, name, *offset, oldest, newest),
+            StartAt::After(gtids) => Ok(Plan::BeginAfter(gtids.clone())),
         };
     };
     let (name, end) = (&tail.file.name, tail.verifier.offset());
@@ -58,11 +62,16 @@ pub(super) fn plan(
 fn begin_at(
     primary: &Primary,
     name: &str,
+    offset: u64,
     oldest: &PrimaryLog,
     newest: &PrimaryLog,
 ) -> Result<Plan, UpstreamError> {
     let wanted = LogName::new(name);
     if let Some(log) = wanted.as_ref().and_then(|name| primary.log(name)) {
+        if offset > log.size {
+            let (file, size) = (name.to_owned(), log.size);
+            return Err(UpstreamError::BehindEnd { file, size, offset });
+        }
         return Ok(Plan::Begin(log.name.clone()));
     }
     let is_purged =

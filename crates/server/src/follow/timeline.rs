@@ -32,7 +32,7 @@ pub(super) async fn prepare(
     if !primary.has_gtids() || executed.is_empty() {
         return Err(other_server());
     }
-    let forked = executed.difference(&executed_gtids(connection).await?);
+    let forked = executed.difference(&executed_gtids(connection, primary, &executed).await?);
     let shared = executed.difference(&forked);
     if !forked.is_empty() && stream.config().on_fork == OnFork::Halt {
         let server = primary.source.clone();

@@ -52,6 +52,16 @@ pub enum IntakeError {
         /// What is wrong.
         error: VerifyError,
     },
+    /// A file that a MariaDB has encrypted.
+    #[error(
+        "the primary's {file} is encrypted (encrypt_binlog was ON when it was written). Its events come \
+         decrypted, so that a file made of them could not be the primary's own. Begin at a later file, \
+         with a new data directory if this one has files already"
+    )]
+    Encrypted {
+        /// The file that the primary is sending.
+        file: String,
+    },
     /// What the primary sends again is not what is stored: two histories.
     #[error(
         "the primary's {file} differs from the stored one behind {offset}: this is another \
@@ -352,6 +362,9 @@ impl Intake {
     }
 
     fn bad(&self, error: VerifyError) -> IntakeError {
+        if error.violation == Violation::Encrypted {
+            return IntakeError::Encrypted { file: self.file.to_string() };
+        }
         IntakeError::Verify { file: self.file.to_string(), error }
     }
 }

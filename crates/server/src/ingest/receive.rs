@@ -46,7 +46,9 @@ impl ReceiveError {
     pub fn needs_somebody(&self) -> bool {
         match self {
             Self::Client(error) => error.server_error().is_some(),
-            Self::Intake(error) => matches!(error, IntakeError::Fork { .. }),
+            Self::Intake(error) => {
+                matches!(error, IntakeError::Fork { .. } | IntakeError::Encrypted { .. })
+            }
             _ => false,
         }
     }

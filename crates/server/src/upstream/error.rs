@@ -1,8 +1,11 @@
 //! Why a primary cannot be followed, and what to do about it.
 
 use binlogd_client::ClientError;
-use binlogd_event::GtidSet;
+use binlogd_event::{GtidSet, ServerVersion};
 use binlogd_store::{SourceId, StoreError};
+use binlogd_wire::ServerError;
+
+mod advice;
 
 /// An error on the way to the primary.
 #[derive(Debug, thiserror::Error)]
@@ -11,17 +14,27 @@ pub enum UpstreamError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The primary writes no binlog.
+    #[error("binary logging is off on the primary: {}", advice::log_bin(.0))]
+    BinaryLogOff(ServerVersion),
+    /// The primary encrypts what it writes.
     #[error(
-        "binary logging is off on the primary: restart it with log_bin (MySQL 8 and later have it on \
-         unless skip-log-bin is set)"
+        "the primary encrypts its binlog (encrypt_binlog = ON). It sends the events decrypted, so that \
+         files made of them could not be its own, byte for byte. Set encrypt_binlog = OFF in its option \
+         file, restart it, and start binlogd at the file that it begins then; or encrypt the disk instead"
     )]
-    BinaryLogOff,
+    Encrypted,
     /// The account may not replicate.
     #[error(
-        "the account lacks a privilege on the primary ({0}). Give it: GRANT REPLICATION SLAVE, \
-         REPLICATION CLIENT ON *.* TO the account"
+        "the account lacks a privilege on the primary ({denied}). Give it: GRANT REPLICATION SLAVE, {} ON \
+         *.* TO the account",
+        advice::monitor_privilege(version)
     )]
-    Privilege(String),
+    Privilege {
+        /// What the primary said.
+        denied: String,
+        /// What it is.
+        version: ServerVersion,
+    },
     /// Both have one server id.
     #[error(
         "the primary has server id {0}, as binlogd does here: replicas of both could not tell them \
@@ -30,11 +43,10 @@ pub enum UpstreamError {
     SameServerId(u32),
     /// Semi-sync is demanded but not offered.
     #[error(
-        "semi-sync is 'on' here but not enabled on the primary. Run there: INSTALL PLUGIN \
-         rpl_semi_sync_source SONAME 'semisync_source.so'; SET PERSIST \
-         rpl_semi_sync_source_enabled = ON; or set semi_sync to 'auto'"
+        "semi-sync is 'on' here but not enabled on the primary. {}; or set semi_sync to 'auto'",
+        advice::semi_sync(.0)
     )]
-    NoSemiSync,
+    NoSemiSync(ServerVersion),
     /// What is stored came from another server.
     #[error(
         "the data directory holds the binlog of server {stored}, but the primary is server {found}. \
@@ -81,6 +93,38 @@ pub enum UpstreamError {
         oldest: String,
         /// What that means and what to do.
         consequence: &'static str,
+    },
+    /// A place in a file that is not there yet.
+    #[error("the primary's {file} has {size} bytes, and no position {offset}")]
+    BehindEnd {
+        /// The file.
+        file: String,
+        /// Its length, in bytes.
+        size: u64,
+        /// The position that was named.
+        offset: u64,
+    },
+    /// GTIDs of one product, a primary of the other.
+    #[error(
+        "{gtids} are no GTIDs of this primary, which {}: begin at a file, 'earliest' or 'current'",
+        advice::gtids_of(version)
+    )]
+    OtherGtids {
+        /// What was named.
+        gtids: GtidSet,
+        /// What the primary is.
+        version: ServerVersion,
+    },
+    /// The primary cannot say where its transactions go on behind some.
+    #[error(
+        "the primary cannot send what follows {gtids}: {error}. What it has purged can no longer be \
+         had from it; for a new data directory begin at 'earliest', or name the GTIDs that it has"
+    )]
+    NotAfter {
+        /// The transactions.
+        gtids: String,
+        /// What it said.
+        error: ServerError,
     },
     /// A file that the primary never had.
     #[error("the primary has no binlog file {wanted}; it has {oldest} to {newest}")]

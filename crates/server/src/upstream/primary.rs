@@ -67,18 +67,21 @@ impl Primary {
     /// # Errors
     /// If the connection fails, or the primary cannot be followed as it is.
     pub async fn ask(connection: &mut Connection) -> Result<Self, UpstreamError> {
+        let version = ServerVersion::new(connection.server_version().to_string());
         let variables = variables(connection).await?;
         let variable = |name: &str| variables.get(name).map(String::as_str);
         let is_on = |name: &str| variable(name).is_some_and(|v| v == "ON" || v == "1");
         if !is_on("log_bin") {
-            return Err(UpstreamError::BinaryLogOff);
+            return Err(UpstreamError::BinaryLogOff(version));
+        }
+        if is_on("encrypt_binlog") {
+            return Err(UpstreamError::Encrypted);
         }
         let number = variable("server_id").unwrap_or_default();
         let server_id = number.parse().map_err(|_| UpstreamError::Nonsense {
             query: "@@server_id",
             answer: format!("'{number}'"),
         })?;
-        let version = ServerVersion::new(connection.server_version().to_string());
         let source = if version.is_mariadb() {
             SourceId::of_server_id(server_id)
         } else {
@@ -93,13 +96,16 @@ impl Primary {
             _ => ChecksumAlgorithm::None,
         };
         Ok(Self {
-            version,
             source,
             server_id,
             checksum,
             semi_sync: semi_sync(&variables),
-            writable: !is_on("read_only") && !is_on("super_read_only"),
-            logs: logs(connection).await?,
+            // MariaDB 12 has more words for what is not OFF.
+            writable: ["read_only", "super_read_only"]
+                .iter()
+                .all(|name| matches!(variable(name), None | Some("OFF" | "0"))),
+            logs: logs(connection, &version).await?,
+            version,
             variables,
         })
     }
@@ -143,8 +149,12 @@ async fn variables(connection: &mut Connection) -> Result<HashMap<String, String
         .collect())
 }
 
-async fn logs(connection: &mut Connection) -> Result<Vec<PrimaryLog>, UpstreamError> {
-    let rows = connection.query_all("SHOW BINARY LOGS").await.map_err(explain)?;
+async fn logs(
+    connection: &mut Connection,
+    version: &ServerVersion,
+) -> Result<Vec<PrimaryLog>, UpstreamError> {
+    let rows = connection.query_all("SHOW BINARY LOGS").await;
+    let rows = rows.map_err(|error| explain(error, version))?;
     rows.iter()
         .map(|row| {
             let name = row.text(0).and_then(|name| LogName::new(&name));
@@ -158,12 +168,19 @@ async fn logs(connection: &mut Connection) -> Result<Vec<PrimaryLog>, UpstreamEr
 }
 
 /// Gives errors that somebody has to act on a name.
-pub(super) fn explain(error: ClientError) -> UpstreamError {
+pub(super) fn explain(error: ClientError, version: &ServerVersion) -> UpstreamError {
+    let version = version.clone();
     match error.server_error() {
-        Some(server) if server.code == ErrorCode::SPECIFIC_ACCESS_DENIED => {
-            UpstreamError::Privilege(server.message.to_string())
+        // Older servers deny replication as they deny a login.
+        Some(server)
+            if [ErrorCode::SPECIFIC_ACCESS_DENIED, ErrorCode::ACCESS_DENIED]
+                .contains(&server.code) =>
+        {
+            UpstreamError::Privilege { denied: server.message.to_string(), version }
         }
-        Some(server) if server.code == ErrorCode::NO_BINARY_LOGGING => UpstreamError::BinaryLogOff,
+        Some(server) if server.code == ErrorCode::NO_BINARY_LOGGING => {
+            UpstreamError::BinaryLogOff(version)
+        }
         _ => error.into(),
     }
 }

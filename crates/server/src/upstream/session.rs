@@ -61,7 +61,10 @@ pub async fn start_dump(
     }
     let server_id = identity.server_id;
     let register = RegisterReplica { server_id, ..RegisterReplica::default() };
-    connection.register_replica(&register).await.map_err(explain)?;
+    connection
+        .register_replica(&register)
+        .await
+        .map_err(|error| explain(error, &primary.version))?;
 
     let options = DumpOptions {
         semi_sync: dump.semi_sync,
@@ -90,5 +93,5 @@ pub async fn start_dump(
             connection.dump_gtid(&command, &options).await
         }
     };
-    stream.map_err(explain)
+    stream.map_err(|error| explain(error, &primary.version))
 }
