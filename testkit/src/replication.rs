@@ -27,6 +27,8 @@ pub struct SourceSpec {
     pub workers: Option<u32>,
     /// Seconds of silence after which the source is to send a heartbeat.
     pub heartbeat_s: Option<u32>,
+    /// MySQL 8.0.18 and later: `SOURCE_COMPRESSION_ALGORITHMS`.
+    pub compression: Option<String>,
 }
 
 /// Where a replica begins to read.
@@ -54,6 +56,7 @@ impl SourceSpec {
             public_key: true,
             workers: None,
             heartbeat_s: None,
+            compression: None,
         }
     }
 
@@ -88,6 +91,9 @@ impl SourceSpec {
         }
         if self.public_key {
             sql.push_str(", get_source_public_key=1");
+        }
+        if let Some(algorithms) = &self.compression {
+            write!(sql, ", source_compression_algorithms='{algorithms}'")?;
         }
         Ok(sql)
     }

@@ -11,6 +11,7 @@ use binlogd_wire::dump::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
+use crate::compressed::FrameSequence;
 use crate::connection::{Connection, Phase, io_error};
 use crate::error::ClientError;
 use crate::transport::Stream;
@@ -126,10 +127,20 @@ enum Framed {
 
 impl BinlogStream {
     fn new(connection: Connection, options: &DumpOptions) -> Self {
-        let (stream, channel) = connection.channel.replace_stream(());
+        let (mut stream, channel) = connection.channel.replace_stream(());
+        let mut framer =
+            EventFramer::new(options.semi_sync).with_max_event_len(options.max_event_len);
+        if stream.compressed().is_some() {
+            framer = framer.with_any_sequence();
+        }
+        let sequence = stream.compressed().map(|stream| {
+            // Behind an event to be acknowledged packets are counted from 1 again, frames from 0 (seen on
+            // MySQL 9.7) or as packets.
+            stream.go_both_ways(&[0, 1])
+        });
         let (reader, writer) = tokio::io::split(stream);
         let address = channel.address;
-        let acks = AckSender { address: address.clone(), writer, out: Vec::new() };
+        let acks = AckSender { address: address.clone(), writer, sequence, out: Vec::new() };
         let buffer_len = options.buffer_len.max(MIN_STREAM_BUFFER_LEN);
         Self {
             address,
@@ -138,7 +149,7 @@ impl BinlogStream {
             buffer: vec![0; buffer_len].into_boxed_slice(),
             start: 0,
             end: 0,
-            framer: EventFramer::new(options.semi_sync).with_max_event_len(options.max_event_len),
+            framer,
         }
     }
 
@@ -274,6 +285,8 @@ fn protocol(address: &str, error: WireError) -> ClientError {
 pub struct AckSender {
     address: String,
     writer: WriteHalf<Stream>,
+    /// Of the compressed frames, if there are such.
+    sequence: Option<FrameSequence>,
     out: Vec<u8>,
 }
 
@@ -286,6 +299,9 @@ impl AckSender {
     pub async fn ack(&mut self, file: &str, position: u64) -> Result<(), ClientError> {
         self.out.clear();
         Ack { position, file: file.as_bytes() }.encode_packet(&mut self.out);
+        if let Some(sequence) = &self.sequence {
+            sequence.set(0);
+        }
         let sent = async {
             self.writer.write_all(&self.out).await?;
             self.writer.flush().await

@@ -8,12 +8,14 @@ use std::fmt;
 
 use binlogd_wire::Capabilities;
 use binlogd_wire::command::Command;
+use binlogd_wire::compress::Compression;
 use binlogd_wire::response::{OkPacket, ServerError};
 
 pub(crate) use channel::{Channel, io_error};
 
 use crate::error::ClientError;
 use crate::options::ConnectOptions;
+use crate::transport::Stream;
 use crate::version::ServerVersion;
 
 /// A connection that is logged in.
@@ -82,6 +84,15 @@ impl Connection {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.channel.stream.is_tls()
+    }
+
+    /// How the connection is compressed, if it is.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        match &self.channel.stream {
+            Stream::Compressed(stream) => Some(stream.compression()),
+            _ => None,
+        }
     }
 
     /// The server: `host:port` or the socket's path.

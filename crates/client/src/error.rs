@@ -62,6 +62,15 @@ pub enum ClientError {
         /// The server.
         address: String,
     },
+    /// The server offers none of the wanted ways to compress.
+    #[error(
+        "{address} offers none of the compressions asked for; allow one of them in its \
+         protocol_compression_algorithms, or add uncompressed to the list"
+    )]
+    CompressionNotOffered {
+        /// The server.
+        address: String,
+    },
     /// TLS could not be set up, perhaps because the certificate is not trusted.
     #[error("TLS with {address}: {error}{}", tls_advice(error))]
     Tls {

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod binlog;
+pub mod compressed;
 mod connection;
 mod error;
 mod options;
@@ -32,6 +33,8 @@ pub use binlog::{AckSender, BinlogStream, DEFAULT_STREAM_BUFFER_LEN, DumpOptions
 pub use binlogd_wire as wire;
 pub use connection::Connection;
 pub use error::ClientError;
-pub use options::{ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SslMode};
+pub use options::{
+    CompressionAlgorithm, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SslMode,
+};
 pub use query::{Column, QueryResult, Row};
 pub use version::{Flavour, ServerVersion};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use binlogd_wire::compress::{ZSTD_LEVEL_DEFAULT, ZSTD_LEVEL_MAX};
 use binlogd_wire::packet::DEFAULT_MAX_PAYLOAD_LEN;
 
 use crate::error::ClientError;
@@ -76,6 +77,33 @@ impl FromStr for SslMode {
     }
 }
 
+/// A way to compress a connection, or not. As MySQL's `--compression-algorithms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CompressionAlgorithm {
+    /// Known to all servers.
+    Zlib,
+    /// MySQL from 8.0.18 on.
+    Zstd,
+    /// Not to compress.
+    Uncompressed,
+}
+
+impl FromStr for CompressionAlgorithm {
+    type Err = ClientError;
+
+    /// Parses MySQL's names, in any case; `none` is the same as `uncompressed`.
+    fn from_str(name: &str) -> Result<Self, ClientError> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "zlib" => Ok(Self::Zlib),
+            "zstd" => Ok(Self::Zstd),
+            "uncompressed" | "none" => Ok(Self::Uncompressed),
+            _ => Err(ClientError::BadOption(format!(
+                "compression {name:?} is none of zlib, zstd, uncompressed"
+            ))),
+        }
+    }
+}
+
 /// The options about TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TlsOptions {
@@ -104,6 +132,8 @@ pub struct ConnectOptions {
     pub(crate) database: Option<String>,
     pub(crate) tls: TlsOptions,
     pub(crate) auth: AuthOptions,
+    pub(crate) compression: Vec<CompressionAlgorithm>,
+    pub(crate) zstd_level: u8,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_payload_len: usize,
     pub(crate) multi_statements: bool,
@@ -126,6 +156,8 @@ impl Default for ConnectOptions {
                 public_key_path: None,
                 allow_clear_password: false,
             },
+            compression: vec![CompressionAlgorithm::Uncompressed],
+            zstd_level: ZSTD_LEVEL_DEFAULT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             max_payload_len: DEFAULT_MAX_PAYLOAD_LEN,
             multi_statements: false,
@@ -216,6 +248,22 @@ impl ConnectOptions {
     pub fn allow_clear_password(mut self, allow: bool) -> Self {
         self.auth.allow_clear_password = allow;
         self
+    }
+
+    /// Sets the ways to compress the connection, of which the first is taken that the server offers;
+    /// if it offers none of them, and not to compress is not among them, connecting fails. Nothing is
+    /// compressed by default.
+    #[must_use]
+    pub fn compression(mut self, algorithms: impl Into<Vec<CompressionAlgorithm>>) -> Self {
+        self.compression = algorithms.into();
+        self
+    }
+
+    /// Sets how hard both sides try with zstd: 1 to 22, where more takes longer. Others are brought
+    /// into that range.
+    #[must_use]
+    pub fn zstd_level(self, level: u8) -> Self {
+        Self { zstd_level: level.clamp(1, ZSTD_LEVEL_MAX), ..self }
     }
 
     /// Sets how long connecting may take, up to and including the login.

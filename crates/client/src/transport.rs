@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::compressed::Compressed;
 use crate::options::ConnectOptions;
 
 /// A connected stream.
@@ -19,6 +20,7 @@ use crate::options::ConnectOptions;
 pub(crate) enum Stream {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
+    Compressed(Box<Compressed<Self>>),
 }
 
 /// A connected socket.
@@ -57,7 +59,19 @@ impl Socket {
 
 impl Stream {
     pub(crate) fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(_) => true,
+            Self::Compressed(stream) => stream.inner().is_tls(),
+        }
+    }
+
+    /// How it is compressed, if it is.
+    pub(crate) fn compressed(&mut self) -> Option<&mut Compressed<Self>> {
+        match self {
+            Self::Compressed(stream) => Some(stream),
+            _ => None,
+        }
     }
 
     /// Whether a password may go through as it is.
@@ -65,6 +79,7 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.is_unix(),
             Self::Tls(_) => true,
+            Self::Compressed(stream) => stream.inner().is_secure(),
         }
     }
 }
@@ -110,4 +125,4 @@ macro_rules! delegate {
 }
 
 delegate!(Socket { Tcp, Unix });
-delegate!(Stream { Plain, Tls });
+delegate!(Stream { Plain, Tls, Compressed });

@@ -6,6 +6,7 @@ mod timeline;
 use std::sync::Arc;
 use std::time::Duration;
 
+use binlogd_client::wire::compress::Compression;
 use binlogd_store::{LogFile, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -164,6 +165,7 @@ impl Follower {
             stream = stream.name(), primary = %options.address(), version = %primary.version,
             server = %primary.source, file = %dump.file, offset = dump.offset,
             semi_sync = %if semi_sync { primary.semi_sync.to_string() } else { "off".to_owned() },
+            compression = connection.compression().map_or("none", Compression::name),
             "connected to the primary"
         );
         let identity = stream.identity();

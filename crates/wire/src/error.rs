@@ -41,6 +41,14 @@ pub enum WireError {
         /// The field.
         field: &'static str,
     },
+    /// Compressed or checked bytes are not what they should be.
+    #[error("{structure}: {what}")]
+    Damaged {
+        /// What was being decoded.
+        structure: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A packet's sequence id is not the next one.
     #[error("packets out of order: sequence id {found}, expected {expected}")]
     OutOfOrder {
@@ -66,6 +74,7 @@ impl WireError {
         match self {
             Self::OutOfOrder { .. } => ErrorCode::NET_PACKETS_OUT_OF_ORDER,
             Self::TooLarge { .. } => ErrorCode::NET_PACKET_TOO_LARGE,
+            Self::Damaged { .. } => ErrorCode::NET_UNCOMPRESS_ERROR,
             _ => ErrorCode::MALFORMED_PACKET,
         }
     }

@@ -73,6 +73,8 @@ codes! {
     NET_PACKET_TOO_LARGE = 1153, b"08S01";
     /// Packets came out of order.
     NET_PACKETS_OUT_OF_ORDER = 1156, b"08S01";
+    /// Compressed bytes are damaged.
+    NET_UNCOMPRESS_ERROR = 1157, b"08S01";
     /// Reading from the connection failed.
     NET_READ_ERROR = 1158, b"08S01";
     /// Reading from the connection took too long.

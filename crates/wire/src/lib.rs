@@ -1,7 +1,7 @@
 //! The MySQL and MariaDB client/server protocol, both roles, without IO.
 //!
 //! Every structure can be encoded and parsed; the state machines ([`auth`], [`packet`],
-//! [`dump`]) are fed bytes by their caller and say what to send. Sockets, TLS and timeouts live
+//! [`compress`], [`dump`]) are fed bytes by their caller and say what to send. Sockets, TLS and timeouts live
 //! in the crates above; what is inside a binlog event is not known here.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ pub mod auth;
 pub mod capability;
 pub mod charset;
 pub mod command;
+pub mod compress;
 pub mod dump;
 pub mod error;
 pub mod error_code;

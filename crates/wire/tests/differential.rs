@@ -61,6 +61,7 @@ fn handshake_responses_agree() {
         database: Some("test"),
         auth_plugin: Some("caching_sha2_password"),
         attributes: Attributes(vec![(b"_os", b"Linux")]),
+        zstd_level: None,
     };
     let bytes = encoded(|out| response.encode(out));
     let parsed: theirs::HandshakeResponse<'_> = ParseBuf(&bytes).parse(()).unwrap();

@@ -2,6 +2,7 @@
 
 use binlogd_wire::auth::Credential;
 use binlogd_wire::command::{ChangeUser, Command};
+use binlogd_wire::compress::{Compression, FrameDecoder, FrameHeader, Inflated};
 use binlogd_wire::dump::{
     Ack, BinlogDump, BinlogDumpGtid, DumpFlags, EventEncoder, EventFramer, MIN_BUFFER_LEN,
     RegisterReplica, Step,
@@ -14,6 +15,23 @@ use binlogd_wire::{Capabilities, ServerError};
 use proptest::prelude::*;
 
 const ALL: Capabilities = Capabilities(0xffff_ffff);
+
+/// Takes any bytes for frames, then for what is in one.
+fn inflate(bytes: &[u8], declared: u8) {
+    let header = FrameHeader { len: bytes.len(), sequence: 0, plain_len: declared.into() };
+    let framed = [&header.encode()[..], bytes].concat();
+    for how in [Compression::Zlib, Compression::Zstd { level: 3 }] {
+        for bytes in [bytes, &framed] {
+            let (mut decoder, mut out, mut rest) = (FrameDecoder::new(how, 1000), [0; 16], bytes);
+            while let Ok(Inflated { read, written }) = decoder.decode(rest, &mut out) {
+                if read + written == 0 {
+                    break;
+                }
+                rest = &rest[read..];
+            }
+        }
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -44,6 +62,7 @@ proptest! {
             let _ = Ack::parse(bytes);
             let _ = Credential::from_stored(bytes);
             let _ = PacketDecoder::new(100).decode(bytes);
+            inflate(bytes, first);
         }
     }
 

@@ -46,6 +46,7 @@ impl<S: Read + Write> RawClient<S> {
             database: None,
             auth_plugin: Some(&greeting.auth_plugin),
             attributes: Attributes(Vec::new()),
+            zstd_level: None,
         };
         client.send(1, |out| response.encode(out))?;
         client.expect_ok().with_context(|| format!("log in as {user} without a password"))?;

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use binlogd_wire::compress::{Compression, FRAME_LEN_MAX};
 use binlogd_wire::packet::{PacketReceiver, PacketWriter};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::compressed::{self, Compressed};
 use crate::error::ClientError;
 use crate::transport::Stream;
 
@@ -50,11 +52,6 @@ impl<S> Channel<S> {
         self.receiver.decoder().set_max_payload_len(max_payload_len);
     }
 
-    /// Starts sequence ids again.
-    pub(crate) fn begin_command(&mut self) {
-        self.receiver.decoder().set_sequence(0);
-    }
-
     /// The payload read last.
     pub(crate) fn payload(&self) -> &[u8] {
         self.receiver.payload()
@@ -66,6 +63,28 @@ impl<S> Channel<S> {
 
     fn io_error(&self, error: io::Error) -> ClientError {
         io_error(&self.address, self.activity, error)
+    }
+}
+
+impl Channel {
+    /// Goes on in compressed frames.
+    pub(crate) fn into_compressed(self, compression: Compression) -> Self {
+        let received = self.receiver.buffered().to_vec();
+        let (stream, mut channel) = self.replace_stream(());
+        let max_payload_len = channel.receiver.decoder().max_payload_len();
+        channel.receiver = PacketReceiver::new(RECEIVE_BUFFER_LEN, max_payload_len);
+        channel.receiver.decoder().accept_any_sequence();
+        // Servers make frames as large as they like.
+        let stream = Compressed::new(stream, compression, &received, FRAME_LEN_MAX);
+        channel.replace_stream(Stream::Compressed(Box::new(stream))).1
+    }
+
+    /// Starts sequence ids again.
+    pub(crate) fn begin_command(&mut self) {
+        self.receiver.decoder().set_sequence(0);
+        if let Some(stream) = self.stream.compressed() {
+            stream.begin_command();
+        }
     }
 }
 
@@ -121,6 +140,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
 /// The error of a stream that fails.
 pub(crate) fn io_error(address: &str, during: &'static str, error: io::Error) -> ClientError {
     let address = address.to_owned();
+    let error = match compressed::wire_error(error) {
+        Ok(error) => return ClientError::Protocol { address, error },
+        Err(error) => error,
+    };
     match error.kind() {
         // Under TLS 1.3 the server's verdict on the client's certificate comes with the first read.
         _ if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {

@@ -4,13 +4,14 @@ use std::fs;
 use std::sync::Arc;
 
 use binlogd_wire::auth::{ClientAuth, ClientAuthOptions, ClientStep, RsaPublicKey};
+use binlogd_wire::compress::Compression;
 use binlogd_wire::handshake::{Attributes, Greeting, HandshakeResponse, SslRequest};
 use binlogd_wire::{Capabilities, ServerError, WireError, charset};
 use rustls::ClientConfig;
 
 use super::{Channel, Connection, Phase};
 use crate::error::ClientError;
-use crate::options::{ConnectOptions, SslMode};
+use crate::options::{CompressionAlgorithm, ConnectOptions, SslMode};
 use crate::tls;
 use crate::transport::{Socket, Stream};
 use crate::version::ServerVersion;
@@ -45,7 +46,10 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
 
     let mut channel = Channel::new(socket, address, MAX_LOGIN_PAYLOAD_LEN);
     let greeting = read_greeting(&mut channel).await?;
-    let capabilities = wanted_capabilities(options, tls.is_some()) & greeting.capabilities;
+    let compression = wanted_compression(options, &channel.address, greeting.capabilities)?;
+    let mut wanted = wanted_capabilities(options, tls.is_some());
+    wanted |= compression.map_or(Capabilities::NONE, Compression::capability);
+    let capabilities = wanted & greeting.capabilities;
     let mut channel = match tls {
         Some(config) if capabilities.contains(Capabilities::SSL) => {
             start_tls(channel, options, capabilities, config).await?
@@ -66,6 +70,9 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
     );
     authenticate(&mut channel, options, capabilities, &greeting, public_key).await?;
 
+    if let Some(compression) = compression {
+        channel = channel.into_compressed(compression);
+    }
     channel.set_max_payload_len(options.max_payload_len);
     channel.activity = "during a command";
     Ok(Connection {
@@ -109,6 +116,25 @@ fn wanted_capabilities(options: &ConnectOptions, tls: bool) -> Capabilities {
         wanted |= Capabilities::MULTI_STATEMENTS;
     }
     wanted
+}
+
+/// The first of the wanted ways to compress that the server has too; `None` is to leave it.
+fn wanted_compression(
+    options: &ConnectOptions,
+    address: &str,
+    offered: Capabilities,
+) -> Result<Option<Compression>, ClientError> {
+    for algorithm in &options.compression {
+        let compression = match algorithm {
+            CompressionAlgorithm::Zlib => Compression::Zlib,
+            CompressionAlgorithm::Zstd => Compression::Zstd { level: options.zstd_level },
+            CompressionAlgorithm::Uncompressed => return Ok(None),
+        };
+        if offered.contains(compression.capability()) {
+            return Ok(Some(compression));
+        }
+    }
+    Err(ClientError::CompressionNotOffered { address: address.to_owned() })
 }
 
 async fn read_greeting(channel: &mut Channel<Socket>) -> Result<Greeting, ClientError> {
@@ -184,6 +210,7 @@ async fn authenticate(
         database: options.database.as_deref(),
         auth_plugin: Some(plugin),
         attributes: Attributes(attributes.to_vec()),
+        zstd_level: Some(options.zstd_level),
     };
     channel.write(|out| response.encode(out)).await?;
     loop {

@@ -8,9 +8,10 @@ use url::{Host, Url};
 
 use super::ConnectOptions;
 use crate::error::ClientError;
+use binlogd_wire::compress::ZSTD_LEVEL_MAX;
 
 /// The options that a URL can have.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-cert",
@@ -21,6 +22,8 @@ const KEYS: [&str; 10] = [
     "get-server-public-key",
     "server-public-key-path",
     "enable-cleartext-plugin",
+    "compression",
+    "zstd-compression-level",
 ];
 
 impl ConnectOptions {
@@ -28,7 +31,8 @@ impl ConnectOptions {
     /// scheme may be missing; `mariadb://` is the same. User, password, database and values may be
     /// percent-encoded. Options: `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket`,
     /// `connect-timeout` (seconds), `max-allowed-packet` (bytes), `get-server-public-key`,
-    /// `server-public-key-path`, `enable-cleartext-plugin`.
+    /// `server-public-key-path`, `enable-cleartext-plugin`, `compression` (`zlib`, `zstd`,
+    /// `uncompressed`, or several, the best first), `zstd-compression-level` (1 to 22).
     ///
     /// # Errors
     /// It is no such URL, an option is not known, or its value is wrong. The error does not show
@@ -89,6 +93,15 @@ impl ConnectOptions {
             "get-server-public-key" => self.auth.fetch_public_key = boolean(key, value)?,
             "server-public-key-path" => self.auth.public_key_path = path(),
             "enable-cleartext-plugin" => self.auth.allow_clear_password = boolean(key, value)?,
+            "compression" => {
+                self.compression = value.split(',').map(str::parse).collect::<Result<_, _>>()?;
+            }
+            "zstd-compression-level" => {
+                let level = u8::try_from(number(key, value)?).ok();
+                let level = level.filter(|level| *level <= ZSTD_LEVEL_MAX);
+                self.zstd_level =
+                    level.ok_or_else(|| bad(format!("{key} {value:?} is more than 22")))?;
+            }
             _ => {
                 let known = KEYS.join(", ");
                 return Err(bad(format!("unknown option {key:?}; there are {known}")));
@@ -123,6 +136,7 @@ fn boolean(key: &str, value: &str) -> Result<bool, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CompressionAlgorithm::{Uncompressed, Zlib, Zstd};
     use crate::SslMode;
 
     fn parse(url: &str) -> ConnectOptions {
@@ -138,7 +152,8 @@ mod tests {
         let options = parse(
             "mysql://re%40pl:s%3Acret%2F@db.example.com:3307/my%20db?ssl-mode=VERIFY_IDENTITY\
              &ssl-ca=/etc/ca.pem&ssl-cert=c.pem&ssl-key=k.pem&connect-timeout=3\
-             &get-server-public-key=false&server-public-key-path=/p.pem&max-allowed-packet=1000",
+             &get-server-public-key=false&server-public-key-path=/p.pem&max-allowed-packet=1000\
+             &compression=ZSTD,zlib,none&zstd-compression-level=9",
         );
         let expected = ConnectOptions::new("db.example.com")
             .port(3307)
@@ -151,7 +166,9 @@ mod tests {
             .connect_timeout(Duration::from_secs(3))
             .fetch_public_key(false)
             .public_key_path("/p.pem")
-            .max_payload_len(1000);
+            .max_payload_len(1000)
+            .compression([Zstd, Zlib, Uncompressed])
+            .zstd_level(9);
         assert_eq!(options, expected);
     }
 
@@ -178,7 +195,8 @@ mod tests {
         for key in KEYS {
             assert!(!error(&format!("mysql://h/?{key}x=1")).is_empty());
             let set = ConnectOptions::default().set(key, "1");
-            assert!(set.is_ok() || key == "ssl-mode", "{key} is known");
+            let by_name = ["ssl-mode", "compression"];
+            assert!(set.is_ok() || by_name.contains(&key), "{key} is known");
         }
     }
 
@@ -188,6 +206,8 @@ mod tests {
         assert!(error("mysql://h/?connect-timeout=0").contains("above 0"));
         assert!(error("mysql://h/?connect-timeout=soon").contains("\"soon\""));
         assert!(error("mysql://h/?get-server-public-key=maybe").contains("neither"));
+        assert!(error("mysql://h/?compression=lz4").contains("zlib, zstd, uncompressed"));
+        assert!(error("mysql://h/?zstd-compression-level=23").contains("more than 22"));
         assert!(error("http://h/").contains("\"http\""));
         assert!(error("mysql://h:port/").starts_with("not a mysql:// URL"));
         assert!(error("mysql://u:p#w@h/").contains("%23"));

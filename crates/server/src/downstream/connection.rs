@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use binlogd_client::compressed::{self, Compressed};
 use binlogd_wire::WireError;
+use binlogd_wire::compress::Compression;
 use binlogd_wire::packet::{PacketReceiver, PacketWriter};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
@@ -14,6 +16,8 @@ use super::transport::Transport;
 const RECEIVE_BUFFER_LEN: usize = 8 << 10;
 /// A send buffer that has grown beyond this many bytes is given back after use.
 const SEND_BUFFER_KEPT: usize = 64 << 10;
+/// Higher levels save less than a tenth more of a frame, and take a runtime's thread ten times as long.
+const ZSTD_LEVEL_SERVED_MAX: u8 = 9;
 
 /// One client's connection in the connection and command phases.
 #[derive(Debug)]
@@ -33,13 +37,22 @@ pub(super) struct Connection {
 pub(super) enum ReadError {
     /// The connection failed.
     #[error("cannot read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The client does not speak the protocol.
     #[error("{0}")]
     Wire(#[from] WireError),
     /// The client left in the middle of a packet.
     #[error("the connection ended in the middle of a packet")]
     Truncated,
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        match compressed::wire_error(error) {
+            Ok(wire) => Self::Wire(wire),
+            Err(error) => Self::Io(error),
+        }
+    }
 }
 
 impl Connection {
@@ -67,6 +80,9 @@ impl Connection {
     /// Expects a new command: sequence ids start again.
     pub(super) fn expect_command(&mut self) {
         self.receiver.decoder().set_sequence(0);
+        if let Some(stream) = self.transport.compressed() {
+            stream.begin_command();
+        }
     }
 
     /// Reads the next payload, which [`payload`](Self::payload) then is; `false` if the client has
@@ -101,6 +117,24 @@ impl Connection {
         self.receiver.decoder().set_sequence(sequence);
         self.transport = self.transport.upgrade(behind, acceptor).await?;
         Ok(self)
+    }
+
+    /// Goes on in compressed frames, at the level that the client wants but for the highest ones.
+    pub(super) fn into_compressed(mut self, compression: Compression) -> Self {
+        let behind = self.receiver.buffered().to_vec();
+        self.receiver = PacketReceiver::new(RECEIVE_BUFFER_LEN, self.payload_len_max);
+        self.receiver.decoder().accept_any_sequence();
+        // Nobody needs frames longer than the longest payload.
+        let frame_len_max = self.payload_len_max.max(RECEIVE_BUFFER_LEN);
+        let compression = match compression {
+            Compression::Zlib => Compression::Zlib,
+            Compression::Zstd { level } => {
+                Compression::Zstd { level: level.min(ZSTD_LEVEL_SERVED_MAX) }
+            }
+        };
+        let stream = Compressed::new(self.transport, compression, &behind, frame_len_max);
+        self.transport = Transport::Compressed(Box::new(stream));
+        self
     }
 
     /// Puts a payload into `out`.

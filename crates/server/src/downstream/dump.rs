@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use binlogd_client::compressed::FrameSequence;
 use binlogd_event::GtidSet;
 use binlogd_wire::command::CommandKind;
 use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, DumpFlags, EventEncoder};
@@ -176,6 +177,8 @@ impl DumpSession {
 #[derive(Debug)]
 pub struct DumpWriter {
     transport: WriteHalf<Transport>,
+    /// Counts compressed frames, if there are such.
+    frames: Option<FrameSequence>,
     timeout: Duration,
     session: Arc<Session>,
 }
@@ -189,6 +192,14 @@ impl DumpWriter {
     /// The connection failed, or the reader took nothing for as long as `net_write_timeout` says.
     pub async fn write(&mut self, packets: &[u8]) -> io::Result<()> {
         send(&mut self.transport, packets, self.timeout).await
+    }
+
+    /// Says that the last packet written wants an acknowledgement: behind it compressed frames are
+    /// counted anew, from 0 as MySQL 9.7 does.
+    pub fn expect_ack(&self) {
+        if let Some(frames) = &self.frames {
+            frames.set(0);
+        }
     }
 
     /// What `SHOW PROCESSLIST` shows as the session's state. Not for each event: it takes a lock.
@@ -246,15 +257,17 @@ impl DumpReader {
 
 /// Both ways of a connection whose command phase is over.
 pub(super) fn split(
-    transport: Transport,
+    mut transport: Transport,
     mut receiver: PacketReceiver,
     timeout: Duration,
     session: Arc<Session>,
 ) -> (DumpWriter, DumpReader) {
     receiver.decoder().set_max_payload_len(PAYLOAD_BYTES_MAX);
     receiver.decoder().set_sequence(0);
+    // Each acknowledgement begins a sequence of frames as well.
+    let frames = transport.compressed().map(|stream| stream.go_both_ways(&[0]));
     let (read, write) = tokio::io::split(transport);
-    let writer = DumpWriter { transport: write, timeout, session };
+    let writer = DumpWriter { transport: write, frames, timeout, session };
     (writer, DumpReader { transport: read, receiver })
 }
 

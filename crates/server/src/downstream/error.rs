@@ -133,6 +133,11 @@ impl SqlError {
         Self::new(1156, LINK_FAILURE, "Got packets out of order")
     }
 
+    /// ER_NET_UNCOMPRESS_ERROR; the connection is closed.
+    pub fn uncompress() -> Self {
+        Self::new(1157, LINK_FAILURE, "Couldn't uncompress communication packet")
+    }
+
     /// ER_UNKNOWN_SYSTEM_VARIABLE.
     pub fn unknown_system_variable(name: &str) -> Self {
         Self::new(1193, GENERAL, format!("Unknown system variable '{name}'"))

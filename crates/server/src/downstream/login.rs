@@ -1,6 +1,7 @@
 //! From an accepted socket to a known user: greeting, TLS, handshake response, password.
 
 use binlogd_wire::auth::access_denied;
+use binlogd_wire::compress::Compression;
 use binlogd_wire::handshake::{ClientReply, Greeting, Scramble};
 use binlogd_wire::response::OkPacket;
 use binlogd_wire::{Capabilities, ServerError, StatusFlags, charset as charsets};
@@ -15,6 +16,7 @@ use crate::config::Rights;
 
 /// What the server can do, TLS apart.
 const CAPABILITIES: Capabilities = Capabilities::LONG_PASSWORD
+    .with(Capabilities::COMPRESS)
     .with(Capabilities::FOUND_ROWS)
     .with(Capabilities::LONG_FLAG)
     .with(Capabilities::CONNECT_WITH_DB)
@@ -40,6 +42,8 @@ pub(super) struct LoggedIn {
     pub(super) capabilities: Capabilities,
     /// The character set of the client's handshake, if its collation id is known.
     pub(super) charset: Option<&'static str>,
+    /// How everything behind the login is compressed.
+    pub(super) compression: Option<Compression>,
 }
 
 /// Why a client is not let in.
@@ -105,11 +109,13 @@ async fn greet(
     let charset = if newest { charsets::UTF8MB4_0900 } else { charsets::UTF8MB4 };
     let [charset, _] = charset.to_le_bytes();
     let tls = if service.tls.is_some() { Capabilities::SSL } else { Capabilities::NONE };
+    let has_zstd = !dialect.mariadb && dialect.version >= 80_018;
+    let zstd = if has_zstd { Capabilities::ZSTD_COMPRESSION } else { Capabilities::NONE };
     let greeting = Greeting {
         server_version: service.server.facts.server_version(),
         connection_id: id,
         scramble,
-        capabilities: CAPABILITIES | tls,
+        capabilities: CAPABILITIES | tls | zstd,
         charset,
         status: StatusFlags::AUTOCOMMIT,
         auth_plugin: service.default_plugin().to_owned(),
@@ -158,6 +164,11 @@ async fn check(
     if !response.capabilities.contains(Capabilities::SECURE_CONNECTION) {
         return Err(refused(SqlError::bad_handshake()));
     }
+    let capabilities = response.capabilities & offered;
+    let compression = Compression::agreed(capabilities, response.zstd_level);
+    if let Some(Compression::Zstd { level: 0 | 23.. }) = compression {
+        return Err(refused(SqlError::bad_handshake()));
+    }
     let user = response.user.to_owned();
     let is_open_tcp = matches!(connection.transport, Transport::Plain(Plain::Tcp(_)));
     let account_requires = service.accounts.find(&user).is_some_and(|a| a.require_tls);
@@ -173,8 +184,9 @@ async fn check(
             user,
             rights,
             db: response.database.map(str::to_owned),
-            capabilities: response.capabilities & offered,
+            capabilities,
             charset: charset::charset_of_id(response.charset),
+            compression,
         }),
         Verdict::Denied { used_password } => {
             Err(LoginError::Refused(access_denied(&user, host, used_password)))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use binlogd_wire::auth::access_denied;
 use binlogd_wire::command::{ChangeUser, Command, CommandKind};
+use binlogd_wire::compress::Compression;
 use binlogd_wire::dump::RegisterReplica;
 use binlogd_wire::handshake::Scramble;
 use binlogd_wire::packet::PacketWriter;
@@ -79,6 +80,9 @@ pub(super) async fn serve(
         }
     };
     connection.set_payload_len_max(limits.packet_bytes_max);
+    if let Some(compression) = logged_in.compression {
+        connection = connection.into_compressed(compression);
+    }
     registration.logged_in(&logged_in.user);
     let tls = connection.transport.tls();
     info!(
@@ -86,6 +90,7 @@ pub(super) async fn serve(
         user = logged_in.user,
         from = peer.address,
         tls = tls.as_ref().map_or("none", |tls| tls.version),
+        compression = logged_in.compression.map_or("none", Compression::name),
         "connected"
     );
     let capabilities = logged_in.capabilities;
@@ -109,6 +114,7 @@ fn first_state(
         host: peer.host.clone(),
         rights: logged_in.rights,
         db: logged_in.db,
+        compression: logged_in.compression,
         endpoint: peer.endpoint.clone(),
         tls,
         user_variables: UserVariables::new(&service.server.limits),
@@ -202,6 +208,7 @@ impl Session {
                     let told = match wire.error_code() {
                         ErrorCode::NET_PACKET_TOO_LARGE => SqlError::packet_too_large(),
                         ErrorCode::NET_PACKETS_OUT_OF_ORDER => SqlError::packets_out_of_order(),
+                        ErrorCode::NET_UNCOMPRESS_ERROR => SqlError::uncompress(),
                         _ => SqlError::malformed_packet(),
                     };
                     self.connection.packets.set_sequence(1);

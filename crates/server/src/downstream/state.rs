@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use binlogd_wire::compress::Compression;
+
 use super::error::SqlError;
 use super::sql::Value;
 use crate::config::{Limits, Rights};
@@ -19,6 +21,8 @@ pub(crate) struct SessionState {
     pub(crate) endpoint: Endpoint,
     /// The TLS version and cipher suite in use.
     pub(crate) tls: Option<TlsFacts>,
+    /// How the connection is compressed.
+    pub(crate) compression: Option<Compression>,
     pub(crate) user_variables: UserVariables,
     pub(crate) system: SystemValues,
     /// The error of the statement before, for `SHOW WARNINGS`.

@@ -129,6 +129,7 @@ pub(crate) fn session() -> SessionState {
         db: None,
         endpoint: Endpoint { port: 3307, socket: None },
         tls: None,
+        compression: None,
         user_variables: UserVariables::new(&Limits::default()),
         system: SystemValues::default(),
         last_error: None,

@@ -1,9 +1,10 @@
-//! The socket under a session, with or without TLS.
+//! The socket under a session, with or without TLS and compression.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use binlogd_client::compressed::Compressed;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +24,7 @@ pub(super) enum Plain {
 pub(super) enum Transport {
     Plain(Plain),
     Tls(Box<TlsStream<Received>>),
+    Compressed(Box<Compressed<Self>>),
 }
 
 /// A socket of which something was read already: a client does not wait between asking for TLS and
@@ -45,18 +47,34 @@ impl Transport {
                 let received = Received { bytes, taken: 0, rest };
                 Ok(Self::Tls(Box::new(acceptor.accept(received).await?)))
             }
-            Self::Tls(_) => Err(io::Error::other("TLS within TLS")),
+            _ => Err(io::Error::other("TLS within TLS")),
         }
     }
 
     /// Whether nobody between the client and here can listen.
     pub(super) fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Plain(Plain::Unix(_)))
+        match self {
+            Self::Plain(Plain::Tcp(_)) => false,
+            Self::Plain(Plain::Unix(_)) | Self::Tls(_) => true,
+            Self::Compressed(stream) => stream.inner().is_secure(),
+        }
+    }
+
+    /// How it is compressed, if it is.
+    pub(super) fn compressed(&mut self) -> Option<&mut Compressed<Self>> {
+        match self {
+            Self::Compressed(stream) => Some(stream),
+            _ => None,
+        }
     }
 
     /// The TLS in use.
     pub(super) fn tls(&self) -> Option<TlsFacts> {
-        let Self::Tls(stream) = self else { return None };
+        let stream = match self {
+            Self::Plain(_) => return None,
+            Self::Tls(stream) => stream,
+            Self::Compressed(stream) => return stream.inner().tls(),
+        };
         let (_, connection) = stream.get_ref();
         let version = match connection.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -76,6 +94,7 @@ macro_rules! delegate {
             Self::Plain(Plain::Tcp($stream)) => $call,
             Self::Plain(Plain::Unix($stream)) => $call,
             Self::Tls($stream) => $call,
+            Self::Compressed($stream) => $call,
         }
     };
 }

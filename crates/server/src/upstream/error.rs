@@ -186,6 +186,7 @@ impl UpstreamError {
                     ClientError::Auth { .. }
                         | ClientError::BadFile { .. }
                         | ClientError::TlsNotOffered { .. }
+                        | ClientError::CompressionNotOffered { .. }
                         | ClientError::Tls { .. }
                 )
             }

@@ -1,12 +1,46 @@
 //! Clients that break the protocol: they are sent away, nobody else notices.
 
 use binlogd_wire::command::Command;
+use binlogd_wire::compress::FrameHeader;
 use binlogd_wire::handshake::SslRequest;
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::{Capabilities, ServerError};
 
 use crate::raw::{CAPABILITIES, Raw, handshake};
-use crate::support::Fixture;
+use crate::support::{Fixture, Setup};
+
+#[tokio::test]
+async fn damaged_frames_end_the_connection_with_an_error() {
+    let limits = "packet_bytes_max = 1048576";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let frame = |len: usize, sequence: u8, plain_len: usize, body: &[u8]| {
+        [&FrameHeader { len, sequence, plain_len }.encode()[..], body].concat()
+    };
+    for (bytes, code) in [
+        (frame(5, 0, 0, b"\x01\0\0\0\x0e"), None),
+        (frame(5, 0, 100, b"wrong"), Some(1157)),
+        (frame(0, 0, 0, b""), Some(1835)),
+        (frame(5, 3, 0, b"\x01\0\0\0\x0e"), Some(1156)),
+        // Twice what a command may have.
+        (frame(5, 0, 2 << 20, b""), Some(1153)),
+    ] {
+        for caps in [Capabilities::COMPRESS, Capabilities::ZSTD_COMPRESSION] {
+            let (mut raw, greeting) = Raw::greeted(&fixture).await;
+            raw.send(1, &handshake(&greeting, CAPABILITIES | caps)).await;
+            assert_eq!(raw.packet().await.unwrap().1[0], 0, "logged in");
+            raw.bytes(&bytes).await;
+            let (header, answer) = raw.frame().await;
+            assert_eq!((header.sequence, header.plain_len), (1, 0));
+            match code {
+                None => assert_eq!(answer[4], 0),
+                Some(code) => {
+                    assert_eq!(ServerError::parse(&answer[4..]).unwrap().code.0, code);
+                }
+            }
+        }
+    }
+    is_unharmed(&fixture).await;
+}
 
 /// The server still serves.
 async fn is_unharmed(fixture: &Fixture) {

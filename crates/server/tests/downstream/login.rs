@@ -79,6 +79,7 @@ async fn a_weaker_proof_than_the_account_wants_is_not_taken() {
             database: None,
             auth_plugin: Some(MYSQL_NATIVE_PASSWORD),
             attributes: Default::default(),
+            zstd_level: None,
         }
         .encode(&mut payload);
         raw.send(1, &payload).await;

@@ -1,6 +1,7 @@
 //! A client that sends what it is told to, packet by packet.
 
 use binlogd_wire::command::Command;
+use binlogd_wire::compress::FrameHeader;
 use binlogd_wire::handshake::{Greeting, HandshakeResponse};
 use binlogd_wire::packet::{PacketHeader, PacketWriter};
 use binlogd_wire::{Capabilities, ServerError};
@@ -38,6 +39,16 @@ impl Raw {
         let mut payload = vec![0; header.len];
         self.0.read_exact(&mut payload).await.ok()?;
         Some((header.sequence, payload))
+    }
+
+    /// The next compressed frame, as it is; it must come.
+    pub(crate) async fn frame(&mut self) -> (FrameHeader, Vec<u8>) {
+        let mut header = [0; 7];
+        self.0.read_exact(&mut header).await.unwrap();
+        let header = FrameHeader::parse(header);
+        let mut body = vec![0; header.len];
+        self.0.read_exact(&mut body).await.unwrap();
+        (header, body)
     }
 
     pub(crate) async fn send(&mut self, sequence: u8, payload: &[u8]) {
@@ -87,6 +98,7 @@ pub(crate) fn handshake(greeting: &Greeting, capabilities: Capabilities) -> Vec<
         database: None,
         auth_plugin: None,
         attributes: Default::default(),
+        zstd_level: None,
     }
     .encode(&mut payload);
     payload

@@ -96,6 +96,33 @@ async fn the_mysql_client_logs_in_every_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_mysql_client_compresses_as_it_likes() {
+    let fixture = Fixture::start().await;
+    let sql = "--execute=show status like 'Compression%'; show variables; select 1";
+    for (algorithms, more, shown) in [
+        ("zlib", "--ssl-mode=DISABLED", "zlib"),
+        ("zlib", "--ssl-mode=REQUIRED", "zlib"),
+        ("zstd", "--zstd-compression-level=22", "zstd"),
+        ("zstd,uncompressed", "--ssl-mode=REQUIRED", "zstd"),
+        ("uncompressed", "--ssl-mode=REQUIRED", ""),
+    ] {
+        let algorithms = format!("--compression-algorithms={algorithms}");
+        let args = tcp(&fixture, "repl", &[&algorithms, more, sql]);
+        let output = run(Flavour::Mysql97, "mysql", &args).await;
+        says(&output, &format!("Compression_algorithm\t{shown}\n"));
+    }
+    let level = tcp(&fixture, "repl", &["--compression-algorithms=zstd", sql]);
+    says(&run(Flavour::Mysql97, "mysql", &level).await, "Compression_level\t3\n");
+    for version in ["11.8.3-MariaDB-log", "5.6.24-log"] {
+        let fixture = Fixture::with(Setup { version, ..Setup::default() }).await;
+        let args = tcp(&fixture, "repl", &["--compress", "--skip-ssl", sql]);
+        for flavour in [Flavour::Mariadb118, Flavour::Mariadb1011] {
+            says(&run(flavour, "mysql", &args).await, "Compression\tON\n");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_mysql_client_shows_what_it_is_told() {
     let fixture = Fixture::start().await;
     let script = "select @@version_comment limit 1; select 1 as connected; \

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use binlogd_client::{BinlogStream, ClientError, Connection, DumpOptions};
+use binlogd_client::{BinlogStream, ClientError, CompressionAlgorithm, Connection, DumpOptions};
 use binlogd_event::GtidSet;
 use binlogd_server::downstream::ChecksumWish;
 use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native, sha2};
@@ -80,6 +80,7 @@ async fn a_replica_of_mysql_gets_to_its_dump() {
         acks.ack("binlog.000001", position).await.unwrap();
         let Seen::Acked { file, position: acked } = fixture.next_seen().await else { panic!() };
         assert_eq!((file.as_slice(), acked), (&b"binlog.000001"[..], position));
+        assert_eq!(first_event(&mut stream).await.unwrap().unwrap(), EVENT);
     }
     let shown = watcher.query_all("SHOW PROCESSLIST").await.unwrap();
     let row = shown.iter().find(|row| row.text(0).unwrap() == id.to_string()).unwrap();
@@ -88,6 +89,29 @@ async fn a_replica_of_mysql_gets_to_its_dump() {
     drop((stream, acks));
     assert_eq!(fixture.ended().await, "it closed the connection");
     assert!(watcher.query_first("SHOW REPLICAS").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn acknowledgements_come_through_compressed_connections() {
+    let mut fixture = Fixture::with(Setup { semi_sync: true, ..Setup::default() }).await;
+    for algorithm in [CompressionAlgorithm::Zlib, CompressionAlgorithm::Zstd] {
+        let options = fixture.options("repl", "repl").compression([algorithm]);
+        let mut replica = Connection::connect(&options).await.unwrap();
+        replica.execute("SET @rpl_semi_sync_replica = 1").await.unwrap();
+        let options = DumpOptions { semi_sync: true, ..DumpOptions::default() };
+        let mut stream = dump(replica, "binlog.000001", &options).await;
+        let mut acks = stream.take_ack_sender().unwrap();
+        assert!(matches!(fixture.next_seen().await, Seen::Started { .. }));
+        for position in 1..300 {
+            assert_eq!(first_event(&mut stream).await.unwrap().unwrap(), EVENT);
+            acks.ack("binlog.000001", position).await.unwrap();
+            let Seen::Acked { position: acked, .. } = fixture.next_seen().await else { panic!() };
+            assert_eq!(acked, position);
+        }
+        assert_eq!(first_event(&mut stream).await.unwrap().unwrap(), EVENT);
+        drop((stream, acks));
+        assert_eq!(fixture.ended().await, "it closed the connection");
+    }
 }
 
 #[tokio::test]

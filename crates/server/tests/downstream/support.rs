@@ -125,7 +125,7 @@ pub(crate) enum Seen {
 /// The event that is sent: 19 bytes of header, nothing of which means anything.
 pub(crate) const EVENT: [u8; 19] = *b"nineteen bytes long";
 
-/// Sends one event, then waits for the reader. The file `refused` is refused, `end` ends at once.
+/// Sends an event, and another for each acknowledgement. The file `refused` is refused, `end` ends at once.
 struct Dumps {
     seen: mpsc::UnboundedSender<Seen>,
     refuse_all: bool,
@@ -154,16 +154,24 @@ impl Dumps {
             return session.finish().await;
         }
         let mut out = Vec::new();
-        EventEncoder::new(session.wishes.semi_sync).event(&mut out, &EVENT, true);
+        let mut encoder = EventEncoder::new(session.wishes.semi_sync);
+        encoder.event(&mut out, &EVENT, true);
         if let Err(error) = session.writer.write(&out).await {
             return DumpEnd::Io(error);
         }
+        session.writer.expect_ack();
         session.writer.show_status("waiting");
         loop {
             tokio::select! {
                 reason = session.stop.stopped() => return DumpEnd::Stopped(reason),
                 said = session.reader.next() => match said {
                     Ok(FromReader::Ack { file, position }) => {
+                        out.clear();
+                        encoder.event(&mut out, &EVENT, true);
+                        if let Err(error) = session.writer.write(&out).await {
+                            return DumpEnd::Io(error);
+                        }
+                        session.writer.expect_ack();
                         let _ = self.seen.send(Seen::Acked { file, position });
                     }
                     Ok(FromReader::Left) => return DumpEnd::ReaderLeft,

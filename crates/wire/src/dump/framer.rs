@@ -20,6 +20,7 @@ const STRUCTURE: &str = "binlog stream";
 #[derive(Debug)]
 pub struct EventFramer {
     sequence: u8,
+    any_sequence: bool,
     semi_sync: bool,
     state: State,
     max_event_len: u64,
@@ -82,13 +83,26 @@ impl EventFramer {
     /// whether the session asked for semi-sync before.
     #[must_use]
     pub fn new(semi_sync: bool) -> Self {
-        Self { sequence: 1, semi_sync, state: State::Boundary, max_event_len: MAX_EVENT_LEN }
+        Self {
+            sequence: 1,
+            any_sequence: false,
+            semi_sync,
+            state: State::Boundary,
+            max_event_len: MAX_EVENT_LEN,
+        }
     }
 
     /// Sets the longest event to accept, in bytes. The default is [`MAX_EVENT_LEN`].
     #[must_use]
     pub fn with_max_event_len(mut self, max_event_len: u64) -> Self {
         self.max_event_len = max_event_len;
+        self
+    }
+
+    /// Takes packets of any sequence id: within compressed frames nobody keeps them in order.
+    #[must_use]
+    pub fn with_any_sequence(mut self) -> Self {
+        self.any_sequence = true;
         self
     }
 
@@ -129,7 +143,7 @@ impl EventFramer {
             [OK, MAGIC, flag, bytes @ ..] => (flag & WANTS_ACK != 0, bytes),
             _ => return None,
         };
-        let is_common = header.sequence == self.sequence
+        let is_common = (header.sequence == self.sequence || self.any_sequence)
             && !header.is_continued()
             && bytes.len() >= EVENT_HEADER_LEN
             && bytes.len() as u64 <= self.max_event_len;
@@ -273,7 +287,7 @@ impl EventFramer {
     }
 
     fn check_sequence(&self, header: PacketHeader) -> Result<(), WireError> {
-        if header.sequence == self.sequence {
+        if header.sequence == self.sequence || self.any_sequence {
             return Ok(());
         }
         Err(WireError::OutOfOrder { expected: self.sequence, found: header.sequence })

@@ -1,6 +1,7 @@
 //! The client's answer to the greeting.
 
 use crate::capability::Capabilities;
+use crate::compress::ZSTD_LEVEL_DEFAULT;
 use crate::error::WireError;
 use crate::reader::Reader;
 use crate::writer::Put;
@@ -90,6 +91,8 @@ pub struct HandshakeResponse<'a> {
     pub auth_plugin: Option<&'a str>,
     /// What the client says about itself.
     pub attributes: Attributes<'a>,
+    /// How hard both sides are to compress, with [`Capabilities::ZSTD_COMPRESSION`].
+    pub zstd_level: Option<u8>,
 }
 
 impl<'a> HandshakeResponse<'a> {
@@ -125,6 +128,10 @@ impl<'a> HandshakeResponse<'a> {
         if has(Capabilities::CONNECT_ATTRS) && !r.is_empty() {
             attributes = Attributes::parse(r.lenenc_bytes("attributes")?)?;
         }
+        let mut zstd_level = None;
+        if has(Capabilities::ZSTD_COMPRESSION) && !r.is_empty() {
+            zstd_level = Some(r.u8("zstd level")?);
+        }
         Ok(Self {
             capabilities,
             max_packet,
@@ -134,6 +141,7 @@ impl<'a> HandshakeResponse<'a> {
             database,
             auth_plugin,
             attributes,
+            zstd_level,
         })
     }
 
@@ -159,6 +167,9 @@ impl<'a> HandshakeResponse<'a> {
         }
         if has(Capabilities::CONNECT_ATTRS) {
             self.attributes.encode(out);
+        }
+        if has(Capabilities::ZSTD_COMPRESSION) {
+            out.put_u8(self.zstd_level.unwrap_or(ZSTD_LEVEL_DEFAULT));
         }
     }
 }

@@ -16,6 +16,7 @@ const KEEP_CAPACITY: usize = 1 << 20;
 #[derive(Debug)]
 pub struct PacketDecoder {
     sequence: u8,
+    any_sequence: bool,
     max_payload_len: usize,
     assembled: Vec<u8>,
     state: State,
@@ -56,7 +57,13 @@ impl PacketDecoder {
     /// `max_payload_len` bytes.
     #[must_use]
     pub fn new(max_payload_len: usize) -> Self {
-        Self { sequence: 0, max_payload_len, assembled: Vec::new(), state: State::Idle }
+        Self {
+            sequence: 0,
+            any_sequence: false,
+            max_payload_len,
+            assembled: Vec::new(),
+            state: State::Idle,
+        }
     }
 
     /// The sequence id that the next packet must have.
@@ -68,6 +75,18 @@ impl PacketDecoder {
     /// Sets the sequence id that the next packet must have.
     pub fn set_sequence(&mut self, sequence: u8) {
         self.sequence = sequence;
+    }
+
+    /// Takes packets of any sequence id from now on: within compressed frames nobody keeps them in
+    /// order.
+    pub fn accept_any_sequence(&mut self) {
+        self.any_sequence = true;
+    }
+
+    /// The limit for payloads, in bytes.
+    #[must_use]
+    pub fn max_payload_len(&self) -> usize {
+        self.max_payload_len
     }
 
     /// Changes the limit for payloads not begun yet, in bytes.
@@ -140,7 +159,7 @@ impl PacketDecoder {
     }
 
     fn admit(&mut self, header: PacketHeader) -> Result<(), WireError> {
-        if header.sequence != self.sequence {
+        if header.sequence != self.sequence && !self.any_sequence {
             return Err(WireError::OutOfOrder { expected: self.sequence, found: header.sequence });
         }
         let size = self.assembled.len() + header.len;
@@ -150,7 +169,7 @@ impl PacketDecoder {
                 limit: self.max_payload_len as u64,
             });
         }
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = header.sequence.wrapping_add(1);
         Ok(())
     }
 }

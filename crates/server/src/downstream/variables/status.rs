@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use binlogd_wire::compress::Compression;
+
 use super::super::sql::Filter;
 use super::View;
 
@@ -10,6 +12,9 @@ type Compute = fn(&View<'_>) -> String;
 /// The status variables that servers have too, by name; the stream may have more.
 static TABLE: &[(&str, Compute)] = &[
     ("Aborted_connects", |v| count(&v.server.registry.counters().aborted_connects)),
+    ("Compression", |v| if v.session.compression.is_some() { "ON" } else { "OFF" }.into()),
+    ("Compression_algorithm", |v| v.session.compression.map_or("", Compression::name).to_owned()),
+    ("Compression_level", |v| v.session.compression.map_or(0, Compression::level).to_string()),
     ("Connections", |v| count(&v.server.registry.counters().connections)),
     ("Max_used_connections", |v| count(&v.server.registry.counters().max_used)),
     ("Questions", |v| count(&v.server.registry.counters().questions)),
