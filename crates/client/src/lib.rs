@@ -34,7 +34,7 @@ pub use binlogd_wire as wire;
 pub use connection::Connection;
 pub use error::ClientError;
 pub use options::{
-    CompressionAlgorithm, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SslMode,
+    CompressionAlgorithm, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SslMode, TlsSummary,
 };
 pub use query::{Column, QueryResult, Row};
 pub use version::{Flavour, ServerVersion};

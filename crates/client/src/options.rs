@@ -113,6 +113,21 @@ pub(crate) struct TlsOptions {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// What options say about TLS, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSummary {
+    /// Whether TLS may be used.
+    pub is_allowed: bool,
+    /// Whether the server's certificate must be for its host.
+    pub verifies: bool,
+    /// The authorities to trust.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate chain.
+    pub cert: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
 /// The options about how a password may travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuthOptions {
@@ -306,6 +321,43 @@ impl ConnectOptions {
     #[must_use]
     pub fn socket_path(&self) -> Option<&Path> {
         self.socket.as_deref()
+    }
+
+    /// Sets the host, and connects over TCP.
+    #[must_use]
+    pub fn host(self, host: impl Into<String>) -> Self {
+        Self { host: host.into(), socket: None, ..self }
+    }
+
+    /// The host, a name or an address.
+    #[must_use]
+    pub fn host_name(&self) -> &str {
+        &self.host
+    }
+
+    /// The TCP port.
+    #[must_use]
+    pub fn tcp_port(&self) -> u16 {
+        self.port
+    }
+
+    /// What is said about TLS.
+    #[must_use]
+    pub fn tls(&self) -> TlsSummary {
+        let TlsOptions { mode, ca, cert, key } = self.tls.clone();
+        TlsSummary {
+            is_allowed: mode != SslMode::Disabled,
+            verifies: mode == SslMode::VerifyIdentity,
+            ca,
+            cert,
+            key,
+        }
+    }
+
+    /// Whether the server may be asked for its RSA key.
+    #[must_use]
+    pub fn fetches_public_key(&self) -> bool {
+        self.auth.fetch_public_key
     }
 
     /// Where this leads: `host:port` or the socket's path.

@@ -114,6 +114,10 @@ pub struct UserConfig {
     pub rights: Rights,
     /// Whether the password is only taken over TLS or a unix socket.
     pub require_tls: bool,
+    /// Whether a client certificate must be shown too.
+    pub require_client_cert: bool,
+    /// Connections of this account, where it is not what the limits say.
+    pub connections_max: Option<usize>,
 }
 
 /// How a user's password is known.
@@ -175,9 +179,13 @@ impl Rights {
 pub struct TlsConfig {
     /// Certificate chain and private key; `None` lets binlogd make its own.
     pub identity: Option<TlsIdentity>,
-    /// The PEM file of the CA that signs clients' certificates. With it, TCP clients must use TLS and
-    /// show such a certificate.
+    /// Whether TCP clients must use TLS.
+    pub required: bool,
+    /// The PEM file of the CA that signs clients' certificates, which are checked against it.
     pub client_ca: Option<PathBuf>,
+    /// Whether all TCP clients must show a certificate, and so use TLS; otherwise those must whose
+    /// account says so.
+    pub client_cert_required: bool,
 }
 
 /// PEM files of a server certificate.

@@ -35,6 +35,14 @@ pub enum DaemonError {
         /// Why.
         source: ClientError,
     },
+    /// What was ordered of a stream's upstream cannot be read.
+    #[error("stream {stream}: {what}")]
+    Kept {
+        /// The stream.
+        stream: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The system gives a stream no thread.
     #[error("stream {stream}: cannot start a thread: {source}")]
     Thread {
@@ -171,6 +179,7 @@ async fn open(
     let name = config.name.clone();
     let in_store = |source| DaemonError::Store { stream: name.clone(), source };
     let server_id = config.server_id.map(Into::into);
+    let folder = dir.clone();
     let opening = tokio::task::spawn_blocking(move || {
         let store = Store::open(fs.clone(), &dir)?;
         let identity = Identity::load(&*fs, &dir, server_id)?;
@@ -183,6 +192,9 @@ async fn open(
     log_opened(&name, &store);
     let stream = Stream::new(config, identity, store.catalog().clone())
         .map_err(|source| DaemonError::Upstream { stream: name.clone(), source })?;
+    stream
+        .keep_changes_in(&folder)
+        .map_err(|what| DaemonError::Kept { stream: name.clone(), what })?;
     Ok((Arc::new(stream), store))
 }
 

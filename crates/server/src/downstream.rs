@@ -11,10 +11,12 @@ mod charset;
 mod connection;
 mod dump;
 mod facts;
+mod failures;
 mod listener;
 mod login;
 mod query;
 mod registry;
+mod replica;
 mod reply;
 mod server;
 mod service;
@@ -29,9 +31,13 @@ pub use dump::{
     DumpEnd, DumpFuture, DumpReader, DumpRequest, DumpService, DumpSession, DumpWriter, FromReader,
     Stop, StopReason, Who,
 };
-pub use facts::{BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts};
+pub use facts::{
+    BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, PurgeError, PurgeOutcome,
+    PurgeTarget, StreamFacts,
+};
 pub use listener::{Downstream, ListenError};
 pub use registry::Registry;
+pub use replica::{LastError, Obeyed, Order, OrderError, ReplicaStatus, Running, SourceChange};
 pub use tls::{TlsError, ensure_identity, server_config};
 pub use wishes::{ChecksumWish, ReplicaWishes};
 

@@ -114,14 +114,21 @@ impl Follower {
     /// If nothing but a restart helps; or if somebody has to mend something before the first byte
     /// can be stored, so that there is nothing to be served meanwhile.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), FollowError> {
+        let stream = self.stream.clone();
         loop {
+            if !stream.control().is_wanted() && !self.pause(&shutdown).await {
+                return self.close();
+            }
+            stream.control().set_active(true);
             let outcome = tokio::select! {
                 outcome = self.follow() => outcome,
                 () = shutdown.cancelled() => Ok(()),
+                () = stream.control().until_wanted(false) => Ok(()),
             };
             let error = match (self.settle(outcome), shutdown.is_cancelled()) {
                 (Err(error), false) => error,
                 (Err(error @ FollowError::Store(_)), true) => return Err(error),
+                (Ok(()), false) if !stream.control().is_wanted() => continue,
                 _ => return self.close(),
             };
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
@@ -130,9 +137,25 @@ impl Follower {
             let in_vain = self.tail.is_none() && error.needs_somebody();
             if error.is_final() || in_vain {
                 self.stream.set_upstream(UpstreamState::Halted { error: error.to_string() });
+                stream.control().set_active(false);
                 return Err(error);
             }
             self.wait_after(&error, &shutdown).await;
+        }
+    }
+
+    /// Waits until following is wanted again; `false` if the process ends before.
+    async fn pause(&mut self, shutdown: &CancellationToken) -> bool {
+        self.stream.set_upstream(UpstreamState::Stopped);
+        self.stream.control().set_active(false);
+        tracing::info!(stream = self.stream.name(), "not following the primary, as ordered");
+        self.backoff.reset();
+        tokio::select! {
+            () = self.stream.control().until_wanted(true) => {
+                self.stream.set_upstream(UpstreamState::Connecting);
+                true
+            }
+            () = shutdown.cancelled() => false,
         }
     }
 
@@ -148,7 +171,7 @@ impl Follower {
         }
         let stream = self.stream.clone();
         let upstreams = stream.connect_options();
-        let chosen = choose(upstreams, stream.config().choose).await?;
+        let chosen = choose(&upstreams, stream.config().choose).await?;
         let primary = &chosen.primary;
         if primary.server_id == stream.identity().server_id {
             return Err(UpstreamError::SameServerId(primary.server_id).into());
@@ -174,11 +197,12 @@ impl Follower {
             .await
             .map_err(|_| UpstreamError::Silent(options.address(), START_TIMEOUT.as_secs()))??;
         stream.set_upstream(UpstreamState::Following { semi_sync });
+        stream.set_followed(&options);
         stream.set_primary(primary);
         let watches = upstreams.len() > 1 && stream.config().choose == Choose::Writable;
         tokio::select! {
             received = receive(dumping, intake, committer, stream.counters()) => Ok(received?),
-            moved = moved(upstreams, &options), if watches => Err(moved.into()),
+            moved = moved(&upstreams, &options), if watches => Err(moved.into()),
         }
     }
 
@@ -289,6 +313,7 @@ impl Follower {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => {}
+            () = self.stream.control().until_wanted(false) => {}
         }
     }
 }

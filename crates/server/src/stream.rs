@@ -1,7 +1,10 @@
 //! One primary's stream as everybody else in the process sees it: its files, what the primary said,
 //! and how things stand.
 
+mod control;
 mod purge;
+mod replica;
+mod source_file;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{
-    BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts,
+    BinaryLog, BinaryLogStatus, EventRows, EventsError, LastError, Obeyed, Order, OrderError,
+    PurgeError, PurgeOutcome, PurgeTarget, ReplicaStatus, StreamFacts,
 };
 use crate::identity::Identity;
+use crate::listing::Listing;
 use crate::upstream::Primary;
+use control::Control;
 
 /// A stream.
 #[derive(Debug)]
@@ -25,8 +31,12 @@ pub struct Stream {
     config: StreamConfig,
     identity: Identity,
     catalog: Arc<Catalog>,
-    /// How to reach the primary, and those that may take its place.
-    connect: Vec<ConnectOptions>,
+    /// How to reach the primary, and those that may take its place; and whether to.
+    control: Control,
+    /// Which of them is followed.
+    followed: RwLock<Option<ConnectOptions>>,
+    /// What went wrong last, until it goes right again.
+    failed: RwLock<Option<LastError>>,
     counters: Counters,
     upstream: RwLock<UpstreamState>,
     /// The primary as it was at the last connection.
@@ -115,11 +125,14 @@ impl Stream {
         catalog: Arc<Catalog>,
     ) -> Result<Self, ClientError> {
         let connect = config.upstreams.iter().map(connect_options).collect::<Result<_, _>>()?;
+        let control = Control::new(connect);
         Ok(Self {
             config,
             identity,
             catalog,
-            connect,
+            control,
+            followed: RwLock::default(),
+            failed: RwLock::default(),
             counters: Counters::default(),
             upstream: RwLock::new(UpstreamState::Connecting),
             primary: watch::Sender::new(None),
@@ -152,8 +165,25 @@ impl Stream {
 
     /// How to reach the primary, and those that may take its place.
     #[must_use]
-    pub fn connect_options(&self) -> &[ConnectOptions] {
-        &self.connect
+    pub fn connect_options(&self) -> Arc<[ConnectOptions]> {
+        self.control.sources()
+    }
+
+    /// Keeps what administrators change of the upstream in `dir`, and applies what is kept there.
+    ///
+    /// # Errors
+    /// What is kept cannot be read; the text says what to do.
+    pub fn keep_changes_in(&self, dir: &std::path::Path) -> Result<(), String> {
+        self.control.keep_in(dir, &self.config)
+    }
+
+    /// What administrators want of the upstream.
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    fn followed(&self) -> Option<ConnectOptions> {
+        self.followed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was counted.
@@ -190,7 +220,16 @@ impl Stream {
         ServerVersion::new(self.server_version()).is_mariadb()
     }
 
+    /// The server that is followed now, of those that may be.
+    pub(crate) fn set_followed(&self, options: &ConnectOptions) {
+        *self.followed.write().unwrap_or_else(PoisonError::into_inner) = Some(options.clone());
+    }
+
     pub(crate) fn set_upstream(&self, state: UpstreamState) {
+        self.note(&state);
+        if !matches!(state, UpstreamState::Following { .. }) {
+            *self.followed.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
@@ -275,6 +314,18 @@ impl StreamFacts for Stream {
         let file = self.catalog.files().pop()?;
         let position = self.catalog.readable_len(&file);
         Some(BinaryLogStatus { file: file.name.to_string(), position })
+    }
+
+    fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {
+        tokio::task::block_in_place(|| Ok(Box::new(Listing::open(&self.catalog, file, from)?) as _))
+    }
+
+    fn replica_status(&self) -> Option<ReplicaStatus> {
+        self.status_as_replica()
+    }
+
+    fn order(&self, order: Order) -> Result<Obeyed, OrderError> {
+        self.obey(order)
     }
 
     fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {

@@ -57,6 +57,9 @@ pub(super) struct UserSection {
     pub(super) rights: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(super) require_tls: bool,
+    #[serde(default)]
+    pub(super) require_client_cert: bool,
+    pub(super) connections_max: Option<Spanned<usize>>,
 }
 
 /// `[stream.tls]`
@@ -65,7 +68,10 @@ pub(super) struct UserSection {
 pub(super) struct TlsSection {
     pub(super) cert: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) required: bool,
     pub(super) client_ca: Option<PathBuf>,
+    pub(super) client_cert: Option<Spanned<String>>,
 }
 
 impl ConfigFile {
@@ -91,7 +97,7 @@ impl ConfigFile {
         let tls = flags.tls.map(|identity| TlsSection {
             cert: Some(identity.cert),
             key: Some(identity.key),
-            client_ca: None,
+            ..TlsSection::default()
         });
         let stream = StreamSection {
             name: unspanned("default".to_owned()),
@@ -136,6 +142,8 @@ impl UserSection {
             plugin: None,
             rights,
             require_tls: false,
+            require_client_cert: false,
+            connections_max: None,
         })
     }
 }

@@ -12,6 +12,16 @@ pub struct Limits {
     pub connections_max: usize,
     /// Of these, the ones that have not logged in yet.
     pub logins_max: usize,
+    /// Connections of one account; 0 for as many as there may be. An account may have its own limit.
+    pub connections_per_user_max: usize,
+    /// Connections from one address; 0 for as many as there may be.
+    pub connections_per_address_max: usize,
+    /// How long the answer to one more failed login from an address is delayed at most.
+    pub login_delay_max: Duration,
+    /// Failed logins in a row from one address, until it is blocked; 0 for never.
+    pub login_failures_max: u32,
+    /// How long it is blocked.
+    pub login_block: Duration,
     /// How long a login may take, TLS included.
     pub login_timeout: Duration,
     /// The longest payload taken before a login is complete, in bytes.
@@ -33,6 +43,11 @@ impl Default for Limits {
         Self {
             connections_max: 1_000,
             logins_max: 200,
+            connections_per_user_max: 0,
+            connections_per_address_max: 0,
+            login_delay_max: Duration::from_secs(4),
+            login_failures_max: 100,
+            login_block: Duration::from_secs(600),
             login_timeout: Duration::from_secs(10),
             login_packet_bytes_max: 16 << 10,
             packet_bytes_max: 16 << 20,
@@ -50,6 +65,11 @@ impl Default for Limits {
 pub(super) struct LimitsSection {
     connections_max: Option<usize>,
     logins_max: Option<usize>,
+    connections_per_user_max: Option<usize>,
+    connections_per_address_max: Option<usize>,
+    login_delay_max_s: Option<u64>,
+    login_failures_max: Option<u32>,
+    login_block_s: Option<u64>,
     login_timeout_s: Option<u64>,
     login_packet_bytes_max: Option<usize>,
     packet_bytes_max: Option<usize>,
@@ -70,10 +90,24 @@ impl LimitsSection {
     pub(super) fn resolve(self) -> Result<Limits, (&'static str, String)> {
         let defaults = Limits::default();
         let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let login_timeout = seconds(self.login_timeout_s, defaults.login_timeout);
         let limits = Limits {
             connections_max: self.connections_max.unwrap_or(defaults.connections_max),
             logins_max: self.logins_max.unwrap_or(defaults.logins_max),
-            login_timeout: seconds(self.login_timeout_s, defaults.login_timeout),
+            connections_per_user_max: self
+                .connections_per_user_max
+                .unwrap_or(defaults.connections_per_user_max),
+            connections_per_address_max: self
+                .connections_per_address_max
+                .unwrap_or(defaults.connections_per_address_max),
+            // An answer that comes after the timeout would never come.
+            login_delay_max: match self.login_delay_max_s {
+                Some(given) => Duration::from_secs(given),
+                None => defaults.login_delay_max.min(login_timeout / 2),
+            },
+            login_failures_max: self.login_failures_max.unwrap_or(defaults.login_failures_max),
+            login_block: seconds(self.login_block_s, defaults.login_block),
+            login_timeout,
             login_packet_bytes_max: self
                 .login_packet_bytes_max
                 .unwrap_or(defaults.login_packet_bytes_max),
@@ -93,6 +127,10 @@ impl LimitsSection {
         at_least("limits.connections_max", size(limits.connections_max), 1)?;
         at_least("limits.logins_max", size(limits.logins_max), 1)?;
         at_least("limits.login_timeout_s", limits.login_timeout.as_secs(), 1)?;
+        if limits.login_delay_max >= limits.login_timeout {
+            let message = "must be less than login_timeout_s, or nobody would hear why";
+            return Err(("limits.login_delay_max_s", message.into()));
+        }
         at_least("limits.login_packet_bytes_max", login_packet, size(LOGIN_PACKET_BYTES_MIN))?;
         at_least("limits.packet_bytes_max", size(limits.packet_bytes_max), login_packet)?;
         at_least("limits.wait_timeout_s", limits.wait_timeout.as_secs(), 1)?;

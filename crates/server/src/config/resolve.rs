@@ -140,6 +140,8 @@ impl<'a> Resolver<'a> {
                 tcp @ ListenAddr::Tcp { .. } => tcp,
             });
         }
+        let needs_cert = section.users.iter().find(|user| user.get_ref().require_client_cert);
+        let needs_cert = needs_cert.map(|user| at("stream.user.require_client_cert", user));
         let users = self.users(section.users)?;
         if let (false, true, Some(first)) =
             (listen.is_empty(), users.is_empty(), section.listen.first())
@@ -148,6 +150,10 @@ impl<'a> Resolver<'a> {
             return Err(self.invalid(at("stream.listen", first), message));
         }
         let tls = self.tls(section.tls)?;
+        if let (Some(at), None) = (needs_cert, &tls.client_ca) {
+            let message = "nobody could show one: set client_ca in [stream.tls]";
+            return Err(self.invalid(at, message));
+        }
         Ok(StreamConfig {
             name,
             upstreams,
@@ -267,8 +273,22 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let require_tls = user.require_tls;
-        Ok(UserConfig { name: name.clone(), credential, plugin, rights, require_tls })
+        let connections_max = match &user.connections_max {
+            Some(none) if *none.get_ref() == 0 => {
+                let message = "0 would keep the account out; leave it out for no limit of its own";
+                return Err(self.invalid(at("stream.user.connections_max", none), message));
+            }
+            max => max.as_ref().map(|max| *max.get_ref()),
+        };
+        Ok(UserConfig {
+            name: name.clone(),
+            credential,
+            plugin,
+            rights,
+            require_tls: user.require_tls,
+            require_client_cert: user.require_client_cert,
+            connections_max,
+        })
     }
 
     fn credential(&self, section: &Spanned<UserSection>) -> Result<Credential, ConfigError> {
@@ -328,7 +348,26 @@ impl<'a> Resolver<'a> {
             (None, None) => None,
             _ => return Err(self.invalid(here, "cert and key belong together")),
         };
-        Ok(TlsConfig { identity, client_ca: section.client_ca.map(|path| self.path(&path)) })
+        let client_cert = section.client_cert.as_ref();
+        let client_cert_required = match client_cert.map(|how| (how, how.get_ref().as_str())) {
+            None => section.client_ca.is_some(),
+            Some((how, _)) if section.client_ca.is_none() => {
+                let message = "there is no client_ca to check certificates against";
+                return Err(self.invalid(at("stream.tls.client_cert", how), message));
+            }
+            Some((_, "required")) => true,
+            Some((_, "optional")) => false,
+            Some((how, _)) => {
+                let message = "write \"required\" or \"optional\"";
+                return Err(self.invalid(at("stream.tls.client_cert", how), message));
+            }
+        };
+        Ok(TlsConfig {
+            identity,
+            required: section.required || client_cert_required,
+            client_ca: section.client_ca.map(|path| self.path(&path)),
+            client_cert_required,
+        })
     }
 
     /// A file's content without the line end behind it.

@@ -32,6 +32,8 @@ pub(super) struct Account {
     has_password: bool,
     pub(super) rights: Rights,
     pub(super) require_tls: bool,
+    pub(super) require_client_cert: bool,
+    pub(super) connections_max: Option<usize>,
 }
 
 /// What a client says to prove who it is.
@@ -190,6 +192,8 @@ impl Account {
             has_password: user.credential != no_password,
             rights: user.rights,
             require_tls: user.require_tls,
+            require_client_cert: user.require_client_cert,
+            connections_max: user.connections_max,
         })
     }
 

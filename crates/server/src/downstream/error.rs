@@ -107,6 +107,15 @@ impl SqlError {
         Self::new(1109, b"42S02", format!("Unknown table '{table}' in {schema}"))
     }
 
+    /// ER_HOST_IS_BLOCKED: too many logins from there have failed.
+    pub fn host_blocked(host: &str) -> Self {
+        let text = format!(
+            "Host '{host}' is blocked because of many connection errors; unblock with 'mysqladmin \
+             flush-hosts'"
+        );
+        Self::new(1129, GENERAL, text)
+    }
+
     /// ER_UNKNOWN_CHARACTER_SET.
     pub fn unknown_character_set(name: &str) -> Self {
         Self::new(1115, SYNTAX_OR_ACCESS, format!("Unknown character set: '{name}'"))
@@ -143,6 +152,22 @@ impl SqlError {
         Self::new(1193, GENERAL, format!("Unknown system variable '{name}'"))
     }
 
+    /// ER_TOO_MANY_USER_CONNECTIONS: the limit that all accounts have.
+    pub fn too_many_user_connections(user: &str) -> Self {
+        let text =
+            format!("User {user} already has more than 'max_user_connections' active connections");
+        Self::new(1203, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_USER_LIMIT_REACHED: the account's own limit.
+    pub fn user_limit_reached(user: &str, limit: usize) -> Self {
+        let text = format!(
+            "User '{user}' has exceeded the 'max_user_connections' resource (current value: \
+             {limit})"
+        );
+        Self::new(1226, SYNTAX_OR_ACCESS, text)
+    }
+
     /// ER_SPECIFIC_ACCESS_DENIED_ERROR: `privileges` are MySQL's names, separated by commas.
     pub fn privilege_needed(privileges: &str) -> Self {
         let text = format!(
@@ -164,6 +189,11 @@ impl SqlError {
         let text =
             format!("Variable '{name}' is a GLOBAL variable and should be set with SET GLOBAL");
         Self::new(1229, GENERAL, text)
+    }
+
+    /// ER_ERROR_WHEN_EXECUTING_COMMAND.
+    pub fn command_failed(command: &str, why: &str) -> Self {
+        Self::new(1220, GENERAL, format!("Error when executing command {command}: {why}"))
     }
 
     /// ER_WRONG_VALUE_FOR_VAR.
@@ -278,6 +308,56 @@ impl SqlError {
     pub fn log_active(file: &str) -> Self {
         let text = format!("file ./{file} was not purged because it is the active log file.");
         Self::new(1868, GENERAL, text)
+    }
+
+    /// ER_BAD_REPLICA: there is no primary to follow.
+    pub fn not_a_replica() -> Self {
+        let text = "The server is not configured as replica; fix in config file or with CHANGE \
+                    REPLICATION SOURCE TO";
+        Self::new(1200, GENERAL, text)
+    }
+
+    /// ER_REPLICA_CHANNEL_DOES_NOT_EXIST, in MariaDB ER_NO_SUCH_MASTER... of that name.
+    pub fn no_such_channel(name: &str, mariadb: bool) -> Self {
+        if mariadb {
+            return Self::new(1617, GENERAL, format!("There is no master connection '{name}'"));
+        }
+        Self::new(3074, GENERAL, format!("Replica channel '{name}' does not exist."))
+    }
+
+    /// What must stop first: ER_REPLICA_CHANNEL_IO_THREAD_MUST_STOP, ER_SLAVE_MUST_STOP.
+    pub fn replica_runs(mariadb: bool) -> Self {
+        if mariadb {
+            let text = "This operation cannot be performed as you have a running slave ''; run STOP \
+                        SLAVE '' first";
+            return Self::new(1198, GENERAL, text);
+        }
+        let text = "This operation cannot be performed with a running replica io thread; run STOP \
+                    REPLICA IO_THREAD FOR CHANNEL '' first.";
+        Self::new(3021, GENERAL, text)
+    }
+
+    /// A note: ER_REPLICA_CHANNEL_WAS_RUNNING, ER_SLAVE_WAS_RUNNING.
+    pub fn replica_runs_already(mariadb: bool) -> Self {
+        if mariadb {
+            return Self::new(1254, GENERAL, "Slave is already running");
+        }
+        let text = "Replication thread(s) for channel '' are already running.";
+        Self::new(3083, GENERAL, text)
+    }
+
+    /// A note: ER_REPLICA_CHANNEL_WAS_NOT_RUNNING, ER_SLAVE_WAS_NOT_RUNNING.
+    pub fn replica_stopped_already(mariadb: bool) -> Self {
+        if mariadb {
+            return Self::new(1255, GENERAL, "Slave already has been stopped");
+        }
+        let text = "Replication thread(s) for channel '' are already stopped.";
+        Self::new(3084, GENERAL, text)
+    }
+
+    /// ER_UNKNOWN_ERROR: what binlogd says of an order that it cannot obey.
+    pub fn replica_order_failed(why: &str) -> Self {
+        Self::new(1105, GENERAL, why)
     }
 
     /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.

@@ -1,6 +1,9 @@
 //! What this side must know of the stream it serves.
 
+use std::fmt;
 use std::time::SystemTime;
+
+use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
 
 /// The stream behind a listener, as its readers see it. The stream implements it; tests have a fake.
 ///
@@ -69,10 +72,70 @@ pub trait StreamFacts: Send + Sync + 'static {
         Err(PurgeError::NoSuchFile)
     }
 
+    /// The events of `file`, or of the oldest one, that begin at `from` or behind it.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {
+        let _ = (file, from);
+        Err(EventsError::NoSuchFile)
+    }
+
+    /// How following the primary goes; `None` if none is followed.
+    fn replica_status(&self) -> Option<ReplicaStatus> {
+        None
+    }
+
+    /// Stops, starts or moves the way to the primary. Stopping takes until what was received is durable.
+    ///
+    /// # Errors
+    /// It cannot be done now, or not here.
+    fn order(&self, order: Order) -> Result<Obeyed, OrderError> {
+        let _ = order;
+        Err(OrderError::NoUpstream)
+    }
+
     /// Further status variables for `SHOW STATUS`, names beginning with `Binlogd_`.
     fn status(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// The rows of `SHOW BINLOG EVENTS`, read as they are wanted.
+pub trait EventRows: fmt::Debug + Send {
+    /// The next rows, not very many; none at the end. Takes as long as the disk does.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    fn next_batch(&mut self) -> Result<Vec<EventRow>, EventsError>;
+}
+
+/// A line of `SHOW BINLOG EVENTS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// The file.
+    pub file: String,
+    /// Where in it the event begins.
+    pub position: u64,
+    /// The event type's name.
+    pub kind: String,
+    /// Who made it.
+    pub server_id: u32,
+    /// Where it ends; 0 where the event does not say.
+    pub end: u64,
+    /// What it says.
+    pub info: Vec<u8>,
+}
+
+/// Why events cannot be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventsError {
+    /// There is no file of that name.
+    #[error("Could not find target log")]
+    NoSuchFile,
+    /// It cannot be read, or is not a binlog.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// A line of `SHOW BINARY LOGS`.

@@ -111,7 +111,7 @@ impl Downstream {
                 tls::ensure_identity(tls_dir, &hosts)?
             }
         };
-        let tls = tls::server_config(&identity, stream.tls.client_ca.as_deref())?;
+        let tls = tls::server_config(&identity, &stream.tls)?;
         let mut listeners = Vec::with_capacity(stream.listen.len());
         for address in &stream.listen {
             let failed = |source| ListenError::Bind { address: address.clone(), source };
@@ -124,7 +124,7 @@ impl Downstream {
             hostname,
             started: Instant::now(),
             offers_tls: true,
-            requires_tls: stream.tls.client_ca.is_some(),
+            requires_tls: stream.tls.required,
         };
         let service = Service {
             stream: stream.name.clone(),
@@ -270,12 +270,12 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
 /// Takes a client in, or tells it that there is no room.
 async fn greet(service: Arc<Service>, plain: Plain, peer: Peer, shutdown: CancellationToken) {
     let limits = &service.server.limits;
-    let registered = service.server.registry.register(
-        peer.address.clone(),
-        shutdown.child_token(),
-        limits.connections_max,
-        limits.logins_max,
-    );
+    let registry = &service.server.registry;
+    let registered = if registry.failures.is_blocked(&peer.host, limits) {
+        Err(SqlError::host_blocked(&peer.host))
+    } else {
+        registry.register(peer.address.clone(), shutdown.child_token(), limits)
+    };
     let mut transport = Transport::Plain(plain);
     match registered {
         Ok(registration) => {

@@ -81,7 +81,7 @@ pub(super) async fn log_in(
         connection = start_tls(connection, service).await?;
         read(&mut connection).await?;
     }
-    let result = check(&mut connection, service, scramble, offered, host).await;
+    let result = check(&mut connection, service, id, scramble, offered, host).await;
     match result {
         Ok(logged_in) => {
             let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
@@ -151,6 +151,7 @@ async fn refuse(mut connection: Connection, error: SqlError) -> LoginError {
 async fn check(
     connection: &mut Connection,
     service: &Service,
+    id: u32,
     scramble: Scramble,
     offered: Capabilities,
     host: &str,
@@ -179,8 +180,8 @@ async fn check(
     let claim = Claim { user: &user, plugin, response: response_data, scramble };
     let greeted = service.default_plugin();
     let verdict = service.accounts.authenticate(connection, claim, greeted).await?;
-    match verdict {
-        Verdict::Accepted(rights) => Ok(LoggedIn {
+    match admit(connection, service, verdict, &user, id, host).await {
+        Ok(rights) => Ok(LoggedIn {
             user,
             rights,
             db: response.database.map(str::to_owned),
@@ -188,8 +189,35 @@ async fn check(
             charset: charset::charset_of_id(response.charset),
             compression,
         }),
+        Err(error) => Err(LoginError::Refused(error)),
+    }
+}
+
+/// What follows from a verdict: the account's other conditions, its limit, and for a wrong password a
+/// delay that grows.
+pub(super) async fn admit(
+    connection: &Connection,
+    service: &Service,
+    verdict: Verdict,
+    user: &str,
+    id: u32,
+    host: &str,
+) -> Result<Rights, ServerError> {
+    let server = &service.server;
+    let account = service.accounts.find(user);
+    let lacks_cert = account.is_some_and(|account| account.require_client_cert)
+        && !connection.transport.has_client_cert();
+    match verdict {
+        Verdict::Accepted(rights) if !lacks_cert => {
+            server.registry.failures.succeeded(host);
+            let own_max = account.and_then(|account| account.connections_max);
+            server.registry.claim(id, user, own_max, &server.limits)?;
+            Ok(rights)
+        }
+        Verdict::Accepted(_) => Err(access_denied(user, host, true)),
         Verdict::Denied { used_password } => {
-            Err(LoginError::Refused(access_denied(&user, host, used_password)))
+            tokio::time::sleep(server.registry.failures.failed(host, &server.limits)).await;
+            Err(access_denied(user, host, used_password))
         }
     }
 }

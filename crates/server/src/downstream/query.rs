@@ -5,6 +5,7 @@
 
 mod function;
 mod purge;
+mod replica;
 mod show;
 
 use super::error::SqlError;
@@ -59,9 +60,14 @@ impl Query<'_> {
             Statement::Set(list) => self.set(list),
             Statement::Select(select) => self.select(&select),
             Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
+            Statement::Show(Show::BinlogEvents { file, from, limit }) => {
+                show::binlog_events(&self.view(), file.as_deref(), from, limit)
+            }
             Statement::Show(show) => show::run(&self.view(), &show).map(Reply::Rows),
             Statement::Kill(kill) => self.kill(&kill),
             Statement::Purge(purge) => purge::run(self, &purge),
+            Statement::Replica { verb, channel } => replica::run(self, verb, &channel),
+            Statement::FlushHosts => self.flush_hosts(),
             Statement::Use(db) => {
                 self.session.db = Some(db);
                 Ok(Reply::Ok)
@@ -151,6 +157,15 @@ impl Query<'_> {
         Ok(Reply::Ok)
     }
 
+    /// `FLUSH HOSTS`: forgets who has failed to log in.
+    fn flush_hosts(&self) -> Result<Reply, SqlError> {
+        if !self.session.rights.admin {
+            return Err(SqlError::privilege_needed("RELOAD"));
+        }
+        self.server.registry.forget_failures();
+        Ok(Reply::Ok)
+    }
+
     /// Which error a server without that table has.
     fn no_table(&self, schema: Option<String>, table: &str) -> SqlError {
         match schema.or_else(|| self.session.db.clone()) {
@@ -162,6 +177,8 @@ impl Query<'_> {
         }
     }
 }
+
+pub(super) use show::events_failed;
 
 /// COM_PROCESS_KILL: as `KILL id`.
 pub(super) fn kill(

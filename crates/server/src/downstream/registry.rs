@@ -11,12 +11,15 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::SqlError;
+use super::failures::Failures;
+use crate::config::Limits;
 
 /// The sessions of one stream.
 #[derive(Debug, Default)]
 pub struct Registry {
     sessions: Mutex<Sessions>,
     counters: Counters,
+    pub(crate) failures: Failures,
 }
 
 #[derive(Debug, Default)]
@@ -95,18 +98,20 @@ pub(crate) struct Registration {
 }
 
 impl Registry {
-    /// Takes in a new connection, if there are fewer than `connections_max` and fewer than
-    /// `logins_max` of them are logging in.
+    /// Takes in a new connection from `host`, an address and port, if the limits allow one more.
     pub(crate) fn register(
         self: &Arc<Self>,
         host: String,
         killed: CancellationToken,
-        connections_max: usize,
-        logins_max: usize,
+        limits: &Limits,
     ) -> Result<Registration, SqlError> {
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
         let mut sessions = self.lock();
-        if sessions.by_id.len() >= connections_max || sessions.logging_in >= logins_max {
+        let per_address = limits.connections_per_address_max;
+        if sessions.by_id.len() >= limits.connections_max
+            || sessions.logging_in >= limits.logins_max
+            || (per_address != 0 && sessions.from(&host) >= per_address)
+        {
             self.counters.aborted_connects.fetch_add(1, Ordering::Relaxed);
             return Err(SqlError::too_many_connections());
         }
@@ -127,6 +132,35 @@ impl Registry {
         let used = u64::try_from(sessions.by_id.len()).unwrap_or(u64::MAX);
         self.counters.max_used.fetch_max(used, Ordering::Relaxed);
         Ok(Registration { registry: Arc::clone(self), session, logged_in: false })
+    }
+
+    /// Makes the session `id` one of `user`, unless the account has as many as it may.
+    pub(crate) fn claim(
+        &self,
+        id: u32,
+        user: &str,
+        own_max: Option<usize>,
+        limits: &Limits,
+    ) -> Result<(), SqlError> {
+        let sessions = self.lock();
+        let is_other = |session: &&Arc<Session>| {
+            session.id != id && session.state().user.as_deref() == Some(user)
+        };
+        let max = match own_max {
+            Some(own) => own,
+            None if limits.connections_per_user_max == 0 => usize::MAX,
+            None => limits.connections_per_user_max,
+        };
+        if max != usize::MAX && sessions.by_id.values().filter(is_other).count() >= max {
+            return Err(match own_max {
+                Some(own) => SqlError::user_limit_reached(user, own),
+                None => SqlError::too_many_user_connections(user),
+            });
+        }
+        if let Some(session) = sessions.by_id.get(&id) {
+            session.update(|state| state.user = Some(user.to_owned()));
+        }
+        Ok(())
     }
 
     /// Ends the session `id`, on behalf of `user`, who must own it or be `admin`.
@@ -188,6 +222,11 @@ impl Registry {
         self.len() == 0
     }
 
+    /// Forgets who has failed to log in.
+    pub(crate) fn forget_failures(&self) {
+        self.failures.forget();
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -198,7 +237,18 @@ impl Registry {
     }
 }
 
+/// The address without the port.
+fn address(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(address, _)| address)
+}
+
 impl Sessions {
+    /// How many sessions come from the same address.
+    fn from(&self, host: &str) -> usize {
+        let same = |session: &&Arc<Session>| address(&session.host) == address(host);
+        self.by_id.values().filter(same).count()
+    }
+
     /// The next id that nobody has, never 0.
     fn next_id(&mut self) -> u32 {
         loop {
@@ -266,7 +316,8 @@ mod tests {
     use super::*;
 
     fn register(registry: &Arc<Registry>) -> Result<Registration, SqlError> {
-        registry.register("10.0.0.1".into(), CancellationToken::new(), 3, 2)
+        let limits = Limits { connections_max: 3, logins_max: 2, ..Limits::default() };
+        registry.register("10.0.0.1:1".into(), CancellationToken::new(), &limits)
     }
 
     fn dumping(registry: &Arc<Registry>, server_id: u32, uuid: Option<&str>) -> Registration {
@@ -293,6 +344,27 @@ mod tests {
         first.logged_in("a");
         drop((first, third));
         assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn an_address_and_an_account_have_limits_of_their_own() {
+        let registry = Arc::new(Registry::default());
+        let limits = Limits {
+            connections_per_address_max: 2,
+            connections_per_user_max: 2,
+            ..Limits::default()
+        };
+        let from = |host: &str| registry.register(host.into(), CancellationToken::new(), &limits);
+        let (a, b) = (from("10.0.0.1:1").unwrap(), from("10.0.0.1:2").unwrap());
+        assert_eq!(from("10.0.0.1:3").unwrap_err().code, 1040);
+        let c = from("10.0.0.2:1").unwrap();
+        let claim = |of: &Registration, own| registry.claim(of.session().id, "app", own, &limits);
+        claim(&a, None).unwrap();
+        claim(&a, None).unwrap();
+        claim(&b, None).unwrap();
+        assert_eq!(claim(&c, None).unwrap_err().code, 1203);
+        assert_eq!(claim(&c, Some(2)).unwrap_err().code, 1226);
+        claim(&c, Some(3)).unwrap();
     }
 
     #[test]

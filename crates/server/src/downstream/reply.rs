@@ -6,10 +6,11 @@ use binlogd_wire::resultset::{ColumnDefinition, ColumnType, TextResultSet};
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset};
 
 use super::error::SqlError;
-use super::sql::Value;
+use super::facts::{EventRows, EventsError};
+use super::sql::{Limit, Value};
 
 /// A statement's answer, if it is not an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Reply {
     /// Done.
     Ok,
@@ -17,6 +18,56 @@ pub(super) enum Reply {
     Warned(Vec<SqlError>),
     /// Rows.
     Rows(ResultSet),
+    /// Rows that are read while they are sent.
+    Events(Events),
+}
+
+/// The rows of `SHOW BINLOG EVENTS`.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) columns: Vec<Column>,
+    rows: Box<dyn EventRows>,
+    skip: u64,
+    left: u64,
+}
+
+impl Events {
+    pub(super) fn new(
+        columns: Vec<Column>,
+        rows: Box<dyn EventRows>,
+        limit: Option<Limit>,
+    ) -> Self {
+        let limit = limit.unwrap_or(Limit { offset: 0, count: u64::MAX });
+        Self { columns, rows, skip: limit.offset, left: limit.count }
+    }
+
+    /// Some more rows; `None` at the end.
+    pub(super) fn next_batch(&mut self) -> Result<Option<Vec<Vec<Value>>>, EventsError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let batch = self.rows.next_batch()?;
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let mut rows = Vec::new();
+        for event in batch {
+            if self.skip > 0 {
+                self.skip -= 1;
+            } else if self.left > 0 {
+                self.left -= 1;
+                rows.push(vec![
+                    Value::text(event.file),
+                    Value::UInt(event.position),
+                    Value::text(event.kind),
+                    Value::UInt(u64::from(event.server_id)),
+                    Value::UInt(event.end),
+                    Value::Text(event.info),
+                ]);
+            }
+        }
+        Ok(Some(rows))
+    }
 }
 
 impl Reply {
@@ -95,6 +146,8 @@ impl Format {
             Ok(Reply::Ok) => self.ok(0, packets, out),
             Ok(Reply::Warned(warnings)) => self.ok(warnings.len(), packets, out),
             Ok(Reply::Rows(set)) => self.rows(set, packets, out),
+            // Sent by the session, batch by batch.
+            Ok(Reply::Events(_)) => self.ok(0, packets, out),
             Err(error) => {
                 let error = ServerError::from(error.clone());
                 packets.build(out, |out| error.encode(out));
@@ -122,6 +175,18 @@ impl Format {
             rows.row(row.iter().map(Value::to_bytes));
         }
         rows.finish(self.status, 0);
+    }
+
+    /// Begins rows that are not all there yet.
+    pub(super) fn begin<'o>(
+        &self,
+        columns: &[Column],
+        packets: &'o mut PacketWriter,
+        out: &'o mut Vec<u8>,
+    ) -> TextResultSet<'o> {
+        const LENGTH: u32 = 1 << 20;
+        let columns: Vec<_> = columns.iter().map(|column| self.column(column, LENGTH)).collect();
+        TextResultSet::begin(out, packets, self.capabilities, self.status, &columns)
     }
 
     fn column<'a>(&self, column: &'a Column, length: u32) -> ColumnDefinition<'a> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use binlogd_wire::auth::access_denied;
 use binlogd_wire::command::{ChangeUser, Command, CommandKind};
 use binlogd_wire::compress::Compression;
 use binlogd_wire::dump::RegisterReplica;
@@ -16,14 +15,14 @@ use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset as
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::account::{Claim, Verdict};
-use super::connection::{Connection, ReadError};
+use super::account::Claim;
+use super::connection::{Connection, ReadError, send};
 use super::dump::{self, DumpRequest, DumpSession, Stop, StopReason, Who};
 use super::error::SqlError;
-use super::login::{LoggedIn, LoginError, log_in};
+use super::login::{LoggedIn, LoginError, admit, log_in};
 use super::query;
 use super::registry::{self, Registration};
-use super::reply::{Format, Reply};
+use super::reply::{Events, Format, Reply};
 use super::service::Service;
 use super::sql::Value;
 use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
@@ -140,6 +139,17 @@ struct Session {
     stop: Stop,
 }
 
+/// A statement as others may see it: not endless, and no password.
+fn shown(sql: &[u8]) -> String {
+    const PASSWORD: &[u8] = b"PASSWORD";
+    let sql = &sql[..sql.len().min(INFO_BYTES_MAX)];
+    let secret = sql.windows(PASSWORD.len()).position(|word| word.eq_ignore_ascii_case(PASSWORD));
+    match secret {
+        None => String::from_utf8_lossy(sql).into_owned(),
+        Some(at) => format!("{} …", String::from_utf8_lossy(&sql[..at + PASSWORD.len()])),
+    }
+}
+
 /// What comes after a command.
 enum Next {
     Command,
@@ -247,7 +257,7 @@ impl Session {
                 let reply = query::run(&self.service.server, &mut self.state, sql);
                 self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));
                 if let Err(error) = &reply {
-                    let sql = String::from_utf8_lossy(&sql[..sql.len().min(INFO_BYTES_MAX)]);
+                    let sql = shown(sql);
                     debug!(connection = self.state.id, %error, %sql, "statement refused");
                 }
                 reply
@@ -294,7 +304,47 @@ impl Session {
                 _ => Err(SqlError::unknown_command()),
             },
         };
-        self.answer(&reply);
+        match reply {
+            Ok(Reply::Events(events)) => self.send_events(events).await,
+            reply => {
+                self.answer(&reply);
+                Ok(Next::Command)
+            }
+        }
+    }
+
+    /// Sends rows while they are read, so that a large file takes no more memory than a small one.
+    async fn send_events(&mut self, mut events: Events) -> Result<Next, ReadError> {
+        let format = self.format();
+        let mut out = Vec::new();
+        let mut packets = std::mem::replace(&mut self.connection.packets, PacketWriter::new(0));
+        let mut rows = format.begin(&events.columns, &mut packets, &mut out);
+        loop {
+            match events.next_batch() {
+                Ok(Some(batch)) => {
+                    for row in batch {
+                        rows.row(row.iter().map(Value::to_bytes));
+                    }
+                }
+                Ok(None) => {
+                    rows.finish(format.status, 0);
+                    break;
+                }
+                Err(error) => {
+                    rows.fail(&query::events_failed(error).into());
+                    break;
+                }
+            }
+            let timeout = self.connection.write_timeout;
+            tokio::select! {
+                biased;
+                _ = self.stop.stopped() => return Ok(Next::Leave("killed while it was sent events")),
+                sent = send(&mut self.connection.transport, rows.buffer(), timeout) => sent?,
+            }
+            rows.buffer().clear();
+        }
+        self.connection.packets = packets;
+        self.connection.out = out;
         Ok(Next::Command)
     }
 
@@ -316,8 +366,7 @@ impl Session {
 
     /// Tells others what the session is at.
     fn show(&self, command: &'static str, sql: Option<&[u8]>) {
-        let info = sql
-            .map(|sql| String::from_utf8_lossy(&sql[..sql.len().min(INFO_BYTES_MAX)]).into_owned());
+        let info = sql.map(shown);
         self.registration.session().begin(command, info);
     }
 
@@ -367,8 +416,16 @@ impl Session {
         let account = self.service.accounts.find(change.user);
         let insecure = account.is_some_and(|account| account.require_tls)
             && !self.connection.transport.is_secure();
-        match verdict? {
-            Verdict::Accepted(rights) if !insecure => {
+        if insecure {
+            verdict?;
+            self.answer(&Err(SqlError::secure_transport_required()));
+            return Ok(Next::Leave("its new user needs TLS"));
+        }
+        let (id, host) = (self.state.id, &self.state.host);
+        let admitted =
+            admit(&self.connection, &self.service, verdict?, change.user, id, host).await;
+        match admitted {
+            Ok(rights) => {
                 self.state.reset(limits);
                 self.state.user = change.user.to_owned();
                 self.state.rights = rights;
@@ -383,12 +440,7 @@ impl Session {
                 self.answer(&Ok(Reply::Ok));
                 Ok(Next::Command)
             }
-            Verdict::Accepted(_) => {
-                self.answer(&Err(SqlError::secure_transport_required()));
-                Ok(Next::Leave("its new user needs TLS"))
-            }
-            Verdict::Denied { used_password } => {
-                let error = access_denied(change.user, &self.state.host, used_password);
+            Err(error) => {
                 self.connection.put(|out| error.encode(out));
                 Ok(Next::Leave("its new user was refused"))
             }

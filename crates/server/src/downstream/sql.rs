@@ -11,8 +11,8 @@ mod parser;
 mod value;
 
 pub use ast::{
-    Assignment, Comparison, Condition, Expr, Field, Filter, Kill, Limit, Moment, Operator, Purge,
-    Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
+    Assignment, Channel, Comparison, Condition, Expr, Field, Filter, Kill, Limit, Moment, Operator,
+    Purge, Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
 };
 pub use like::{eq_ignore_case, like};
 pub use parser::parse;

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::facts::{
-    BinaryLog, BinaryLogStatus, PurgeError, PurgeOutcome, PurgeTarget, StreamFacts,
+    BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, PurgeError, PurgeOutcome,
+    PurgeTarget, StreamFacts,
 };
 use super::query;
 use super::registry::Registry;
-use super::reply::Reply;
+use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
+use super::reply::{Column, Reply};
 use super::server::Server;
+use super::sql::Value;
 use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
 use crate::config::{Limits, Rights};
 
@@ -24,6 +27,12 @@ pub(crate) struct FakeFacts {
     pub(crate) gtid_sets_computed: AtomicUsize,
     /// What was to be purged.
     pub(crate) purges: Mutex<Vec<PurgeTarget>>,
+    /// How following goes.
+    pub(crate) replica: Mutex<Option<ReplicaStatus>>,
+    /// What was ordered.
+    pub(crate) orders: Mutex<Vec<Order>>,
+    /// What an order comes to.
+    pub(crate) obeyed: Mutex<Result<Obeyed, OrderError>>,
     /// What a purge comes to.
     pub(crate) purged: Mutex<Result<PurgeOutcome, PurgeError>>,
 }
@@ -37,8 +46,33 @@ impl FakeFacts {
             upstream,
             gtid_sets_computed: AtomicUsize::new(0),
             purges: Mutex::default(),
+            replica: Mutex::default(),
+            orders: Mutex::default(),
+            obeyed: Mutex::new(Ok(Obeyed::Done)),
             purged: Mutex::new(Ok(PurgeOutcome::default())),
         }
+    }
+}
+
+/// Five events of ten bytes each, two at once.
+#[derive(Debug)]
+struct FakeEvents(u64);
+
+impl EventRows for FakeEvents {
+    fn next_batch(&mut self) -> Result<Vec<EventRow>, EventsError> {
+        let mut rows = Vec::new();
+        while self.0 < 54 && rows.len() < 2 {
+            rows.push(EventRow {
+                file: "binlog.000001".into(),
+                position: self.0,
+                kind: "Query".into(),
+                server_id: 1,
+                end: self.0 + 10,
+                info: b"BEGIN".to_vec(),
+            });
+            self.0 += 10;
+        }
+        Ok(rows)
     }
 }
 
@@ -95,6 +129,22 @@ impl StreamFacts for FakeFacts {
         self.purged.lock().unwrap().clone()
     }
 
+    fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {
+        match file {
+            None | Some("binlog.000001") => Ok(Box::new(FakeEvents(from.max(4)))),
+            Some(_) => Err(EventsError::NoSuchFile),
+        }
+    }
+
+    fn replica_status(&self) -> Option<ReplicaStatus> {
+        self.replica.lock().unwrap().clone()
+    }
+
+    fn order(&self, order: Order) -> Result<Obeyed, OrderError> {
+        self.orders.lock().unwrap().push(order);
+        self.obeyed.lock().unwrap().clone()
+    }
+
     fn semi_sync_offered(&self) -> bool {
         self.semi_sync
     }
@@ -143,19 +193,31 @@ pub(crate) fn ask(server: &Server, session: &mut SessionState, sql: &str) -> Str
     let line = |cells: Vec<String>| cells.join(" | ");
     match query::run(server, session, sql.as_bytes()) {
         Ok(Reply::Ok) => "OK".into(),
-        Ok(Reply::Warned(warnings)) => format!("OK, {} warnings", warnings.len()),
-        Err(error) => format!("ERROR {}: {}", error.code, error.message),
-        Ok(Reply::Rows(set)) => {
-            let names = set.columns.iter().map(|c| String::from_utf8_lossy(&c.name).into_owned());
-            let mut lines = vec![line(names.collect())];
-            for row in &set.rows {
-                let cells = row.iter().map(|value| match value.to_bytes() {
-                    Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                    None => "NULL".into(),
-                });
-                lines.push(line(cells.collect()));
+        Ok(Reply::Events(mut events)) => {
+            let mut lines = vec![line(names(&events.columns))];
+            while let Some(rows) = events.next_batch().unwrap() {
+                lines.extend(rows.iter().map(|row| line(cells(row))));
             }
             lines.join("\n")
         }
+        Ok(Reply::Warned(warnings)) => format!("OK, {} warnings", warnings.len()),
+        Err(error) => format!("ERROR {}: {}", error.code, error.message),
+        Ok(Reply::Rows(set)) => {
+            let mut lines = vec![line(names(&set.columns))];
+            lines.extend(set.rows.iter().map(|row| line(cells(row))));
+            lines.join("\n")
+        }
     }
+}
+
+fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| String::from_utf8_lossy(&column.name).into_owned()).collect()
+}
+
+fn cells(row: &[Value]) -> Vec<String> {
+    let cell = |value: &Value| match value.to_bytes() {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None => "NULL".into(),
+    };
+    row.iter().map(cell).collect()
 }

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::config::TlsIdentity;
+use crate::config::{TlsConfig, TlsIdentity};
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub enum TlsError {
 /// A file cannot be read or used.
 pub fn server_config(
     identity: &TlsIdentity,
-    client_ca: Option<&Path>,
+    clients: &TlsConfig,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = certificates(&identity.cert)?;
@@ -76,7 +76,7 @@ pub fn server_config(
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(bad_identity)?;
-    let builder = match client_ca {
+    let builder = match clients.client_ca.as_deref() {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let bad_ca = |reason: String| TlsError::ClientCa { path: path.to_owned(), reason };
@@ -84,8 +84,12 @@ pub fn server_config(
             for certificate in certificates(path)? {
                 roots.add(certificate).map_err(|error| bad_ca(error.to_string()))?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = if clients.client_cert_required {
+                verifier.build()
+            } else {
+                verifier.allow_unauthenticated().build()
+            };
             builder.with_client_cert_verifier(verifier.map_err(|e| bad_ca(e.to_string()))?)
         }
     };
@@ -173,6 +177,10 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn clients(ca: Option<&Path>) -> TlsConfig {
+        TlsConfig { client_ca: ca.map(Path::to_owned), ..TlsConfig::default() }
+    }
+
     #[test]
     fn a_generated_identity_is_kept_and_usable() {
         let dir = tempfile::tempdir().unwrap();
@@ -180,8 +188,8 @@ mod tests {
         let hosts = ["db1.example.com".into(), "0.0.0.0".into(), "10.1.2.3".into(), "a_b".into()];
         let identity = ensure_identity(&dir, &hosts).unwrap();
         let cert = fs::read(&identity.cert).unwrap();
-        server_config(&identity, None).unwrap();
-        server_config(&identity, Some(&dir.join("ca.pem"))).unwrap();
+        server_config(&identity, &clients(None)).unwrap();
+        server_config(&identity, &clients(Some(&dir.join("ca.pem")))).unwrap();
 
         assert_eq!(ensure_identity(&dir, &hosts).unwrap(), identity);
         assert_eq!(fs::read(&identity.cert).unwrap(), cert, "made again");
@@ -196,7 +204,7 @@ mod tests {
         let empty = dir.path().join("empty.pem");
         fs::write(&empty, "").unwrap();
         let says = |identity: &TlsIdentity, ca: Option<&Path>, file: &str| {
-            let error = server_config(identity, ca).unwrap_err().to_string();
+            let error = server_config(identity, &clients(ca)).unwrap_err().to_string();
             assert!(error.contains(file), "{error}");
         };
         says(&TlsIdentity { cert: "no.pem".into(), ..identity.clone() }, None, "no.pem");

@@ -68,6 +68,13 @@ impl Transport {
         }
     }
 
+    /// Whether the client has shown a certificate, which was checked then.
+    pub(super) fn has_client_cert(&self) -> bool {
+        let Self::Tls(stream) = self else { return false };
+        let (_, connection) = stream.get_ref();
+        connection.peer_certificates().is_some_and(|chain| !chain.is_empty())
+    }
+
     /// The TLS in use.
     pub(super) fn tls(&self) -> Option<TlsFacts> {
         let stream = match self {

@@ -1,9 +1,11 @@
 //! `SHOW`: rows about the stream, its readers and its variables.
 
 use super::super::error::SqlError;
-use super::super::reply::{Column, Kind, ResultSet};
+use super::super::facts::EventsError;
+use super::super::reply::{Column, Events, Kind, Reply, ResultSet};
 use super::super::sql::{Limit, Scope, Show, Value};
 use super::super::variables::{self, View};
+use super::replica;
 
 /// How much of a statement `SHOW PROCESSLIST` shows without `FULL`, in characters.
 const INFO_CHARS: usize = 100;
@@ -14,6 +16,11 @@ pub(super) fn run(view: &View<'_>, show: &Show) -> Result<ResultSet, SqlError> {
         Show::Status { filter, .. } => Ok(pairs(variables::status::show(view, filter))),
         Show::BinaryLogs => binary_logs(view),
         Show::BinaryLogStatus => binary_log_status(view),
+        Show::ReplicaStatus { new_words, all, channel } => {
+            replica::show_status(view, *new_words, *all, channel)
+        }
+        // Its rows come one by one.
+        Show::BinlogEvents { .. } => Ok(ResultSet { columns: events_columns(), rows: Vec::new() }),
         Show::Replicas => {
             replicas(view, ["Server_Id", "Host", "Port", "Source_Id", "Replica_UUID"])
         }
@@ -40,7 +47,7 @@ fn pairs(rows: Vec<(String, Vec<u8>)>) -> ResultSet {
     ResultSet { columns: vec![text("Variable_name"), text("Value")], rows: rows.collect() }
 }
 
-fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> {
+pub(super) fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> {
     if view.session.rights.replication_client() {
         return Ok(());
     }
@@ -49,6 +56,38 @@ fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> {
         (true, 100_502..) => "SUPER, BINLOG MONITOR",
         _ => "SUPER, REPLICATION CLIENT",
     }))
+}
+
+fn events_columns() -> Vec<Column> {
+    vec![
+        text("Log_name"),
+        unsigned("Pos"),
+        text("Event_type"),
+        unsigned("Server_id"),
+        unsigned("End_log_pos"),
+        text("Info"),
+    ]
+}
+
+/// `SHOW BINLOG EVENTS`: events hold data, so it takes the right to read them.
+pub(super) fn binlog_events(
+    view: &View<'_>,
+    file: Option<&str>,
+    from: u64,
+    limit: Option<Limit>,
+) -> Result<Reply, SqlError> {
+    if !view.session.rights.replicate {
+        return Err(SqlError::privilege_needed("REPLICATION SLAVE"));
+    }
+    let file = file.map(|file| file.strip_prefix("./").unwrap_or(file));
+    let rows = view.server.facts.events(file, from).map_err(events_failed)?;
+    Ok(Reply::Events(Events::new(events_columns(), rows, limit)))
+}
+
+/// ER_ERROR_WHEN_EXECUTING_COMMAND.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(in super::super) fn events_failed(error: EventsError) -> SqlError {
+    SqlError::command_failed("SHOW BINLOG EVENTS", &error.to_string())
 }
 
 fn binary_logs(view: &View<'_>) -> Result<ResultSet, SqlError> {
@@ -97,17 +136,24 @@ fn replicas(view: &View<'_>, names: [&str; 5]) -> Result<ResultSet, SqlError> {
         return Err(SqlError::privilege_needed("REPLICATION SLAVE"));
     }
     let [id, host, port, source, uuid] = names;
-    let columns = vec![unsigned(id), text(host), unsigned(port), unsigned(source), text(uuid)];
+    let mut columns = vec![unsigned(id), text(host), unsigned(port), unsigned(source)];
+    let tells_uuid = !view.server.dialect().mariadb;
+    if tells_uuid {
+        columns.push(text(uuid));
+    }
     let source_id = u64::from(view.server.facts.server_id());
     let sessions = view.server.registry.all().into_iter();
     let rows = sessions.filter_map(|session| session.state().replica).map(|replica| {
-        vec![
+        let mut row = vec![
             Value::UInt(u64::from(replica.server_id)),
             Value::text(replica.host),
             Value::UInt(u64::from(replica.port)),
             Value::UInt(source_id),
-            Value::text(replica.uuid),
-        ]
+        ];
+        if tells_uuid {
+            row.push(Value::text(replica.uuid));
+        }
+        row
     });
     Ok(ResultSet { columns, rows: rows.collect() })
 }

@@ -26,7 +26,8 @@ fn talk(version: &'static str, lines: &[(&str, &str)]) {
 
 fn register(server: &Server, user: &str) -> Registration {
     let token = CancellationToken::new();
-    let mut registration = server.registry.register("10.0.0.2".into(), token, 100, 100).unwrap();
+    let limits = crate::config::Limits::default();
+    let mut registration = server.registry.register("10.0.0.2".into(), token, &limits).unwrap();
     registration.logged_in(user);
     registration
 }

@@ -1,6 +1,7 @@
 //! What a statement says, once read.
 
 use super::Value;
+use crate::downstream::SourceChange;
 
 /// A statement that binlogd answers, or refuses in a way that needs the session to say how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +23,37 @@ pub enum Statement {
     Kill(Kill),
     /// `PURGE BINARY LOGS …`
     Purge(Purge),
+    /// `START REPLICA`, `STOP REPLICA`, `CHANGE REPLICATION SOURCE TO`, `RESET REPLICA ALL`
+    Replica {
+        /// What is to be done.
+        verb: Replica,
+        /// The channel that is named.
+        channel: Channel,
+    },
+    /// `FLUSH HOSTS`
+    FlushHosts,
     /// `USE db`
     Use(String),
     /// `START TRANSACTION`, `BEGIN`, `COMMIT`, `ROLLBACK`: nothing to do on a server without tables.
     Transaction(TransactionVerb),
 }
+
+/// What is to be done with binlogd as a replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replica {
+    /// `START REPLICA`
+    Start,
+    /// `STOP REPLICA`
+    Stop,
+    /// `RESET REPLICA ALL`
+    Reset,
+    /// `CHANGE REPLICATION SOURCE TO`
+    Change(Box<SourceChange>),
+}
+
+/// A replication channel's name, which MariaDB calls a connection's; there is one here, without a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Channel(pub String);
 
 /// Which files are to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +223,24 @@ pub enum Show {
     BinaryLogs,
     /// `SHOW BINARY LOG STATUS`, `SHOW MASTER STATUS`
     BinaryLogStatus,
+    /// `SHOW BINLOG EVENTS`
+    BinlogEvents {
+        /// `IN`; otherwise the oldest file.
+        file: Option<String>,
+        /// `FROM`; otherwise the file's start.
+        from: u64,
+        /// `LIMIT`, if there is one.
+        limit: Option<Limit>,
+    },
+    /// `SHOW REPLICA STATUS`, `SHOW SLAVE STATUS`, `SHOW ALL SLAVES STATUS`
+    ReplicaStatus {
+        /// `REPLICA`, not `SLAVE`: it decides the columns' names.
+        new_words: bool,
+        /// MariaDB's `ALL`, with further columns.
+        all: bool,
+        /// The channel that is named.
+        channel: Channel,
+    },
     /// `SHOW REPLICAS`
     Replicas,
     /// `SHOW SLAVE HOSTS`: the same with the older column names.

@@ -5,6 +5,7 @@
 
 mod expr;
 mod purge;
+mod replica;
 mod set;
 mod show;
 
@@ -63,6 +64,10 @@ impl<'a> Parser<'a> {
             b"SHOW" => self.show().map(Statement::Show),
             b"KILL" => self.kill(),
             b"PURGE" => self.purge(),
+            b"STOP" => self.stop(),
+            b"CHANGE" => self.change(),
+            b"RESET" => self.reset(),
+            b"FLUSH" => self.flush(),
             b"USE" => self.use_database(),
             b"BEGIN" => self.begin(),
             b"START" => self.start(),
@@ -97,8 +102,11 @@ impl<'a> Parser<'a> {
 
     fn start(&mut self) -> Result<Statement, SqlError> {
         self.bump()?;
-        if ["REPLICA", "SLAVE", "GROUP_REPLICATION", "ALL"].iter().any(|word| self.is(word)) {
-            return Err(SqlError::not_supported("START REPLICA"));
+        if self.is_any(&["REPLICA", "SLAVE", "ALL"]) {
+            return self.replica_threads(true);
+        }
+        if self.is("GROUP_REPLICATION") {
+            return Err(SqlError::not_supported("START GROUP_REPLICATION"));
         }
         self.expect("TRANSACTION")?;
         if !self.at_end() {
@@ -108,6 +116,17 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(Statement::Transaction(TransactionVerb::Begin))
+    }
+
+    fn stop(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        if self.is_any(&["REPLICA", "SLAVE", "ALL"]) {
+            return self.replica_threads(false);
+        }
+        if self.is("GROUP_REPLICATION") {
+            return Err(SqlError::not_supported("STOP GROUP_REPLICATION"));
+        }
+        Err(self.error())
     }
 
     fn transaction_option(&mut self) -> Result<(), SqlError> {
@@ -262,7 +281,6 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "BINLOG",
         "CACHE",
         "CALL",
-        "CHANGE",
         "CHECK",
         "CHECKSUM",
         "CLONE",
@@ -272,20 +290,17 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "DO",
         "EXECUTE",
         "EXPLAIN",
-        "FLUSH",
         "GET",
         "HANDLER",
         "HELP",
         "LOCK",
         "PREPARE",
         "RELEASE",
-        "RESET",
         "RESIGNAL",
         "RESTART",
         "SAVEPOINT",
         "SHUTDOWN",
         "SIGNAL",
-        "STOP",
         "TABLE",
         "UNLOCK",
         "VALUES",

@@ -20,6 +20,8 @@ static TABLE: &[(&str, Compute)] = &[
     ("Questions", |v| count(&v.server.registry.counters().questions)),
     ("Rpl_semi_sync_master_clients", |_| "0".into()),
     ("Rpl_semi_sync_master_status", semi_sync_status),
+    ("Rpl_semi_sync_replica_status", acknowledges),
+    ("Rpl_semi_sync_slave_status", acknowledges),
     ("Rpl_semi_sync_source_clients", |_| "0".into()),
     ("Rpl_semi_sync_source_status", semi_sync_status),
     ("Ssl_cipher", |v| v.session.tls.as_ref().map_or_else(String::new, |tls| tls.cipher.clone())),
@@ -43,6 +45,12 @@ pub(in super::super) fn show(view: &View<'_>, filter: &Filter) -> Vec<(String, V
 
 fn count(counter: &AtomicU64) -> String {
     counter.load(Ordering::Relaxed).to_string()
+}
+
+/// Whether binlogd acknowledges what the primary commits.
+fn acknowledges(view: &View<'_>) -> String {
+    let status = view.server.facts.replica_status();
+    if status.is_some_and(|status| status.semi_sync) { "ON" } else { "OFF" }.to_owned()
 }
 
 fn semi_sync_status(_: &View<'_>) -> String {

@@ -189,6 +189,8 @@ impl Parser<'_> {
                 self.bump()?;
                 Ok(Expr::Column("*".into()))
             }
+            // MySQL's clients ask whether it begins a quoted text, which it does since 8.0.32.
+            Kind::Word(word) if word.starts_with(b"$$") => Err(self.error()),
             Kind::Word(_) if !self.is_any(RESERVED) => self.word_operand(),
             Kind::Quoted(_) => self.word_operand(),
             _ => Err(self.error()),

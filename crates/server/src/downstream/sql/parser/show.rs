@@ -1,15 +1,13 @@
 //! `SHOW` and its filters.
 
 use super::super::lexer::Kind;
-use super::super::{Comparison, Condition, Field, Filter, Operator, Scope, Show};
+use super::super::{Channel, Comparison, Condition, Field, Filter, Operator, Scope, Show};
 use super::{LIST_LEN_MAX, Parser};
 use crate::downstream::error::SqlError;
 
 /// What MySQL and MariaDB can also show and binlogd has not.
 const NOT_HERE: &[&str] = &[
-    "ALL",
     "AUTHORS",
-    "BINLOG",
     "CHARACTER",
     "CHARSET",
     "COLLATION",
@@ -70,7 +68,9 @@ impl Parser<'_> {
         };
         match word.as_slice() {
             b"BINARY" | b"MASTER" => self.binary_logs(),
+            b"BINLOG" => self.binlog_events(),
             b"REPLICAS" => self.bump().map(|_| Show::Replicas),
+            b"ALL" => self.all_replicas(),
             b"REPLICA" | b"SLAVE" => self.hosts(),
             b"PROCESSLIST" => self.bump().map(|_| Show::ProcessList { full: false }),
             b"WARNINGS" | b"ERRORS" => {
@@ -116,11 +116,42 @@ impl Parser<'_> {
         Ok(Show::BinaryLogStatus)
     }
 
-    /// `SLAVE HOSTS`, and MariaDB's `REPLICA HOSTS`
-    fn hosts(&mut self) -> Result<Show, SqlError> {
+    /// `BINLOG EVENTS [IN 'file'] [FROM position] [LIMIT [offset,] count]`
+    fn binlog_events(&mut self) -> Result<Show, SqlError> {
         self.bump()?;
-        if self.is("STATUS") {
-            return Err(SqlError::not_supported("SHOW REPLICA STATUS"));
+        self.expect("EVENTS")?;
+        let file = match self.eat("IN")? {
+            true => Some(String::from_utf8_lossy(&self.text()?).into_owned()),
+            false => None,
+        };
+        let from = if self.eat("FROM")? { self.number_below(u64::MAX)? } else { 0 };
+        Ok(Show::BinlogEvents { file, from, limit: self.limit()? })
+    }
+
+    /// MariaDB's `ALL SLAVES STATUS`
+    fn all_replicas(&mut self) -> Result<Show, SqlError> {
+        self.bump()?;
+        let new_words = self.eat("REPLICAS")?;
+        if !new_words {
+            self.expect("SLAVES")?;
+        }
+        self.expect("STATUS")?;
+        Ok(Show::ReplicaStatus { new_words, all: true, channel: Channel::default() })
+    }
+
+    /// `SLAVE HOSTS`, and MariaDB's `REPLICA HOSTS`; `REPLICA STATUS`, `SLAVE ['name'] STATUS`
+    fn hosts(&mut self) -> Result<Show, SqlError> {
+        let new_words = self.is("REPLICA");
+        self.bump()?;
+        let mut channel = self.connection_name()?;
+        if self.eat("STATUS")? {
+            if self.is("NONBLOCKING") {
+                self.bump()?;
+            }
+            if channel == Channel::default() {
+                channel = self.for_channel()?;
+            }
+            return Ok(Show::ReplicaStatus { new_words, all: false, channel });
         }
         self.expect("HOSTS")?;
         Ok(Show::SlaveHosts)

@@ -1,0 +1,277 @@
+//! Administration with the clients and words of real servers.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::Output;
+
+use common::{BINLOGD, PATIENCE, follow, primary};
+use testkit::daemon::{PASSWORD, USER};
+use testkit::{Daemon, Endpoint, Flavour, Server, testbed, wait_until, workload};
+
+/// Runs SQL as an administrator, with a client of its own choice; one row a line.
+fn client(flavour: Flavour, daemon: &Daemon, more: &[&str], sql: &str) -> Output {
+    let mut client = testbed::ensure(flavour).unwrap().mysql();
+    client.arg("--user=dba").arg("--password=pw").arg("--protocol=tcp").arg("--host=127.0.0.1");
+    client.arg(format!("--port={}", daemon.endpoint().port));
+    client.args(more).arg("-e").arg(sql).output().unwrap()
+}
+
+fn rows(daemon: &Daemon, sql: &str) -> String {
+    let output = client(Flavour::Mysql97, daemon, &["-NBr", "--show-warnings"], sql);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{sql}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn error(daemon: &Daemon, sql: &str) -> String {
+    let output = client(Flavour::Mysql97, daemon, &[], sql);
+    assert!(!output.status.success(), "{sql} was taken");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A column of `SHOW REPLICA STATUS`.
+fn status(daemon: &Daemon, column: &str) -> String {
+    let shown = client(Flavour::Mysql97, daemon, &["-E"], "show replica status");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let prefix = format!("{column}: ");
+    let found = shown.lines().find_map(|line| line.trim_start().strip_prefix(&prefix));
+    found.unwrap_or_else(|| panic!("no {column} in {shown}")).to_owned()
+}
+
+fn with_admin(primary: &Server) -> Daemon {
+    Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--admin=dba:pw")
+}
+
+fn columns(output: &str) -> Vec<String> {
+    output.lines().next().unwrap_or_default().split('\t').map(str::to_owned).collect()
+}
+
+#[test]
+fn binlog_events_are_listed_as_the_primary_lists_them() {
+    let primary = primary();
+    primary
+        .sql(
+            "create database d; use d; create table t (id int primary key, v varchar(40)); \
+             insert into t values (1,'a'),(2,'b'); update t set v='c' where id=1; delete from t \
+             where id=2; set foreign_key_checks=0, unique_checks=0; insert into t values (3,'x'); \
+             set foreign_key_checks=1, unique_checks=1; set @x:='y', @i:=5, @n:=null; set \
+             binlog_format=statement; insert into t values (10, @x); insert into t values (@i, @n); \
+             insert into t values (12, rand()); create table `a``b` (id int auto_increment primary \
+             key, x int); insert into `a``b` values (null, 3); insert into `a``b` values (null, \
+             last_insert_id()); set binlog_format=row; set binlog_rows_query_log_events=1; insert \
+             into t values (20,'rows query'); set binlog_rows_query_log_events=0; set \
+             gtid_next='AUTOMATIC:tagg'; insert into t values (40,'tagged'); set \
+             gtid_next=automatic; xa start 'x','y',7; insert into t values (50,'xa'); xa end \
+             'x','y',7; xa prepare 'x','y',7; xa commit 'x','y',7; create temporary table q (a \
+             int); drop table q; flush binary logs; insert into t values (60, repeat('long', 9)); \
+             create user 'u'@'%' identified by 'a'; flush binary logs",
+        )
+        .unwrap();
+    for scenario in [workload::TRANSACTIONS, workload::DDL, workload::GTIDS] {
+        scenario.run(&primary).unwrap();
+    }
+    let daemon = with_admin(&primary).started().unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let mut compared = 0;
+    for path in primary.binlog_files().unwrap() {
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let all = primary.sql(&format!("show binlog events in '{file}'")).unwrap();
+        let third = all.lines().nth(2).and_then(|line| line.split('\t').nth(1)).unwrap_or("4");
+        let (from, some) = (format!(" from {third}"), format!(" from {third} limit 3"));
+        for rest in ["", &from, &some, " limit 4, 7", " from 999999999"] {
+            let sql = format!("show binlog events in '{file}'{rest}");
+            let (theirs, ours) = (primary.sql(&sql).unwrap(), rows(&daemon, &sql));
+            let theirs = theirs.trim_end();
+            for (theirs, ours) in theirs.lines().zip(ours.lines()) {
+                assert_eq!(ours, theirs, "{sql}");
+                compared += 1;
+            }
+            assert_eq!(ours.lines().count(), theirs.lines().count(), "{sql}");
+        }
+    }
+    assert!(compared > 300, "{compared}");
+    let first = primary.sql("show binlog events limit 3").unwrap();
+    assert_eq!(rows(&daemon, "show binlog events limit 3").trim_end(), first.trim_end());
+
+    // Where binlogd says less: what is inside of a compressed transaction.
+    primary
+        .sql("flush binary logs; set binlog_transaction_compression=1; insert into d.t values (70,'z')")
+        .unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let (file, _) = primary.binlog_end().unwrap();
+    let ours = rows(&daemon, &format!("show binlog events in '{file}'"));
+    let theirs = primary.sql(&format!("show binlog events in '{file}'")).unwrap();
+    let payload = |text: &str| text.lines().find(|l| l.contains("ZSTD")).map(str::to_owned);
+    assert_eq!(payload(&ours), payload(&theirs));
+    assert!(payload(&ours).is_some());
+    assert!(error(&daemon, "show binlog events in 'nope'").contains("ERROR 1220 (HY000)"));
+}
+
+#[test]
+fn the_status_has_a_real_servers_columns_and_its_values() {
+    let (primary, replica) = (primary(), Server::start_new(Flavour::Mysql97).unwrap());
+    replica.sql("change replication source to source_host='127.0.0.1', source_port=1").unwrap();
+    let daemon = with_admin(&primary).started().unwrap();
+    primary.sql("create database d").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    for sql in
+        ["show replica status", "show binary logs", "show binary log status", "show replicas"]
+    {
+        let output = client(Flavour::Mysql97, &daemon, &["-B"], sql);
+        let mut theirs = replica.client();
+        let theirs = theirs.arg("-B").arg("-e").arg(sql).output().unwrap();
+        let (ours, theirs) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(theirs.stdout).unwrap());
+        assert_eq!(columns(&ours), columns(&theirs), "{sql}");
+    }
+    let (file, position) = primary.binlog_end().unwrap();
+    let port = primary.port().to_string();
+    let uuid = primary.sql("select @@server_uuid").unwrap();
+    let gtids = primary.executed_gtids().unwrap();
+    for (column, value) in [
+        ("Replica_IO_State", "Waiting for source to send event"),
+        ("Source_Host", "127.0.0.1"),
+        ("Source_Port", port.as_str()),
+        ("Source_User", "repl"),
+        ("Source_Log_File", &file),
+        ("Read_Source_Log_Pos", &position.to_string()),
+        ("Exec_Source_Log_Pos", &position.to_string()),
+        ("Replica_IO_Running", "Yes"),
+        ("Replica_SQL_Running", "Yes"),
+        ("Seconds_Behind_Source", "0"),
+        ("Last_IO_Errno", "0"),
+        ("Source_UUID", uuid.trim()),
+        ("Executed_Gtid_Set", gtids.trim()),
+    ] {
+        assert_eq!(status(&daemon, column), value, "{column}");
+    }
+    let semi_sync = rows(&daemon, "show global status like 'rpl_semi_sync_replica_status'");
+    assert_eq!(semi_sync, "Rpl_semi_sync_replica_status\tON\n");
+    // Twins, as MariaDB's client and orchestrator ask for them.
+    let old = client(Flavour::Mariadb118, &daemon, &["-E", "--skip-ssl"], "show slave status");
+    let old = String::from_utf8_lossy(&old.stdout).into_owned();
+    assert!(old.contains("Slave_IO_Running: Yes") && old.contains("Master_Log_File: "), "{old}");
+
+    let processes = rows(&daemon, "show processlist");
+    assert!(processes.contains("show processlist"), "{processes}");
+    let says = rows(&daemon, "show grants");
+    assert!(says.contains("SUPER, REPLICATION SLAVE, REPLICATION CLIENT"), "{says}");
+}
+
+#[test]
+fn the_upstream_is_stopped_started_and_moved() {
+    let (first, second) = (primary(), primary());
+    let mut daemon = with_admin(&first).started().unwrap();
+    first.wait_for_semi_sync(1, PATIENCE).unwrap();
+    first.sql("create database d; create table d.t (a int)").unwrap();
+    daemon.wait_for_all_of(&first, PATIENCE).unwrap();
+
+    let app = daemon.sql(first.prefix(), "stop replica").unwrap_err().to_string();
+    assert!(app.contains("1227") && app.contains("REPLICATION_SLAVE_ADMIN"), "{app}");
+    let change = format!(
+        "change replication source to source_host='127.0.0.1', source_port={}, source_user='repl', \
+         source_password='repl'",
+        second.port()
+    );
+    assert!(error(&daemon, &change).contains("ERROR 3021 (HY000)"));
+    rows(&daemon, "stop replica");
+    assert_eq!(status(&daemon, "Replica_IO_Running"), "No");
+    assert!(rows(&daemon, "stop replica").contains("3084"), "a note");
+    first.wait_for_semi_sync(0, PATIENCE).unwrap();
+    // What is written now comes after the start, not before.
+    let before = rows(&daemon, "show binary log status");
+    first.sql("set global rpl_semi_sync_source_enabled=0; insert into d.t values (1)").unwrap();
+    assert_eq!(rows(&daemon, "show binary log status"), before);
+    rows(&daemon, "start replica");
+    assert!(rows(&daemon, "start replica").contains("3083"), "a note");
+    daemon.wait_for_all_of(&first, PATIENCE).unwrap();
+    assert_eq!(status(&daemon, "Replica_IO_Running"), "Yes");
+
+    // The second one has all transactions of the first, and goes on.
+    second
+        .sql(&format!(
+            "change replication source to source_host='127.0.0.1', source_port={}, \
+             source_user='repl', source_password='repl', get_source_public_key=1, \
+             source_auto_position=1; start replica",
+            first.port()
+        ))
+        .unwrap();
+    second.wait_for_replica_of(&first, PATIENCE).unwrap();
+    second.sql("stop replica; reset replica all; insert into d.t values (2)").unwrap();
+    rows(&daemon, "stop replica");
+    let (file, position) = (rows(&daemon, "show binary log status"), 4);
+    let wrong = format!("{change}, source_log_file='binlog.000001', source_log_pos={position}");
+    assert!(error(&daemon, &wrong).contains("goes on where its files end"), "{file}");
+    rows(&daemon, &change);
+    let info = rows(&daemon, "show full processlist");
+    assert!(!info.contains("'repl'"), "{info}");
+    rows(&daemon, "start replica");
+    daemon.wait_for_all_of(&second, PATIENCE).unwrap();
+    assert_eq!(status(&daemon, "Source_Port"), second.port().to_string());
+    assert!(
+        status(&daemon, "Executed_Gtid_Set")
+            .contains(second.sql("select @@server_uuid").unwrap().trim())
+    );
+
+    // It holds after a restart, and is said; RESET goes back to the configuration.
+    daemon.stop().unwrap();
+    daemon.start().unwrap();
+    second.sql("insert into d.t values (3)").unwrap();
+    daemon.wait_for_all_of(&second, PATIENCE).unwrap();
+    assert!(daemon.log().contains("not the configuration"), "{}", daemon.log());
+    rows(&daemon, "stop replica; reset replica all");
+    assert_eq!(status(&daemon, "Source_Port"), first.port().to_string());
+
+    // A primary that cannot be reached is seen.
+    rows(&daemon, "change replication source to source_port=1; start replica");
+    wait_until("the error shows", PATIENCE, || Ok(status(&daemon, "Last_IO_Errno") != "0"))
+        .unwrap();
+    assert_eq!(status(&daemon, "Replica_IO_Running"), "Connecting");
+    assert!(!status(&daemon, "Last_IO_Error_Timestamp").is_empty());
+    rows(&daemon, "stop replica");
+}
+
+#[test]
+fn files_are_purged_and_connections_killed_by_flags_alone() {
+    let primary = primary();
+    primary.sql("flush binary logs; flush binary logs").unwrap();
+    let daemon = follow(&primary);
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let denied = daemon.sql(primary.prefix(), "purge binary logs to 'binlog.000002'").unwrap_err();
+    assert!(denied.to_string().contains("1227"), "{denied}");
+    drop(daemon);
+    let daemon = with_admin(&primary).started().unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    rows(&daemon, "purge binary logs to 'binlog.000002'");
+    assert!(rows(&daemon, "show binary logs").starts_with("binlog.000002\t"));
+    let flush = error(&daemon, "flush binary logs");
+    assert!(flush.contains("ERROR 1235") && flush.contains("flush them there"), "{flush}");
+
+    // A dump is killed by its id, as the process list shows it.
+    let Endpoint { host, port, .. } = daemon.endpoint();
+    let mut reader = primary.prefix().mysqlbinlog();
+    let mut reader = reader
+        .args(["--read-from-remote-server", "--stop-never", "--raw", "--result-file=/dev/null"])
+        .arg(format!("--host={host}"))
+        .arg(format!("--port={port}"))
+        .args([format!("--user={USER}"), format!("--password={PASSWORD}")])
+        .arg("binlog.000002")
+        .spawn()
+        .unwrap();
+    let mut dump = String::new();
+    wait_until("the dump", PATIENCE, || {
+        let list = rows(&daemon, "show processlist");
+        let found = list.lines().find(|line| {
+            line.contains("Binlog Dump") && line.contains("Source has sent all binlog to replica")
+        });
+        dump = found.unwrap_or_default().to_owned();
+        Ok(!dump.is_empty())
+    })
+    .unwrap();
+    let id = dump.split('\t').next().unwrap();
+    rows(&daemon, &format!("kill {id}"));
+    wait_until("the reader ends", PATIENCE, || Ok(reader.try_wait()?.is_some())).unwrap();
+    assert!(error(&daemon, &format!("kill {id}")).contains("ERROR 1094"));
+}
