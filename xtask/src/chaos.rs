@@ -27,12 +27,12 @@ the seed, which is printed; what processes were doing at those moments does not.
 pub(crate) enum ChaosTask {
     /// SIGKILL binlogd at random moments under load: nothing acknowledged may be missing, and all
     /// files are the primary's
-    Binlogd(Rounds<100>),
+    Binlogd(Rounds),
     /// SIGKILL the primary under load: a new replica made from binlogd alone has every commit that
     /// a client was told of
-    Primary(Rounds<20>),
+    Primary(Rounds),
     /// One binlog file of more than 4 GiB: killed in the middle, compared, read by a replica
-    Large(Rounds<1>),
+    Large(Rounds),
     /// Simulated crashes, torn writes, full and failing disks
     Simulation {
         /// How many seeds of each simulation
@@ -43,10 +43,10 @@ pub(crate) enum ChaosTask {
 
 /// How much of it.
 #[derive(Args)]
-pub(crate) struct Rounds<const ROUNDS: u32> {
-    /// How many rounds
-    #[arg(long, value_name = "N", default_value_t = ROUNDS)]
-    rounds: u32,
+pub(crate) struct Rounds {
+    /// How many rounds; unless told 100 deaths of binlogd, 20 of the primary, or one large file
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
     /// Where the random moments come from; another one each time unless told
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -66,7 +66,7 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
     let started = Instant::now();
     let verdict = match task {
         ChaosTask::Binlogd(rounds) => {
-            let (plan, bar) = rounds.begin()?;
+            let (plan, bar) = rounds.begin(100)?;
             let killed = chaos::kill_binlogd(&plan, |line| report(&bar, line))?;
             format!(
                 "binlogd was killed {} times in {} rounds, under {} clients: of {} acknowledged \
@@ -75,7 +75,7 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
             )
         }
         ChaosTask::Primary(rounds) => {
-            let (plan, bar) = rounds.begin()?;
+            let (plan, bar) = rounds.begin(20)?;
             let commits = chaos::kill_primary(&plan, |line| report(&bar, line))?;
             format!(
                 "{} primaries were killed under {} clients: of {commits} commits that clients were \
@@ -84,10 +84,10 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
             )
         }
         ChaosTask::Large(rounds) => {
-            let (plan, bar) = rounds.begin()?;
+            let (plan, bar) = rounds.begin(1)?;
             let mut len = 0;
             for _ in 0..plan.rounds {
-                len = chaos::large_file(&plan, |line| bar.println(line))?;
+                len = chaos::large_file(&plan, |line| say(&bar, line))?;
                 bar.inc(1);
             }
             format!("a file of {len} bytes was mirrored over a kill, and read by a replica")
@@ -98,29 +98,34 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
     Ok(true)
 }
 
-impl<const ROUNDS: u32> Rounds<ROUNDS> {
-    fn begin(self) -> Result<(Plan, ProgressBar)> {
+impl Rounds {
+    fn begin(self, usual: u32) -> Result<(Plan, ProgressBar)> {
         let binary = match self.binary {
             Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
             None => product::binlogd()?,
         };
+        let rounds = self.rounds.unwrap_or(usual);
         let seed = self.seed.unwrap_or_else(some_seed);
-        println!("seed {seed}, {} rounds, {} clients", self.rounds, self.clients);
-        let bar = ProgressBar::new(u64::from(self.rounds));
+        println!("seed {seed}, {rounds} rounds, {} clients", self.clients);
+        let bar = ProgressBar::new(u64::from(rounds));
         let style = "{bar:30} {pos} of {len} rounds, {elapsed} gone, {eta} to go  {msg}";
         bar.set_style(ProgressStyle::with_template(style).context("a bad template")?);
         bar.enable_steady_tick(Duration::from_millis(500));
-        Ok((Plan { binary, rounds: self.rounds, seed, clients: self.clients }, bar))
+        Ok((Plan { binary, rounds, seed, clients: self.clients }, bar))
     }
 }
 
 fn report(bar: &ProgressBar, line: &str) {
+    say(bar, line);
+    bar.inc(1);
+}
+
+fn say(bar: &ProgressBar, line: &str) {
     if stderr().is_terminal() {
         bar.set_message(line.to_owned());
     } else {
         println!("{line}");
     }
-    bar.inc(1);
 }
 
 fn some_seed() -> u64 {

@@ -1,10 +1,11 @@
 //! Following a primary: connect, resume exactly, receive, and start over when something breaks.
 
 mod plan;
+mod repeats;
 mod timeline;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use binlogd_client::wire::compress::Compression;
 use binlogd_store::{LogFile, Store, StoreError};
@@ -21,6 +22,7 @@ use crate::upstream::{
 };
 
 use plan::{Plan, plan};
+use repeats::Repeats;
 
 /// Keeps one stream's store up with its primary.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct Follower {
     /// The primary has another history than the stored one, and is to be followed all the same.
     history_differs: bool,
     backoff: Backoff,
+    repeats: Repeats,
 }
 
 /// How long a primary may take to start a dump.
@@ -105,6 +108,7 @@ impl Follower {
             must_recover: false,
             history_differs: false,
             backoff: Backoff::new(),
+            repeats: Repeats::default(),
         }
     }
 
@@ -302,14 +306,18 @@ impl Follower {
     async fn wait_after(&mut self, error: &FollowError, shutdown: &CancellationToken) {
         if self.stream.counters().take_progress() {
             self.backoff.reset();
+            self.repeats.forget();
         }
         let wait = self.backoff.next_wait();
-        if error.needs_somebody() {
-            tracing::error!(stream = self.stream.name(), retry_in = ?wait, "{error}");
-        } else {
-            tracing::warn!(stream = self.stream.name(), retry_in = ?wait, "{error}");
+        let (stream, text) = (self.stream.name(), error.to_string());
+        match self.repeats.should_say(&text, Instant::now()) {
+            None => tracing::debug!(stream, retry_in = ?wait, "{text}"),
+            Some(before) if error.needs_somebody() => {
+                tracing::error!(stream, retry_in = ?wait, repeated = before, "{text}");
+            }
+            Some(before) => tracing::warn!(stream, retry_in = ?wait, repeated = before, "{text}"),
         }
-        self.stream.set_upstream(UpstreamState::Waiting { error: error.to_string() });
+        self.stream.set_upstream(UpstreamState::Waiting { error: text });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => {}
