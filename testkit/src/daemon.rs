@@ -1,6 +1,7 @@
 //! A `binlogd serve` process under test: the real binary on a directory and port of its own.
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::ports::PortLease;
+use crate::watchdog::{DIRECTORY_PREFIX, Watchdog};
 use crate::{Endpoint, Prefix, Server, SourceSpec, wait_until};
 
 /// The account that readers of a test's binlogd use.
@@ -37,6 +39,7 @@ pub struct Daemon {
     /// The data directory is a file system of its own, with so many MiB, so many of them taken.
     small_disk: Option<(u32, u32)>,
     child: Option<Child>,
+    watchdog: Option<Watchdog>,
 }
 
 /// Mounts a small file system on `$0`, in a namespace of its own, and runs the rest there.
@@ -49,7 +52,7 @@ impl Daemon {
     /// # Errors
     /// If there is no directory or port to be had.
     pub fn new(binary: impl Into<PathBuf>, upstream: &Endpoint) -> Result<Self> {
-        let dir = TempDir::with_prefix("binlogd-").context("make a directory")?;
+        let dir = TempDir::with_prefix(DIRECTORY_PREFIX).context("make a directory")?;
         let lease = PortLease::take()?;
         let Endpoint { host, port, user, password } = upstream;
         let args = vec![
@@ -68,6 +71,7 @@ impl Daemon {
             config: None,
             small_disk: None,
             child: None,
+            watchdog: None,
         })
     }
 
@@ -183,15 +187,14 @@ impl Daemon {
             command.arg(&self.data_dir).args([mib.to_string(), filled_mib.to_string()]);
             command.arg(&self.binary);
         }
+        let (mark, args) = match &self.config {
+            Some(path) => (format!("--config={}", path.display()), Vec::new()),
+            None => (format!("--data-dir={}", self.data_dir.display()), self.args.clone()),
+        };
         let child = command
             .arg("serve")
-            .args(match &self.config {
-                Some(path) => vec![format!("--config={}", path.display())],
-                None => {
-                    let data_dir = format!("--data-dir={}", self.data_dir.display());
-                    [vec![data_dir], self.args.clone()].concat()
-                }
-            })
+            .arg(&mark)
+            .args(args)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -199,7 +202,8 @@ impl Daemon {
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", self.binary.display()))?;
-        self.child = Some(child);
+        let child = self.child.insert(child);
+        self.watchdog = Some(Watchdog::over(child, &mark, self.dir.path())?);
         Ok(())
     }
 
@@ -223,6 +227,7 @@ impl Daemon {
     /// # Errors
     /// If the system cannot.
     pub fn kill(&mut self) -> Result<()> {
+        self.watchdog = None;
         if let Some(mut child) = self.child.take() {
             child.kill()?;
             child.wait()?;
@@ -270,7 +275,7 @@ impl Daemon {
         let Some(child) = &mut self.child else { return Ok(None) };
         let status = child.try_wait()?;
         if status.is_some() {
-            self.child = None;
+            (self.child, self.watchdog) = (None, None);
         }
         Ok(status)
     }
@@ -386,24 +391,39 @@ pub fn source_name(source: &Server) -> Result<String> {
 /// # Errors
 /// At the first difference, with file and offset.
 pub fn compare_files(source: &Server, dir: &Path) -> Result<usize> {
-    const IN_USE_BYTE: usize = 4 + 17;
     let files = source.binlog_files()?;
     for (index, path) in files.iter().enumerate() {
         let name = path.file_name().context("a file without a name")?;
-        let theirs = fs::read(path)?;
         let copy = dir.join(name);
-        let ours = fs::read(&copy).with_context(|| format!("read {}", copy.display()))?;
         let is_active = index + 1 == files.len();
-        if ours.len() > theirs.len() || (!is_active && ours.len() != theirs.len()) {
-            bail!("{}: {} bytes, the source has {}", copy.display(), ours.len(), theirs.len());
-        }
-        let may_be_in_use = is_active || source.flavour().is_mariadb();
-        let differs = ours.iter().zip(&theirs).enumerate().find(|&(offset, (ours, theirs))| {
-            ours != theirs && !(may_be_in_use && offset == IN_USE_BYTE && ours | 1 == *theirs)
-        });
-        if let Some((offset, (ours, theirs))) = differs {
-            bail!("{}: byte {offset} is {ours:02x}, not {theirs:02x}", copy.display());
-        }
+        compare_file(path, &copy, is_active).with_context(|| copy.display().to_string())?;
     }
     Ok(files.len())
+}
+
+/// Compares a file with its copy, which may be shorter while the file is active.
+fn compare_file(file: &Path, copy: &Path, is_active: bool) -> Result<()> {
+    const IN_USE_BYTE: usize = 4 + 17;
+    let (theirs, ours) = (File::open(file)?, File::open(copy)?);
+    let (their_len, our_len) = (theirs.metadata()?.len(), ours.metadata()?.len());
+    if our_len > their_len || (!is_active && our_len != their_len) {
+        bail!("{our_len} bytes, the source has {their_len}");
+    }
+    let (mut their_chunk, mut our_chunk) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let mut offset = 0;
+    while offset < our_len {
+        let len = usize::try_from(our_len - offset).map_or(1 << 20, |left| left.min(1 << 20));
+        theirs.read_exact_at(&mut their_chunk[..len], offset)?;
+        ours.read_exact_at(&mut our_chunk[..len], offset)?;
+        if offset == 0 && is_active && len > IN_USE_BYTE {
+            their_chunk[IN_USE_BYTE] &= !1;
+            our_chunk[IN_USE_BYTE] &= !1;
+        }
+        if our_chunk[..len] != their_chunk[..len] {
+            let at = our_chunk.iter().zip(&their_chunk).position(|(ours, theirs)| ours != theirs);
+            bail!("it differs at byte {}", offset + at.unwrap_or(0) as u64);
+        }
+        offset += len as u64;
+    }
+    Ok(())
 }

@@ -20,6 +20,7 @@ mod template;
 pub mod testbed;
 pub mod tls;
 pub mod wait;
+mod watchdog;
 pub mod workload;
 
 pub use binlog_gen::BinlogGen;

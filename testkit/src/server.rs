@@ -309,7 +309,7 @@ impl ServerDir {
             base = PathBuf::from("/tmp");
         }
         let dir = tempfile::Builder::new()
-            .prefix(process::DIRECTORY_PREFIX)
+            .prefix(crate::watchdog::DIRECTORY_PREFIX)
             .tempdir_in(&base)
             .with_context(|| format!("make a directory in {}", base.display()))?;
         Ok(Self(Some(dir)))

@@ -1,17 +1,20 @@
 //! A file of more than 4 GiB, whose positions no longer fit into an event's header.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::Plan;
 use crate::daemon::compare_files;
-use crate::{Daemon, Flavour, Server};
+use crate::{Daemon, Flavour, Server, wait_until};
 
 /// Bytes in each row.
 const ROW: u64 = 700_000_000;
 /// As many as make one statement, and so one group of events, exceed 4 GiB.
 const ROWS: u32 = 7;
+/// Beyond 4 GiB, within the last row.
+const KILLED_AT: u64 = 4_400_000_000;
 /// For copying such a file a few times.
 const PATIENCE: Duration = Duration::from_secs(900);
 
@@ -31,18 +34,27 @@ pub fn large_file(plan: &Plan, mut note: impl FnMut(&str)) -> Result<u64> {
     let (file, _) = primary.binlog_end()?;
     let rows: Vec<String> = (1..=ROWS).map(|row| format!("select {row} as a")).collect();
     note("writing one statement of more than 4 GiB");
-    primary.sql(&format!(
+    let mut statement = primary.client();
+    let statement = statement.arg("--execute").arg(format!(
         "insert into large.hole select a, repeat(char(64 + a), {ROW}) from ({}) rows_",
         rows.join(" union all ")
-    ))?;
+    ));
+    let mut writing = statement.spawn().context("start a client")?;
+    let copy = daemon.timeline_dir(&primary)?.join(&file);
+    wait_until("the copy grows beyond 4 GiB", PATIENCE, || {
+        Ok(fs::metadata(&copy).is_ok_and(|copy| copy.len() > KILLED_AT))
+    })?;
     daemon.kill()?;
-    note("killed binlogd");
+    let stored = fs::metadata(&copy)?.len();
+    ensure!(stored < u64::from(ROWS) * ROW, "it was killed too late, at {stored} bytes");
+    note(&format!("killed binlogd at {stored} bytes"));
     daemon.start()?;
+    ensure!(writing.wait()?.success(), "the statement failed");
     primary.sql("insert into large.mark values (2)")?;
     primary.sql("flush binary logs")?;
     daemon.wait_for_all_of(&primary, PATIENCE)?;
     compare_files(&primary, &daemon.timeline_dir(&primary)?)?;
-    let len = std::fs::metadata(daemon.timeline_dir(&primary)?.join(&file))?.len();
+    let len = fs::metadata(&copy)?.len();
     ensure!(len > 1 << 32, "{file} has only {len} bytes");
     note(&format!("{file} of {len} bytes is the primary's, byte for byte"));
 

@@ -1,12 +1,5 @@
-//! The server's process, and a watchdog that ends it when the test process is gone.
-//!
-//! A test can die without running destructors: killed, aborted, out of memory. The watchdog is a
-//! shell that reads from a pipe whose other end only this process holds; when that end closes, by
-//! whatever death, it kills the server and removes its directory. (A parent-death signal would
-//! not do: it goes by the thread that started the server, and test threads end early.)
+//! The server's process, which does not outlive the test's.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -16,30 +9,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{KEEP_VARIABLE, config};
+use super::config;
+use crate::watchdog::Watchdog;
 use crate::{Prefix, wait_until};
-
-/// How the name of every server's directory begins; the watchdog removes no others.
-pub(super) const DIRECTORY_PREFIX: &str = "binlogd-";
-
-/// Arguments: the server's pid, its option file's path, its directory or nothing.
-const WATCHDOG: &str = r#"
-trap '' INT TERM HUP
-read -r _
-tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -Fqx -- "--defaults-file=$2" || exit 0
-kill -9 "$1"
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -Fqx -- "--defaults-file=$2" || break
-    sleep 0.1
-done
-case ${3##*/} in binlogd-*) rm -rf -- "$3" ;; esac
-"#;
 
 /// A server that runs.
 #[derive(Debug)]
 pub(super) struct Process {
     server: Child,
-    watchdog: Child,
+    /// Gone before the server is.
+    watchdog: Option<Watchdog>,
 }
 
 impl Process {
@@ -51,11 +30,10 @@ impl Process {
             .open(dir.join(config::ERROR_LOG))
             .context("open the error log")?;
         let options = dir.join(config::OPTION_FILE);
-        let mut defaults = OsString::from("--defaults-file=");
-        defaults.push(&options);
+        let defaults = format!("--defaults-file={}", options.display());
         // In a process group of its own, an interrupt typed at the test does not reach it.
         let mut server = Command::new(prefix.mysqld())
-            .arg(defaults)
+            .arg(&defaults)
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -63,22 +41,12 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", prefix.mysqld().display()))?;
-        let remove = if env::var_os(KEEP_VARIABLE).is_some() { Path::new("") } else { dir };
-        let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "watchdog", &server.id().to_string()])
-            .arg(&options)
-            .arg(remove)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        match watchdog {
-            Ok(watchdog) => Ok(Self { server, watchdog }),
+        match Watchdog::over(&server, &defaults, dir) {
+            Ok(watchdog) => Ok(Self { server, watchdog: Some(watchdog) }),
             Err(error) => {
                 server.kill()?;
                 server.wait()?;
-                Err(error).context("start a shell")
+                Err(error)
             }
         }
     }
@@ -110,8 +78,7 @@ impl Process {
 
     /// The watchdog goes first: after the server's end its pid may become another process's.
     fn end(&mut self) -> Result<()> {
-        let _ = self.watchdog.kill();
-        let _ = self.watchdog.wait();
+        self.watchdog = None;
         self.server.kill().context("kill the server")?;
         self.server.wait().context("wait for the server's end")?;
         Ok(())
