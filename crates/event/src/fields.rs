@@ -3,7 +3,7 @@
 use crate::EventError;
 
 /// Reads little-endian fields from the front of a slice.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }

@@ -10,6 +10,7 @@
 //! [Binlog Event]: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html
 #![forbid(unsafe_code)]
 
+pub mod body;
 mod checksum;
 mod error;
 mod fields;

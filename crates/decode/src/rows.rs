@@ -1,0 +1,323 @@
+//! The rows of an event, one by one, and their values.
+
+use binlogd_event::body::{RowsBody, RowsChange};
+
+use crate::cursor::Cursor;
+use crate::json::JsonDiffs;
+use crate::table::{Column, Table};
+use crate::value::{Value, read};
+use crate::{DecodeError, Flaw, Place, ValueError};
+
+/// The rows of an event: an iterator of [`Row`]s.
+///
+/// A row's values are measured when it is reached, and decoded when they are asked for. Nothing
+/// comes after an error.
+#[derive(Debug, Clone)]
+pub struct Rows<'a> {
+    body: RowsBody<'a>,
+    table: &'a Table,
+    place: Place,
+    rest: Cursor<'a>,
+}
+
+/// A row that was inserted, updated or deleted.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// What it was before; `None` for an insert.
+    pub before: Option<Image<'a>>,
+    /// What it is now; `None` for a delete.
+    pub after: Option<Image<'a>>,
+}
+
+/// A row's values at one time, or those of them that the event has (`binlog_row_image`).
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    table: &'a Table,
+    place: Place,
+    present: &'a [u8],
+    /// A bit for each present column.
+    nulls: &'a [u8],
+    /// Bits for the table's JSON columns: whether the value is a list of differences.
+    partial: &'a [u8],
+    values: &'a [u8],
+}
+
+/// The values of an [`Image`]: an iterator of column indices, from 0, and values.
+#[derive(Debug, Clone)]
+pub struct Values<'a> {
+    image: Image<'a>,
+    rest: Cursor<'a>,
+    column: usize,
+    /// How many columns before `column` are present.
+    seen: usize,
+    /// How many columns before `column` are JSON.
+    json_seen: usize,
+}
+
+/// In front of an after-image of partial updates: differences may follow.
+const PARTIAL_JSON: u64 = 1;
+
+impl<'a> Rows<'a> {
+    /// The rows of an event, not compressed any more, of the table that it names.
+    ///
+    /// # Errors
+    /// If event and table have different numbers of columns.
+    pub fn new(table: &'a Table, body: &RowsBody<'a>, place: Place) -> Result<Self, DecodeError> {
+        let columns = table.columns().len();
+        if body.column_count != columns {
+            let flaw = Flaw::ColumnCount { rows: body.column_count, table: columns };
+            return Err(DecodeError::new(place, None, flaw));
+        }
+        Ok(Self { body: *body, table, place, rest: Cursor::new(body.rows) })
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &'a Table {
+        self.table
+    }
+
+    /// What happened to the rows.
+    #[must_use]
+    pub fn change(&self) -> RowsChange {
+        self.body.change
+    }
+
+    /// The event's other parts.
+    #[must_use]
+    pub fn body(&self) -> &RowsBody<'a> {
+        &self.body
+    }
+
+    /// Whether an image of the row before, or after, has this column.
+    #[must_use]
+    pub fn has_column(&self, index: usize, after: bool) -> bool {
+        let present = if after { self.body.present_after } else { self.body.present };
+        bit(present, index)
+    }
+
+    fn row(&mut self) -> Result<Row<'a>, DecodeError> {
+        let left = self.rest.rest().len();
+        let (present, after) = (self.body.present, self.body.present_after);
+        let row = match self.body.change {
+            RowsChange::Insert => Row { before: None, after: Some(self.image(present, false)?) },
+            RowsChange::Delete => Row { before: Some(self.image(present, false)?), after: None },
+            RowsChange::Update => Row {
+                before: Some(self.image(present, false)?),
+                after: Some(self.image(after, self.body.partial)?),
+            },
+        };
+        if self.rest.rest().len() == left {
+            // Rows without a single byte would never end.
+            let flaw = ValueError::Truncated { needed: 1, available: 0 };
+            return Err(DecodeError::new(self.place, None, flaw));
+        }
+        Ok(row)
+    }
+
+    /// Measures the image at the front of what is left.
+    #[inline]
+    fn image(&mut self, present: &'a [u8], may_be_partial: bool) -> Result<Image<'a>, DecodeError> {
+        let at = |error: ValueError| DecodeError::new(self.place, None, error);
+        let mut partial: &[u8] = &[];
+        if may_be_partial && self.rest.packed().map_err(at)? & PARTIAL_JSON != 0 {
+            let len = self.table.json_columns().div_ceil(8);
+            partial = self.rest.take(len).map_err(at)?;
+        }
+        let columns = self.table.widths().len();
+        let nulls_len = count_ones(present, columns).div_ceil(8);
+        let nulls = self.rest.take(nulls_len).map_err(at)?;
+        let start = self.rest.rest();
+        let mut seen = 0;
+        for (index, width) in self.table.widths().iter().enumerate() {
+            if !bit(present, index) {
+                continue;
+            }
+            if !bit(nulls, seen)
+                && let Err(error) = width.skip(&mut self.rest)
+            {
+                return Err(DecodeError::new(self.place, Some(index), error));
+            }
+            seen += 1;
+        }
+        let values = &start[..start.len() - self.rest.rest().len()];
+        Ok(Image { table: self.table, place: self.place, present, nulls, partial, values })
+    }
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = Result<Row<'a>, DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let row = self.row();
+        if row.is_err() {
+            self.rest = Cursor::new(&[]);
+        }
+        Some(row)
+    }
+}
+
+impl<'a> Image<'a> {
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &'a Table {
+        self.table
+    }
+
+    /// Whether the image has this column.
+    #[must_use]
+    pub fn has(&self, index: usize) -> bool {
+        bit(self.present, index)
+    }
+
+    /// The values, in the order of columns. Columns that the image does not have are left out.
+    #[must_use]
+    #[inline]
+    pub fn values(&self) -> Values<'a> {
+        Values { image: *self, rest: Cursor::new(self.values), column: 0, seen: 0, json_seen: 0 }
+    }
+
+    /// The value of one column, if the image has it. To find it, those before it are measured.
+    ///
+    /// # Errors
+    /// If the value is damaged.
+    pub fn value(&self, index: usize) -> Result<Option<Value<'a>>, DecodeError> {
+        for item in self.values() {
+            match item? {
+                (column, value) if column == index => return Ok(Some(value)),
+                (column, _) if column > index => break,
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts the values into a buffer that can be used again: one for each column of the table,
+    /// `None` where the image has none.
+    ///
+    /// # Errors
+    /// If a value is damaged; the buffer then has those before it.
+    pub fn collect_into(&self, out: &mut Vec<Option<Value<'a>>>) -> Result<(), DecodeError> {
+        out.clear();
+        for item in self.values() {
+            let (column, value) = item?;
+            out.resize(column, None);
+            out.push(Some(value));
+        }
+        out.resize(self.table.columns().len(), None);
+        Ok(())
+    }
+
+    /// Appends the image as a JSON object of the columns that it has, by their names or, where they
+    /// are not known, as `@1`, `@2` and so on. See [`Value::write_json`].
+    ///
+    /// # Errors
+    /// If a value is damaged; `out` then ends in the middle.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let columns = self.table.columns();
+        out.push(b'{');
+        let mut first = true;
+        for item in self.values() {
+            let (index, value) = item?;
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            out.extend_from_slice(&columns[index].json_key);
+            value.write_json(out).map_err(|error| self.error(index, error))?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// Says where a value is that could not be written.
+    #[must_use]
+    pub fn error(&self, column: usize, error: ValueError) -> DecodeError {
+        DecodeError::new(self.place, Some(column), error)
+    }
+}
+
+impl<'a> IntoIterator for Image<'a> {
+    type Item = Result<(usize, Value<'a>), DecodeError>;
+    type IntoIter = Values<'a>;
+
+    fn into_iter(self) -> Values<'a> {
+        self.values()
+    }
+}
+
+impl<'a> Values<'a> {
+    fn read(&mut self, column: &'a Column) -> Result<Value<'a>, ValueError> {
+        let null = bit(self.image.nulls, self.seen);
+        self.seen += 1;
+        let kind = column.kind();
+        if kind.is_json() {
+            let partial = bit(self.image.partial, self.json_seen);
+            self.json_seen += 1;
+            if let (crate::ColumnType::Json { len_bytes }, true, false) = (kind, partial, null) {
+                return self.rest.prefixed(*len_bytes).map(|b| Value::JsonDiffs(JsonDiffs::new(b)));
+            }
+        }
+        if null { Ok(Value::Null) } else { read(kind, &mut self.rest) }
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Result<(usize, Value<'a>), DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let columns = self.image.table.columns();
+        loop {
+            let index = self.column;
+            let column = columns.get(index)?;
+            self.column += 1;
+            if !bit(self.image.present, index) {
+                self.json_seen += usize::from(column.kind().is_json());
+                continue;
+            }
+            return Some(match self.read(column) {
+                Ok(value) => Ok((index, value)),
+                Err(error) => {
+                    self.column = usize::MAX;
+                    Err(self.image.error(index, error))
+                }
+            });
+        }
+    }
+}
+
+/// Bits of row events begin with the lowest of the first byte. What is not there is not set.
+#[inline]
+fn bit(bytes: &[u8], index: usize) -> bool {
+    bytes.get(index / 8).is_some_and(|byte| byte >> (index % 8) & 1 != 0)
+}
+
+/// The number of bits set among the first `len`.
+#[inline]
+fn count_ones(bytes: &[u8], len: usize) -> usize {
+    let whole = &bytes[..(len / 8).min(bytes.len())];
+    let ones: u32 = whole.iter().map(|byte| byte.count_ones()).sum();
+    let rest = bytes
+        .get(len / 8)
+        .map_or(0, |byte| (byte & ((1_u16 << (len % 8)) - 1).to_le_bytes()[0]).count_ones());
+    (ones + rest) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_count_from_the_lowest() {
+        assert!(bit(&[0b100], 2) && !bit(&[0b100], 1) && !bit(&[0xff], 8));
+        assert_eq!(count_ones(&[0xff, 0xff], 11), 11);
+        assert_eq!(count_ones(&[0xff, 0xf8], 11), 8);
+        assert_eq!(count_ones(&[], 0), 0);
+        assert_eq!(count_ones(&[0xff], 8), 8);
+    }
+}

@@ -1,0 +1,158 @@
+//! What table maps leave out: table definitions from elsewhere.
+
+use std::sync::Arc;
+
+use crate::Charset;
+use crate::table::{Column, ColumnType, Members, Sign};
+
+/// Knows tables as they were when the log was written.
+///
+/// The answer is used only if it fits the table map; see
+/// [`Table::schema_fits`](crate::Table::schema_fits).
+pub trait Schema {
+    /// The definition of a table, if it is known.
+    fn table(&self, schema: &str, table: &str) -> Option<Arc<TableSchema>>;
+}
+
+/// A table's definition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableSchema {
+    /// Its columns in their order.
+    pub columns: Vec<ColumnSchema>,
+    /// The names of the primary key's columns in its order.
+    pub primary_key: Vec<String>,
+}
+
+/// A column's definition, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnSchema {
+    /// Its name.
+    pub name: String,
+    /// Its type, to see whether it is the one of the table map.
+    pub kind: SchemaType,
+    /// Whether numbers have a sign.
+    pub unsigned: bool,
+    /// The character set of text; `binary` for bytes.
+    pub charset: Option<Charset>,
+    /// The strings of an `ENUM` or `SET`, in UTF-8.
+    pub members: Vec<String>,
+}
+
+/// A column's type without its sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the names are the types")]
+pub enum SchemaType {
+    Integer {
+        len: u8,
+    },
+    Decimal,
+    Float,
+    Double,
+    Bit,
+    Year,
+    Date,
+    Time,
+    DateTime,
+    Timestamp,
+    Char,
+    VarChar,
+    Blob,
+    Enum,
+    Set,
+    Json,
+    Geometry,
+    Vector,
+    /// A type that is not known here, which fits none.
+    Other,
+}
+
+impl TableSchema {
+    /// Fills in what the table map left out, if all columns fit; says whether they do.
+    pub(crate) fn apply(&self, columns: &mut [Column]) -> bool {
+        let fits = self.columns.len() == columns.len()
+            && self.columns.iter().zip(&*columns).all(|(schema, column)| schema.fits(column));
+        if fits {
+            for (schema, column) in self.columns.iter().zip(columns.iter_mut()) {
+                schema.apply(column);
+            }
+            if columns.iter().all(|column| column.key_part.is_none()) {
+                self.apply_key(columns);
+            }
+        }
+        fits
+    }
+
+    fn apply_key(&self, columns: &mut [Column]) {
+        for (part, name) in self.primary_key.iter().enumerate() {
+            let column = columns
+                .iter_mut()
+                .find(|c| c.name().is_some_and(|known| known.eq_ignore_ascii_case(name)));
+            if let Some(column) = column {
+                column.key_part = u16::try_from(part).ok();
+            }
+        }
+    }
+}
+
+impl ColumnSchema {
+    fn fits(&self, column: &Column) -> bool {
+        if column.name().is_some_and(|name| !name.eq_ignore_ascii_case(&self.name)) {
+            return false;
+        }
+        match (&column.kind, self.kind) {
+            (ColumnType::Integer { len, sign }, SchemaType::Integer { len: wanted }) => {
+                let same_sign = match sign {
+                    Sign::Unknown => true,
+                    Sign::Signed => !self.unsigned,
+                    Sign::Unsigned => self.unsigned,
+                };
+                *len == wanted && same_sign
+            }
+            (ColumnType::Decimal { .. }, SchemaType::Decimal)
+            | (ColumnType::Float, SchemaType::Float)
+            | (ColumnType::Double, SchemaType::Double)
+            | (ColumnType::Bit { .. }, SchemaType::Bit)
+            | (ColumnType::Year, SchemaType::Year)
+            | (ColumnType::Date, SchemaType::Date)
+            | (ColumnType::Time { .. } | ColumnType::OldTime, SchemaType::Time)
+            | (ColumnType::DateTime { .. } | ColumnType::OldDateTime, SchemaType::DateTime)
+            | (ColumnType::Timestamp { .. } | ColumnType::OldTimestamp, SchemaType::Timestamp)
+            | (ColumnType::Char { .. }, SchemaType::Char)
+            | (
+                ColumnType::VarChar { .. } | ColumnType::CompressedVarChar { .. },
+                SchemaType::VarChar,
+            )
+            | (ColumnType::Blob { .. } | ColumnType::CompressedBlob { .. }, SchemaType::Blob)
+            | (ColumnType::Enum { .. }, SchemaType::Enum)
+            | (ColumnType::Set { .. }, SchemaType::Set)
+            | (ColumnType::Geometry { .. }, SchemaType::Geometry)
+            | (ColumnType::Vector { .. } | ColumnType::VarChar { .. }, SchemaType::Vector) => true,
+            // MariaDB's JSON is a text.
+            (ColumnType::Json { .. } | ColumnType::Blob { .. }, SchemaType::Json) => true,
+            _ => false,
+        }
+    }
+
+    fn apply(&self, column: &mut Column) {
+        if column.name.is_none() {
+            column.name = Some(self.name.as_str().into());
+        }
+        if let Some(charset @ None) = column.kind.charset_mut() {
+            *charset = self.charset;
+        }
+        match &mut column.kind {
+            ColumnType::Integer { sign: sign @ Sign::Unknown, .. } => {
+                *sign = if self.unsigned { Sign::Unsigned } else { Sign::Signed };
+            }
+            ColumnType::Enum { members: members @ None, .. }
+            | ColumnType::Set { members: members @ None, .. }
+                if !self.members.is_empty() =>
+            {
+                let names = self.members.iter().map(|name| name.as_bytes().into()).collect();
+                *members = Some(Arc::new(Members::new(names, Some(Charset::UTF8MB4))));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A table as its table map describes it, with the layout of its columns worked out once.
+
+mod column;
+mod layout;
+mod metadata;
+
+use binlogd_event::EventKind;
+use binlogd_event::body::TableMapBody;
+
+pub use column::{Column, ColumnType, Members, Sign};
+pub(crate) use layout::Width;
+
+use crate::schema::TableSchema;
+use crate::{Charset, DecodeError, Place};
+
+/// The table that row events refer to, ready to decode them.
+///
+/// What a table map leaves out stays unknown, unless a [`Schema`](crate::Schema) tells it: names
+/// come with `binlog_row_metadata=FULL`, signedness and character sets with MySQL 8.0.1 or MariaDB
+/// 10.5 and `binlog_row_metadata=MINIMAL`.
+#[derive(Debug, Clone)]
+pub struct Table {
+    schema: Box<str>,
+    name: Box<str>,
+    columns: Box<[Column]>,
+    widths: Box<[Width]>,
+    /// Columns whose updates may be differences, for reading their bits.
+    json_columns: usize,
+    /// The event that it was made of, to tell whether another says the same.
+    event: Box<[u8]>,
+    schema_fits: Option<bool>,
+}
+
+impl Table {
+    /// Makes sense of a table map.
+    ///
+    /// `event` is the whole body, by which [`is_of`](Self::is_of) knows it again.
+    ///
+    /// # Errors
+    /// If metadata is cut short or impossible. A column type that is not known is no error before
+    /// rows are decoded.
+    pub fn new(
+        map: &TableMapBody<'_>,
+        event: &[u8],
+        schema: Option<&TableSchema>,
+        assumed_charset: Option<Charset>,
+        place: Place,
+    ) -> Result<Self, DecodeError> {
+        let at = |(column, error)| DecodeError::new(place, column, error);
+        let types = layout::column_types(map).map_err(at)?;
+        let mut columns: Vec<Column> = types
+            .into_iter()
+            .enumerate()
+            .map(|(index, kind)| {
+                let nullable = map.nullable[index / 8] >> (index % 8) & 1 != 0;
+                Column::new(index, kind, nullable)
+            })
+            .collect();
+        metadata::apply(map.optional_metadata, &mut columns).map_err(|e| at((None, e)))?;
+        let schema_fits = schema.map(|schema| schema.apply(&mut columns));
+        for column in &mut columns {
+            column.finish(assumed_charset);
+        }
+        Ok(Self {
+            schema: map.schema.into(),
+            name: map.table.into(),
+            widths: columns.iter().map(|column| Width::of(&column.kind)).collect(),
+            json_columns: columns.iter().filter(|c| c.kind.is_json()).count(),
+            columns: columns.into(),
+            event: event.into(),
+            schema_fits,
+        })
+    }
+
+    /// The schema (database) that it is in.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its columns in their order.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Whether the schema that was given for it fits the table map; `None` if none was given. One
+    /// that does not, in the number of columns or their types, is from another time, and was not
+    /// used.
+    #[must_use]
+    pub fn schema_fits(&self) -> Option<bool> {
+        self.schema_fits
+    }
+
+    /// The columns of the primary key in the key's order, if the table map or a schema tells it.
+    pub fn primary_key(&self) -> impl Iterator<Item = usize> + '_ {
+        let in_key = self.columns.iter().filter(|c| c.key_part.is_some()).count();
+        (0..in_key).filter_map(|part| {
+            self.columns.iter().position(|c| c.key_part.map(usize::from) == Some(part))
+        })
+    }
+
+    /// Whether it was made of this very event.
+    pub(crate) fn is_of(&self, event: &[u8]) -> bool {
+        *self.event == *event
+    }
+
+    pub(crate) fn widths(&self) -> &[Width] {
+        &self.widths
+    }
+
+    pub(crate) fn json_columns(&self) -> usize {
+        self.json_columns
+    }
+
+    /// A table without columns, for the event that ends a statement and names none.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            schema: Box::default(),
+            name: Box::default(),
+            columns: Box::default(),
+            widths: Box::default(),
+            json_columns: 0,
+            event: Box::default(),
+            schema_fits: None,
+        }
+    }
+
+    /// Where a table map is, to make one by hand.
+    #[must_use]
+    pub fn place(offset: u64) -> Place {
+        Place { offset, kind: EventKind::TABLE_MAP }
+    }
+}

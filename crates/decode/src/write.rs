@@ -1,0 +1,17 @@
+//! Writes values as MySQL's text, as SQL literals and as JSON, into a caller's buffer.
+//!
+//! Nothing here allocates but the buffer, where that has no room left, and for what is stored
+//! compressed.
+
+mod json;
+mod number;
+mod sql;
+mod temporal;
+mod text;
+
+pub(crate) use json::{base64, json_string};
+pub(crate) use number::{double, json_double, signed, unsigned};
+pub(crate) use sql::{hex, quote_sql_from, sql_identifier, sql_text};
+
+/// The most that is decompressed of one value, in bytes: what a server can send at all.
+const DECOMPRESSED_MAX: usize = 1 << 30;
