@@ -4,10 +4,13 @@
 //! tables. No test calls any of this: times prove nothing on a machine that does other things.
 
 mod commit;
+mod corpus;
 mod disk;
 mod mirror;
 mod process;
 mod raw_client;
+mod serve;
+mod sink;
 mod stats;
 mod table;
 mod target;
@@ -25,6 +28,8 @@ pub(crate) enum BenchTask {
     Mirror(mirror::MirrorArgs),
     /// How many commits a primary does whose commits are acknowledged, and how long they take
     Commit(commit::CommitArgs),
+    /// How fast, and at what cost, readers are served: one that catches up, and a thousand that follow
+    Serve(serve::ServeArgs),
 }
 
 /// Runs it. False means that what was measured did not even do its work right.
@@ -35,6 +40,7 @@ pub(crate) fn run(task: BenchTask) -> Result<bool> {
     match task {
         BenchTask::Mirror(args) => mirror::run(&args),
         BenchTask::Commit(args) => commit::run(&args),
+        BenchTask::Serve(args) => serve::run(&args),
     }
 }
 

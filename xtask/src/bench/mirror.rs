@@ -2,7 +2,6 @@
 //! mysqlbinlog, and by a sink that shows what the primary can send.
 
 mod contestant;
-mod corpus;
 
 use std::path::PathBuf;
 
@@ -10,13 +9,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::corpus::Corpus;
 use super::stats::{median, median_ratio, ratio};
 use super::table::Table;
 use super::target::{Bound, Target};
 use crate::product;
 use crate::units::float;
 use contestant::{Contestant, Sample};
-use corpus::Corpus;
 
 const MIB: u64 = 1 << 20;
 /// The large event's length.

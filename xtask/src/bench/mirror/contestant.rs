@@ -2,22 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use binlogd_client::wire::command::Command;
-use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
 use binlogd_client::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use testkit::{Daemon, daemon};
 use tokio::runtime::Runtime;
 
-use super::corpus::Corpus;
+use crate::bench::corpus::Corpus;
 use crate::bench::process;
-use crate::bench::raw_client::RawClient;
+use crate::bench::sink::{FRAMING_LEN, Sink};
 
 /// How often is looked whether binlogd has all.
 const POLL: Duration = Duration::from_millis(10);
@@ -189,27 +186,8 @@ fn mysqlbinlog(corpus: &Corpus, tls: bool) -> Result<Sample> {
 fn sink(corpus: &Corpus) -> Result<Sample> {
     let clock = Clock::start(corpus)?;
     let cpu_s = process::own_thread_cpu_s()?;
-    let stream = TcpStream::connect(("127.0.0.1", corpus.primary.port()))?;
-    let mut client = RawClient::login(stream, "sink")?;
-    client.execute("set @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'")?;
-    client.command(&Command::BinlogDump(BinlogDump {
-        position: 4,
-        flags: DumpFlags::NON_BLOCKING,
-        server_id: 4711,
-        file: corpus.file.as_bytes(),
-    }))?;
-    // Each event comes behind a packet header and a byte that says that it is one; the longest
-    // in more packets than one, which does not matter here.
-    let expected = corpus.len + 5 * corpus.events;
-    let mut stream = client.into_stream();
-    let mut buffer = vec![0; 256 << 10];
-    let mut received = 0;
-    while received < expected {
-        match stream.read(&mut buffer)? {
-            0 => bail!("the primary closed the connection after {received} bytes"),
-            len => received += u64::try_from(len)?,
-        }
-    }
+    let stream = Sink::connect(corpus.primary.port(), &corpus.file, 4, 4711)?;
+    stream.drain(corpus.len + FRAMING_LEN * corpus.events)?;
     let cpu_s = process::cpu_s_since(cpu_s, process::own_thread_cpu_s()?);
     clock.stop(cpu_s, None)
 }
