@@ -82,6 +82,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
     for stream in config.streams {
         let dir = config.data_dir.join(&stream.name);
         let (stream, store) = open(fs.clone(), dir, stream).await?;
+        stream.catalog().set_tail_bytes_max(config.limits.tail_bytes_max);
         let downstream = bind(&stream, &config.limits, &config.data_dir.join("tls")).await?;
         opened.push((stream, store, downstream));
     }

@@ -6,10 +6,12 @@
 
 mod artificial;
 mod filter;
+mod herald;
 mod sender;
 mod serve;
 mod start;
 
 pub use filter::GtidFilter;
+pub(crate) use herald::Herald;
 pub use sender::{Progress, Sender};
 pub use start::{DumpError, Options, Start, StartPoint, find};

@@ -20,6 +20,7 @@ use crate::downstream::{
     BinaryLog, BinaryLogStatus, EventRows, EventsError, LastError, Obeyed, Order, OrderError,
     PurgeError, PurgeOutcome, PurgeTarget, ReplicaStatus, StreamFacts,
 };
+use crate::dump::Herald;
 use crate::identity::Identity;
 use crate::listing::Listing;
 use crate::upstream::Primary;
@@ -31,6 +32,7 @@ pub struct Stream {
     config: StreamConfig,
     identity: Identity,
     catalog: Arc<Catalog>,
+    herald: Herald,
     /// How to reach the primary, and those that may take its place; and whether to.
     control: Control,
     /// Which of them is followed.
@@ -130,6 +132,7 @@ impl Stream {
             config,
             identity,
             catalog,
+            herald: Herald::default(),
             control,
             followed: RwLock::default(),
             failed: RwLock::default(),
@@ -161,6 +164,11 @@ impl Stream {
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// What tells the stream's readers of news.
+    pub(crate) fn herald(&self) -> &Herald {
+        &self.herald
     }
 
     /// How to reach the primary, and those that may take its place.

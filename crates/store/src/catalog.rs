@@ -13,6 +13,7 @@ use binlogd_event::{
 use crate::frontier::FrontierCell;
 use crate::purge::Purging;
 use crate::recovery::scan::scan;
+use crate::tail::Tail;
 use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, StoreError, Timeline};
 
 /// A file's place in the stream: larger is later, across timelines. Holds for one process.
@@ -76,6 +77,7 @@ pub struct Catalog {
     pub(crate) frontier: FrontierCell,
     executed: Mutex<GtidSet>,
     pub(crate) purging: Purging,
+    pub(crate) tail: Tail,
 }
 
 impl Catalog {
@@ -90,7 +92,7 @@ impl Catalog {
         };
         let (frontier, executed) = (FrontierCell::new(durable), Mutex::new(GtidSet::new()));
         let (files, purging) = (RwLock::new(files), Purging::default());
-        Self { fs, files, frontier, executed, purging }
+        Self { fs, files, frontier, executed, purging, tail: Tail::default() }
     }
 
     /// The files that have durable bytes, oldest first.
@@ -146,6 +148,12 @@ impl Catalog {
     #[must_use]
     pub fn watch(&self) -> FrontierWatch {
         self.frontier.watch()
+    }
+
+    /// Sets how much of the stream's end is kept in memory while it is read; 8 MiB unless told, 0
+    /// is nothing.
+    pub fn set_tail_bytes_max(&self, bytes: usize) {
+        self.tail.set_bytes_max(bytes);
     }
 
     /// The GTIDs of all durable transactions, and of those before the first file.
@@ -291,6 +299,7 @@ impl Catalog {
     /// Takes back what was published behind `end`, which will never be a whole transaction.
     pub(crate) fn cut_back(&self, end: Position) {
         self.frontier.cut_back(end);
+        self.tail.clear();
     }
 
     pub(crate) fn all_files(&self) -> Vec<Arc<LogFile>> {

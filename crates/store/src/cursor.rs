@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use binlogd_event::FIRST_EVENT;
 
+use crate::catalog::read_full;
 use crate::purge::Hold;
-use crate::{Catalog, File, LogFile, Position, StoreError};
+use crate::{Catalog, File, LogFile, Position, StoreError, TailBytes};
 
 /// A reader's place in the stream.
 #[derive(Debug)]
@@ -74,11 +75,27 @@ impl Cursor {
         self.catalog.readable_len(&self.file).saturating_sub(self.offset)
     }
 
-    /// Reads what comes next into the front of `buf`; with `cached_only`, if that needs no disk.
+    /// Reads what comes next into the front of `buf`, and moves behind it; with `cached_only`, if
+    /// that needs no disk.
+    ///
+    /// # Errors
+    /// As [`Cursor::look`].
+    pub fn read(&mut self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
+        let read = self.look(buf, cached_only)?;
+        if let Read::Bytes(len) = read {
+            self.advance(len);
+        }
+        Ok(read)
+    }
+
+    /// Reads what comes next into the front of `buf` and stays where it is; with `cached_only`, if
+    /// that needs no disk, and then maybe less than there is. What is near the frontier is left in
+    /// memory for the next who comes, see [`Cursor::tail`].
     ///
     /// # Errors
     /// If the file cannot be read, or ends before its durable end.
-    pub fn read(&mut self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
+    pub fn look(&self, buf: &mut [u8], cached_only: bool) -> Result<Read, StoreError> {
+        let epoch = self.catalog.tail.epoch();
         // Asked first: what was closed then has its full length now.
         let is_closed = self.catalog.is_closed(&self.file);
         let left = self.available();
@@ -87,25 +104,42 @@ impl Cursor {
             return Ok(if has_next { Read::EndOfFile } else { Read::Frontier });
         }
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+        let buf = &mut buf[..len];
         let io = StoreError::io("read", &self.file.path);
         let got = if cached_only {
-            match self.handle.read_cached_at(&mut buf[..len], self.offset).map_err(io)? {
+            match self.handle.read_cached_at(buf, self.offset).map_err(io)? {
                 Some(got) if got > 0 => got,
                 _ => return Ok(Read::NotCached),
             }
         } else {
-            self.handle.read_at(&mut buf[..len], self.offset).map_err(io)?
+            read_full(&*self.handle, buf, self.offset).map_err(io)?
         };
-        if got == 0 {
-            let what = format!("it ends at {}, though {left} more bytes were durable", self.offset);
+        if got < len && !cached_only {
+            let (end, missing) = (self.offset + got as u64, left - got as u64);
+            let what = format!("it ends at {end}, though {missing} more bytes were durable");
             return Err(StoreError::Foreign { path: self.file.path.clone(), what });
         }
         // A sync that has failed meanwhile may have taken the bytes away.
         if self.available() < got as u64 {
             return Ok(Read::Frontier);
         }
-        self.offset += got as u64;
+        if !is_closed {
+            self.catalog.tail.offer(epoch, self.position(), &buf[..got], left);
+        }
         Ok(Read::Bytes(got))
+    }
+
+    /// What comes next, if another reader at the end of the stream has read it just now. Like all
+    /// that is shared, to be used and dropped at once.
+    #[must_use]
+    pub fn tail(&self) -> Option<TailBytes> {
+        let bytes = self.catalog.tail.at(self.position())?.truncate(self.available());
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// Moves on within the file.
+    pub fn advance(&mut self, len: usize) {
+        self.offset += len as u64;
     }
 
     /// Goes to the first event of the next file; `false` if there is none yet.

@@ -36,6 +36,8 @@ pub struct Limits {
     pub user_variables_max: usize,
     /// The bytes of their names and values together.
     pub user_variables_bytes_max: usize,
+    /// Bytes of a stream's end that are kept in memory for the readers there; 0 is none.
+    pub tail_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             user_variables_max: 256,
             user_variables_bytes_max: 1 << 20,
+            tail_bytes_max: 8 << 20,
         }
     }
 }
@@ -77,6 +80,7 @@ pub(super) struct LimitsSection {
     write_timeout_s: Option<u64>,
     user_variables_max: Option<usize>,
     user_variables_bytes_max: Option<usize>,
+    tail_bytes_max: Option<usize>,
 }
 
 /// The smallest limit for packets that lets every known client log in.
@@ -118,6 +122,7 @@ impl LimitsSection {
             user_variables_bytes_max: self
                 .user_variables_bytes_max
                 .unwrap_or(defaults.user_variables_bytes_max),
+            tail_bytes_max: self.tail_bytes_max.unwrap_or(defaults.tail_bytes_max),
         };
         let at_least = |key, value: u64, least: u64| {
             if value >= least { Ok(()) } else { Err((key, format!("must be at least {least}"))) }

@@ -4,10 +4,11 @@
 //! what it wished, and both ways of the connection.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use binlogd_client::compressed::FrameSequence;
@@ -16,7 +17,7 @@ use binlogd_wire::command::CommandKind;
 use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, DumpFlags, EventEncoder};
 use binlogd_wire::packet::PacketReceiver;
 use binlogd_wire::{Capabilities, ServerError, StatusFlags, WireError};
-use tokio::io::{AsyncReadExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::send;
@@ -179,12 +180,37 @@ pub struct DumpWriter {
     transport: WriteHalf<Transport>,
     /// Counts compressed frames, if there are such.
     frames: Option<FrameSequence>,
+    /// Whether what was written may wait in a layer above the socket.
+    is_layered: bool,
     timeout: Duration,
     session: Arc<Session>,
 }
 
 impl DumpWriter {
-    /// Sends framed packets, or any part of them; large buffers are best.
+    /// Sends what the connection takes without waiting; returns how much that is, maybe nothing.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub async fn write_some(&mut self, packets: &[u8]) -> io::Result<usize> {
+        poll_fn(|context| {
+            let mut sent = 0;
+            while sent < packets.len() {
+                match Pin::new(&mut self.transport).poll_write(context, &packets[sent..]) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(len)) => sent += len,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return Poll::Ready(Ok(sent)),
+                }
+            }
+            Poll::Ready(Ok(sent))
+        })
+        .await
+    }
+
+    /// Sends framed packets, or any part of them, and all that was left by
+    /// [`write_some`](Self::write_some); large buffers are best.
     ///
     /// Not cancel safe: a part of `packets` may have been sent, and nothing more can follow it.
     ///
@@ -202,9 +228,16 @@ impl DumpWriter {
         }
     }
 
+    /// Whether what was written may not be on its way before it is flushed, which
+    /// [`write`](Self::write) does.
+    #[must_use]
+    pub fn must_flush(&self) -> bool {
+        self.is_layered
+    }
+
     /// What `SHOW PROCESSLIST` shows as the session's state. Not for each event: it takes a lock.
-    pub fn show_status(&self, status: impl Into<String>) {
-        self.session.update(|state| state.status = status.into());
+    pub fn show_status(&self, status: &'static str) {
+        self.session.update(|state| state.status = status);
     }
 }
 
@@ -266,8 +299,9 @@ pub(super) fn split(
     receiver.decoder().set_sequence(0);
     // Each acknowledgement begins a sequence of frames as well.
     let frames = transport.compressed().map(|stream| stream.go_both_ways(&[0]));
+    let is_layered = frames.is_some() || transport.tls().is_some();
     let (read, write) = tokio::io::split(transport);
-    let writer = DumpWriter { transport: write, frames, timeout, session };
+    let writer = DumpWriter { transport: write, frames, is_layered, timeout, session };
     (writer, DumpReader { transport: read, receiver })
 }
 

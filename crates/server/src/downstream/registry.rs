@@ -64,7 +64,7 @@ pub(crate) struct State {
     /// Since when `command` holds.
     pub(crate) since: Instant,
     /// What it does just now, in words; empty if there is nothing to say.
-    pub(crate) status: String,
+    pub(crate) status: &'static str,
     /// The statement under way.
     pub(crate) info: Option<String>,
     /// What COM_REGISTER_SLAVE said.
@@ -121,7 +121,7 @@ impl Registry {
             db: None,
             command: "Connect",
             since: Instant::now(),
-            status: String::new(),
+            status: "",
             info: None,
             replica: None,
             dumping: None,
@@ -275,7 +275,7 @@ impl Session {
     pub(crate) fn begin(&self, command: &'static str, info: Option<String>) {
         self.update(|state| {
             state.command = command;
-            state.status.clear();
+            state.status = "";
             state.info = info;
             state.since = Instant::now();
         });

@@ -1,5 +1,6 @@
 //! Stored bytes into the packets of a dump.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use binlogd_event::{
@@ -21,9 +22,8 @@ pub struct Sender {
     catalog: Arc<Catalog>,
     cursor: Cursor,
     splitter: Splitter,
-    chunk: Vec<u8>,
-    /// The part of `chunk` that was not sent yet.
-    unsent: std::ops::Range<usize>,
+    /// Bytes behind the cursor that were seen and are not a whole event yet.
+    incomplete: usize,
     encoder: EventEncoder,
     options: Options,
     filter: Option<GtidFilter>,
@@ -31,8 +31,6 @@ pub struct Sender {
     dropping: bool,
     /// The checksum of events made for the reader.
     checksum: ChecksumAlgorithm,
-    /// Where the next event begins in its file.
-    offset: u64,
     start_offset: u64,
     /// Whether nothing was sent yet from where the reader wanted to start.
     is_first: bool,
@@ -52,10 +50,17 @@ pub enum Progress {
 }
 
 /// Stored bytes are read so many at a time.
-const CHUNK_LEN: usize = 256 << 10;
+const CHUNK_LEN: usize = 48 << 10;
 
-/// Packets are handed on when there are so many bytes of them.
-const OUT_LEN: usize = 256 << 10;
+/// Packets are handed on when there are so many bytes of them. A reader that takes nothing keeps
+/// that much memory, and up to a chunk more: 64 KiB with all that belongs to it.
+const OUT_LEN: usize = 8 << 10;
+
+thread_local! {
+    /// Where a sender reads to. What it could not send it reads again, so it needs this only while
+    /// it runs, and a thousand waiting readers need none.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK_LEN]);
+}
 
 impl Sender {
     /// A dump from a start point. The first packets, an artificial Rotate and the file's format
@@ -77,14 +82,12 @@ impl Sender {
             catalog: catalog.clone(),
             cursor: Cursor::open(catalog.clone(), start.file, offset)?,
             splitter: Splitter::new(),
-            chunk: Vec::new(),
-            unsent: 0..0,
+            incomplete: 0,
             encoder: EventEncoder::new(false),
             options,
             filter: start.has.map(GtidFilter::by_gtid),
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
-            offset,
             start_offset: start.offset,
             is_first: true,
         };
@@ -104,13 +107,15 @@ impl Sender {
     /// The file being sent and where in it the next event begins.
     #[must_use]
     pub fn place(&self) -> (&str, u64) {
-        (self.cursor.file().name.as_str(), self.offset)
+        (self.cursor.file().name.as_str(), self.offset())
     }
 
-    /// Where the next read begins: what to wait behind when caught up.
+    /// Up to where all was seen: what to wait behind when caught up.
     #[must_use]
     pub fn position(&self) -> binlogd_store::Position {
-        self.cursor.position()
+        let mut position = self.cursor.position();
+        position.offset += self.incomplete as u64;
+        position
     }
 
     /// Appends packets to `out` until there are enough, or no more can be had now.
@@ -122,11 +127,10 @@ impl Sender {
             if self.is_refused() {
                 return Err(self.refusal());
             }
-            self.send_buffered(out)?;
             if out.len() >= OUT_LEN {
                 return Ok(Progress::More);
             }
-            match self.read_chunk(may_wait)? {
+            match self.send_chunk(out, may_wait)? {
                 Read::Bytes(_) => {}
                 Read::NotCached => return Ok(Progress::OnDisk),
                 Read::EndOfFile => self.next_file(out)?,
@@ -135,11 +139,7 @@ impl Sender {
                     self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
                     return Ok(Progress::Ended);
                 }
-                Read::Frontier => {
-                    // A thousand idle readers need no buffers.
-                    self.chunk = Vec::new();
-                    return Ok(Progress::CaughtUp);
-                }
+                Read::Frontier => return Ok(Progress::CaughtUp),
             }
         }
     }
@@ -158,48 +158,74 @@ impl Sender {
         }
     }
 
-    /// Sends what is buffered, event by event.
-    fn send_buffered(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
-        // Taken out so that events can be borrowed from it meanwhile.
-        let chunk = std::mem::take(&mut self.chunk);
-        let result = self.send_events(&chunk, out);
-        self.chunk = chunk;
-        result
+    /// Sends a chunk's whole events, or the next part of one that is larger than a chunk.
+    fn send_chunk(&mut self, out: &mut Vec<u8>, may_wait: bool) -> Result<Read, DumpError> {
+        if let Some(shared) = self.cursor.tail() {
+            let sent = self.send_events(&shared, false, out)?;
+            if sent > 0 {
+                return Ok(Read::Bytes(sent));
+            }
+        }
+        SCRATCH.with_borrow_mut(|chunk| {
+            let available = self.cursor.available();
+            let len = match self.cursor.look(chunk, !may_wait)? {
+                Read::Bytes(len) => len,
+                none => return Ok(none),
+            };
+            let sent = self.send_events(&chunk[..len], len == CHUNK_LEN, out)?;
+            if sent > 0 {
+                return Ok(Read::Bytes(sent));
+            }
+            if (len as u64) < available {
+                // Not all of the event is in the page cache.
+                return Ok(Read::NotCached);
+            }
+            // What was there when this reader began has been cut back meanwhile.
+            self.incomplete = len;
+            let is_over = self.catalog.after(self.cursor.file().id).is_some();
+            Ok(if is_over { Read::EndOfFile } else { Read::Frontier })
+        })
     }
 
-    fn send_events(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), DumpError> {
-        while out.len() < OUT_LEN {
-            let buffered = &chunk[self.unsent.clone()];
-            let full = buffered.len() == CHUNK_LEN;
-            if self.is_first && self.check_first(buffered)? {
-                self.is_first = false;
-            }
-            let part = self.splitter.next(buffered, full);
-            let part = part.map_err(|_| self.failed("bogus data in log event"))?;
-            let Some(part) = part else { return Ok(()) };
-            self.unsent.start += part.bytes.len();
-            self.send_part(part, out)?;
-            self.offset += part.bytes.len() as u64;
+    /// Sends from the front of a chunk; returns how much of it. `is_full` says that nobody can
+    /// show more of an event at once.
+    fn send_events(
+        &mut self,
+        chunk: &[u8],
+        is_full: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, DumpError> {
+        if self.is_first && self.check_first(chunk)? {
+            self.is_first = false;
         }
-        Ok(())
+        self.incomplete = 0;
+        out.reserve(chunk.len() + chunk.len() / 16);
+        let mut sent = 0;
+        loop {
+            let part = self.splitter.next(&chunk[sent..], is_full && sent == 0);
+            let part = part.map_err(|_| self.failed("bogus data in log event"))?;
+            let Some(part) = part else { return Ok(sent) };
+            self.send_part(part, out)?;
+            sent += part.bytes.len();
+            self.cursor.advance(part.bytes.len());
+        }
     }
 
     /// Sees whether an event begins where the reader wants to, once there is one.
-    fn check_first(&self, buffered: &[u8]) -> Result<bool, DumpError> {
-        let Ok(header) = EventHeader::parse(buffered) else { return Ok(false) };
+    fn check_first(&self, chunk: &[u8]) -> Result<bool, DumpError> {
+        let Ok(header) = EventHeader::parse(chunk) else { return Ok(false) };
         if header.size > EVENT_SIZE_MAX {
             return Err(self.failed(
                 "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
             ));
         }
         // What is durable ends with an event.
-        let left = self.cursor.available() + self.unsent.len() as u64;
-        if u64::from(header.size) > left {
+        if u64::from(header.size) > self.cursor.available() {
             return Err(self.failed(
                 "binlog truncated in the middle of event; consider out of disk space on source",
             ));
         }
-        let end = LogPos::of(self.offset + u64::from(header.size));
+        let end = LogPos::of(self.offset() + u64::from(header.size));
         if header.log_pos != end && header.log_pos != LogPos(0) {
             return Err(self.failed("bogus data in log event"));
         }
@@ -283,14 +309,14 @@ impl Sender {
             "{what}; the first event '{name}' at {}, the last event read from './{name}' at {end}, \
              the last byte read from './{name}' at {end}.",
             self.start_offset,
-            end = self.offset,
+            end = self.offset(),
         ))
     }
 
     fn next_file(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
         let last = self.cursor.file().clone();
-        let is_whole = self.unsent.is_empty() && !self.encoder.is_open();
-        if !is_whole || self.offset > self.catalog.readable_len(&last) {
+        let is_whole = self.incomplete == 0 && !self.encoder.is_open();
+        if !is_whole || self.offset() > self.catalog.readable_len(&last) {
             // The end of a timeline was cut back behind what this reader has been sent already.
             return Err(DumpError::CutBack(last.name.to_string()));
         }
@@ -312,7 +338,6 @@ impl Sender {
             // The new source's first file begins before the point at which the old one ended.
             self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent);
         }
-        self.offset = FIRST_EVENT;
         self.announce_file(FIRST_EVENT, out);
         Ok(())
     }
@@ -333,23 +358,14 @@ impl Sender {
         Place {
             server_id: self.options.server_id,
             file: self.cursor.file().name.as_str(),
-            offset: self.offset,
+            offset: self.offset(),
             checksum: self.checksum,
         }
     }
 
-    /// Reads more behind what is buffered.
-    fn read_chunk(&mut self, may_wait: bool) -> Result<Read, StoreError> {
-        let left = self.unsent.len();
-        self.chunk.copy_within(self.unsent.clone(), 0);
-        self.unsent = 0..left;
-        let room = usize::try_from(self.cursor.available()).unwrap_or(usize::MAX);
-        self.chunk.resize(left + room.min(CHUNK_LEN - left), 0);
-        let read = self.cursor.read(&mut self.chunk[left..], !may_wait)?;
-        if let Read::Bytes(len) = read {
-            self.unsent.end += len;
-        }
-        Ok(read)
+    /// Where the next event begins in its file, or the rest of one that is sent in parts.
+    fn offset(&self) -> u64 {
+        self.cursor.position().offset
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use binlogd_event::ChecksumAlgorithm;
-use binlogd_store::FrontierWatch;
 use binlogd_wire::dump::DumpFlags;
 use tokio::time::Instant;
 
+use super::herald::News;
 use super::{DumpError, Options, Progress, Sender, Start, find};
 use crate::downstream::{
     ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
@@ -19,9 +19,6 @@ impl DumpService for Stream {
         Box::pin(serve(self, session))
     }
 }
-
-/// A reader that is up to date keeps no more than this of its send buffer, in bytes.
-const IDLE_BUFFER_LEN: usize = 4 << 10;
 
 async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     let catalog = stream.catalog();
@@ -49,7 +46,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         "dump begins"
     );
     let mut waiter = Waiter {
-        frontier: catalog.watch(),
+        news: stream.herald().listen(catalog),
         heartbeat: session.wishes.heartbeat_period,
         stop: session.stop.clone(),
     };
@@ -65,22 +62,16 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         if let Some(error) = &refused {
             sender.error(&mut out, error);
         }
-        if !out.is_empty() {
-            tokio::select! {
-                sent = session.writer.write(&out) => {
-                    if let Err(error) = sent {
-                        return DumpEnd::Io(error);
-                    }
-                }
-                reason = session.stop.stopped() => return DumpEnd::Stopped(reason),
-            }
-            out.clear();
+        if let Err(end) = send(&mut session, &out).await {
+            return end;
         }
+        out.clear();
         match (progress, refused) {
             (_, Some(error)) => return DumpEnd::Refused(error),
             (Ok(Progress::Ended), _) => return DumpEnd::Finished,
             (Ok(Progress::CaughtUp), _) => {
-                out.shrink_to(IDLE_BUFFER_LEN);
+                // A thousand idle readers need no buffers.
+                out = Vec::new();
                 session.writer.show_status(CAUGHT_UP);
                 if let Some(end) = waiter.wait(&mut sender, &mut session.reader, &mut out).await {
                     return end;
@@ -89,6 +80,19 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
             }
             _ => {}
         }
+    }
+}
+
+/// Sends packets, however long the reader takes.
+async fn send(session: &mut DumpSession, packets: &[u8]) -> Result<(), DumpEnd> {
+    // Nearly always all of it goes at once.
+    let sent = session.writer.write_some(packets).await.map_err(DumpEnd::Io)?;
+    if sent == packets.len() && !session.writer.must_flush() {
+        return Ok(());
+    }
+    tokio::select! {
+        sent = session.writer.write(&packets[sent..]) => sent.map_err(DumpEnd::Io),
+        reason = session.stop.stopped() => Err(DumpEnd::Stopped(reason)),
     }
 }
 
@@ -117,7 +121,7 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
 
 /// Waits for what happens next to a reader that is up to date.
 struct Waiter {
-    frontier: FrontierWatch,
+    news: News,
     heartbeat: Option<Duration>,
     stop: Stop,
 }
@@ -141,13 +145,7 @@ impl Waiter {
                 }
             };
             tokio::select! {
-                durable = self.frontier.past(position) => {
-                    if durable.is_some() {
-                        return None;
-                    }
-                    // The store is closed; what remains is to be told to stop.
-                    return Some(DumpEnd::Stopped(self.stop.stopped().await));
-                }
+                () = self.news.past(position) => return None,
                 () = heartbeat => {
                     sender.heartbeat(out);
                     return None;

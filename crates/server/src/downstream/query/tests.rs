@@ -372,7 +372,7 @@ fn sessions_and_replicas_are_listed() {
     mine.session().begin("Query", Some("x".repeat(200)));
     other.session().begin("Binlog Dump", None);
     other.session().update(|state| {
-        state.status = "Sending".into();
+        state.status = "Sending";
         state.replica =
             Some(Replica { server_id: 5, host: "r1".into(), port: 3306, uuid: "u-5".into() });
     });
