@@ -138,7 +138,7 @@ fn simulate(seeds: u64) -> Result<bool> {
     let mut passed = true;
     for package in ["binlogd-store", "binlogd-server"] {
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["test", "--release", "--package", package, "--test", "simulation"])
+            .args(["test", "--package", package, "--test", "simulation"])
             .env("BINLOGD_SIM_SEEDS", seeds.to_string())
             .current_dir(repo::root()?)
             .status()
