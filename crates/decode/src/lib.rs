@@ -12,7 +12,7 @@
 //!   iterator of columns and [`Value`]s.
 //! - A [`Value`] is written by [`write_text`](Value::write_text),
 //!   [`write_json`](Value::write_json) and [`write_sql`](Value::write_sql).
-//! - A [`Schema`] tells what table maps leave out. What nobody tells stays unknown and is shown so:
+//! - A [`Schema`], such as a [`SchemaDump`], tells what table maps leave out. What nobody tells stays unknown and is shown so:
 //!   columns have numbers for names, integers may be [ambiguous](Value::AmbiguousInt), text may be
 //!   [bytes](Value::TextOrBytes). Nothing is guessed.
 //!
@@ -65,7 +65,7 @@ pub use events::{ENCRYPTED_MAGIC, Events};
 pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, JsonValue};
 pub use payload::Payload;
 pub use rows::{Image, Row, Rows, Values};
-pub use schema::{ColumnSchema, Schema, SchemaType, TableSchema};
+pub use schema::{ColumnSchema, Schema, SchemaDump, SchemaError, SchemaType, TableSchema};
 pub use table::{Column, ColumnType, Members, Sign, Table};
 pub use value::{
     Bits, Bytes, Compressed, Date, DateTime, Decimal, EnumValue, Geometry, SetValue, Text, Time,

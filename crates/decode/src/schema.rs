@@ -1,6 +1,11 @@
 //! What table maps leave out: table definitions from elsewhere.
 
+mod dump;
+mod lexer;
+
 use std::sync::Arc;
+
+pub use dump::{SchemaDump, SchemaError};
 
 use crate::Charset;
 use crate::table::{Column, ColumnType, Members, Sign};

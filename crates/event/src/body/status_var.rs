@@ -70,6 +70,8 @@ pub enum StatusVar<'a> {
     SqlRequirePrimaryKey(bool),
     /// 20: `default_table_encryption`.
     DefaultTableEncryption(bool),
+    /// 21: `enable_cascade_triggers` (MySQL 9.7).
+    EnableCascadeTriggers(bool),
     /// 130, MariaDB: flags of a two-phase `ALTER TABLE`, with the GTID number it began with.
     MariadbGtidFlags {
         /// The flags.
@@ -158,6 +160,7 @@ impl<'a> StatusVar<'a> {
             18 => Self::DefaultCollationForUtf8mb4(f.u16("default_collation_for_utf8mb4")?),
             19 => Self::SqlRequirePrimaryKey(f.u8("sql_require_primary_key")? != 0),
             20 => Self::DefaultTableEncryption(f.u8("default_table_encryption")? != 0),
+            21 => Self::EnableCascadeTriggers(f.u8("enable_cascade_triggers")? != 0),
             130 => {
                 let flags = f.u8("GTID flags")?;
                 let start_alter_sequence = match flags & ENDS_ALTER {

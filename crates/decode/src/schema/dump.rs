@@ -1,0 +1,446 @@
+//! Table definitions out of `CREATE TABLE` statements, as `SHOW CREATE TABLE` and mysqldump write
+//! them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::lexer::{Lexer, Token};
+use super::{ColumnSchema, Schema, SchemaType, TableSchema};
+use crate::Charset;
+
+/// The tables of a dump's `CREATE TABLE` statements.
+///
+/// ```
+/// use binlogd_decode::{Schema, SchemaDump};
+///
+/// let dump = SchemaDump::parse(
+///     "USE shop;
+///      CREATE TABLE `item` (
+///        `id` int unsigned NOT NULL AUTO_INCREMENT,
+///        `name` varchar(100) COLLATE utf8mb4_bin DEFAULT 'none, yet',
+///        PRIMARY KEY (`id`)
+///      ) ENGINE=InnoDB DEFAULT CHARSET=latin1;",
+///     None,
+/// )?;
+/// let item = dump.table("shop", "item").unwrap();
+/// assert_eq!(item.columns[1].name, "name");
+/// assert_eq!(item.primary_key, ["id"]);
+/// # Ok::<(), binlogd_decode::SchemaError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SchemaDump {
+    tables: HashMap<(String, String), Arc<TableSchema>>,
+}
+
+/// A `CREATE TABLE` statement that is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what} in CREATE TABLE{}", table.as_ref().map(|t| format!(" {t}")).unwrap_or_default())]
+pub struct SchemaError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The table, if its name was reached.
+    pub table: Option<String>,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+impl SchemaDump {
+    /// Reads all `CREATE TABLE` statements; others are passed over, but for `USE`. Tables that are
+    /// named without a schema before any `USE` are in `schema`, or in none.
+    ///
+    /// # Errors
+    /// At the first `CREATE TABLE` that is not understood.
+    pub fn parse(sql: &str, schema: Option<&str>) -> Result<Self, SchemaError> {
+        let mut parser = Parser { lexer: Lexer::new(sql), table: None };
+        let mut current = schema.unwrap_or_default().to_owned();
+        let mut dump = Self::default();
+        while let Some(token) = parser.lexer.next() {
+            if token.is_word("use") {
+                if let Some(Token::Word(name) | Token::Quoted(name)) = parser.lexer.next() {
+                    current = name;
+                }
+            } else if token.is_word("create")
+                && let Some((schema, name, table)) = parser.create()?
+            {
+                let schema = schema.unwrap_or_else(|| current.clone());
+                dump.tables.insert((schema, name), Arc::new(table));
+            }
+            parser.lexer.skip_statement();
+        }
+        Ok(dump)
+    }
+
+    /// Adds the tables of another dump, which prevail.
+    pub fn extend(&mut self, other: Self) {
+        self.tables.extend(other.tables);
+    }
+
+    /// The names of schemas and tables.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.keys().map(|(schema, table)| (schema.as_str(), table.as_str()))
+    }
+}
+
+impl Schema for SchemaDump {
+    fn table(&self, schema: &str, table: &str) -> Option<Arc<TableSchema>> {
+        self.tables.get(&(schema.to_owned(), table.to_owned())).cloned()
+    }
+}
+
+type Created = (Option<String>, String, TableSchema);
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    table: Option<String>,
+}
+
+impl Parser<'_> {
+    /// What follows `CREATE`; `None` if that is no table.
+    fn create(&mut self) -> Result<Option<Created>, SchemaError> {
+        while self.lexer.peek().is_some_and(|t| t.is_word("or") || t.is_word("replace")) {
+            self.lexer.next();
+        }
+        if self.lexer.take_word("temporary") || !self.lexer.take_word("table") {
+            return Ok(None);
+        }
+        if self.lexer.take_word("if") {
+            self.lexer.take_word("not");
+            self.lexer.take_word("exists");
+        }
+        self.table = None;
+        let mut name = self.name()?;
+        let mut schema = None;
+        if self.lexer.take_symbol('.') {
+            schema = Some(std::mem::replace(&mut name, self.name()?));
+        }
+        self.table = Some(name.clone());
+        // `LIKE` or `SELECT`: the columns are not here.
+        if !self.lexer.take_symbol('(') {
+            return Ok(None);
+        }
+        let mut table = TableSchema::default();
+        loop {
+            self.element(&mut table)?;
+            match self.lexer.next() {
+                Some(Token::Symbol(',')) => {}
+                Some(Token::Symbol(')')) => break,
+                _ => return Err(self.error("no end of the columns")),
+            }
+        }
+        let charset = self.options();
+        for column in &mut table.columns {
+            if column.charset.is_none() && column.kind.is_text() {
+                column.charset = charset;
+            }
+        }
+        Ok(Some((schema, name, table)))
+    }
+
+    /// A column, a key or a constraint.
+    fn element(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
+        const OTHERS: [&str; 11] = [
+            "key",
+            "index",
+            "unique",
+            "fulltext",
+            "spatial",
+            "constraint",
+            "primary",
+            "foreign",
+            "check",
+            "period",
+            "like",
+        ];
+        let is_other = self.lexer.peek().is_some_and(|t| OTHERS.iter().any(|word| t.is_word(word)));
+        if !is_other {
+            let column = self.column(table)?;
+            table.columns.push(column);
+            return Ok(());
+        }
+        // PRIMARY KEY may stand behind CONSTRAINT and a name.
+        while let Some(token) = self.lexer.peek() {
+            if token.is_word("primary") {
+                self.lexer.next();
+                self.lexer.take_word("key");
+                return self.primary_key(table);
+            }
+            let leads_on = token.is_word("constraint") || matches!(token, Token::Quoted(_));
+            if !leads_on {
+                break;
+            }
+            self.lexer.next();
+        }
+        self.rest_of_element();
+        Ok(())
+    }
+
+    fn primary_key(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
+        while !self.lexer.take_symbol('(') {
+            if self.lexer.next().is_none() {
+                return Err(self.error("no columns of the primary key"));
+            }
+        }
+        loop {
+            table.primary_key.push(self.name()?);
+            self.rest_of_element();
+            match self.lexer.next() {
+                Some(Token::Symbol(',')) => {}
+                Some(Token::Symbol(')')) => break,
+                _ => return Err(self.error("no end of the primary key")),
+            }
+        }
+        self.rest_of_element();
+        Ok(())
+    }
+
+    fn column(&mut self, table: &mut TableSchema) -> Result<ColumnSchema, SchemaError> {
+        let name = self.name()?;
+        let Some(Token::Word(type_name)) = self.lexer.next() else {
+            return Err(self.error("no type of a column"));
+        };
+        let type_name = type_name.to_ascii_lowercase();
+        let mut column = ColumnSchema {
+            kind: self.kind(&type_name)?,
+            unsigned: type_name == "serial",
+            charset: type_name.ends_with("blob").then_some(Charset::BINARY),
+            members: Vec::new(),
+            name,
+        };
+        if type_name.ends_with("binary") || is_fixed_bytes(&type_name) {
+            column.charset = Some(Charset::BINARY);
+        }
+        if self.lexer.take_symbol('(') {
+            column.members = self.arguments();
+        }
+        self.attributes(&mut column, table);
+        Ok(column)
+    }
+
+    /// The type of a name, which may go on in a second word.
+    fn kind(&mut self, name: &str) -> Result<SchemaType, SchemaError> {
+        Ok(match name {
+            "tinyint" | "bool" | "boolean" | "int1" => SchemaType::Integer { len: 1 },
+            "smallint" | "int2" => SchemaType::Integer { len: 2 },
+            "mediumint" | "int3" | "middleint" => SchemaType::Integer { len: 3 },
+            "int" | "integer" | "int4" => SchemaType::Integer { len: 4 },
+            "bigint" | "int8" | "serial" => SchemaType::Integer { len: 8 },
+            "decimal" | "numeric" | "dec" | "fixed" | "number" => SchemaType::Decimal,
+            "float" | "float4" => SchemaType::Float,
+            "double" | "real" | "float8" => {
+                self.lexer.take_word("precision");
+                SchemaType::Double
+            }
+            "bit" => SchemaType::Bit,
+            "year" => SchemaType::Year,
+            "date" => SchemaType::Date,
+            "time" => SchemaType::Time,
+            "datetime" => SchemaType::DateTime,
+            "timestamp" => SchemaType::Timestamp,
+            "char" | "character" | "nchar" | "binary" => {
+                if self.lexer.take_word("varying") {
+                    SchemaType::VarChar
+                } else {
+                    SchemaType::Char
+                }
+            }
+            name if is_fixed_bytes(name) => SchemaType::Char,
+            "varchar" | "varbinary" | "varchar2" | "nvarchar" => SchemaType::VarChar,
+            "tinyblob" | "blob" | "mediumblob" | "longblob" | "tinytext" | "text"
+            | "mediumtext" | "longtext" | "long" => SchemaType::Blob,
+            "enum" => SchemaType::Enum,
+            "set" => SchemaType::Set,
+            "json" => SchemaType::Json,
+            "vector" => SchemaType::Vector,
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+            | "multipolygon" | "geometrycollection" | "geomcollection" => SchemaType::Geometry,
+            _ => SchemaType::Other,
+        })
+    }
+
+    /// The strings in parentheses that are open; lengths are passed over.
+    fn arguments(&mut self) -> Vec<String> {
+        let mut strings = Vec::new();
+        while let Some(token) = self.lexer.next() {
+            match token {
+                Token::Text(text) => strings.push(text),
+                Token::Symbol(')') => break,
+                _ => {}
+            }
+        }
+        strings
+    }
+
+    /// What follows a column's type, as far as it matters.
+    fn attributes(&mut self, column: &mut ColumnSchema, table: &mut TableSchema) {
+        let mut depth = 0_usize;
+        while let Some(token) = self.lexer.peek() {
+            match token {
+                Token::Symbol(',' | ')') if depth == 0 => break,
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth -= 1,
+                token if depth == 0 && token.is_word("unsigned") => column.unsigned = true,
+                // ZEROFILL makes a column unsigned.
+                token if depth == 0 && token.is_word("zerofill") => column.unsigned = true,
+                token if depth == 0 && token.is_word("compressed") => {}
+                token if depth == 0 && token.is_word("primary") => {
+                    table.primary_key.push(column.name.clone());
+                }
+                token if depth == 0 && (token.is_word("charset") || token.is_word("character")) => {
+                    self.lexer.next();
+                    self.lexer.take_word("set");
+                    column.charset = self.charset_name();
+                    continue;
+                }
+                token if depth == 0 && token.is_word("collate") => {
+                    self.lexer.next();
+                    let charset = self.charset_name();
+                    column.charset = column.charset.or(charset);
+                    continue;
+                }
+                _ => {}
+            }
+            self.lexer.next();
+        }
+    }
+
+    /// The name of a character set, or of a collation, which begins with it.
+    fn charset_name(&mut self) -> Option<Charset> {
+        self.lexer.take_symbol('=');
+        let (Token::Word(name) | Token::Text(name) | Token::Quoted(name)) = self.lexer.next()?
+        else {
+            return None;
+        };
+        // MariaDB's `uca1400_ai_ci` says nothing: the character set stands elsewhere.
+        Charset::of_name(name.split('_').next().unwrap_or_default())
+    }
+
+    /// The table's options up to the statement's end: its default character set.
+    fn options(&mut self) -> Option<Charset> {
+        let (mut charset, mut by_collation) = (None, None);
+        while let Some(token) = self.lexer.peek() {
+            if matches!(token, Token::Symbol(';')) {
+                break;
+            }
+            let (is_charset, is_collation) =
+                (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
+            self.lexer.next();
+            if is_charset {
+                self.lexer.take_word("set");
+                charset = self.charset_name();
+            } else if is_collation {
+                by_collation = self.charset_name();
+            }
+        }
+        charset.or(by_collation)
+    }
+
+    /// Goes on to the comma or parenthesis that ends an element.
+    fn rest_of_element(&mut self) {
+        let mut depth = 0_usize;
+        while let Some(token) = self.lexer.peek() {
+            match token {
+                Token::Symbol(',' | ')') if depth == 0 => break,
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth -= 1,
+                _ => {}
+            }
+            self.lexer.next();
+        }
+    }
+
+    fn name(&mut self) -> Result<String, SchemaError> {
+        match self.lexer.next() {
+            Some(Token::Word(name) | Token::Quoted(name)) => Ok(name),
+            _ => Err(self.error("a name is missing")),
+        }
+    }
+
+    fn error(&self, what: &'static str) -> SchemaError {
+        SchemaError { line: self.lexer.line(), table: self.table.clone(), what }
+    }
+}
+
+/// MariaDB's types that look like `BINARY` in events.
+fn is_fixed_bytes(type_name: &str) -> bool {
+    matches!(type_name, "uuid" | "inet4" | "inet6")
+}
+
+impl SchemaType {
+    fn is_text(self) -> bool {
+        matches!(self, Self::Char | Self::VarChar | Self::Blob | Self::Json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(sql: &str) -> Arc<TableSchema> {
+        let dump = SchemaDump::parse(sql, Some("s")).unwrap();
+        let (schema, name) = dump.names().next().unwrap();
+        dump.table(schema, name).unwrap()
+    }
+
+    #[test]
+    fn columns_keep_what_events_leave_out() {
+        let table = table(
+            "CREATE TABLE `t` (
+              `a` int(10) unsigned zerofill NOT NULL DEFAULT 0 COMMENT 'a, (b',
+              `b``c` enum('it''s','a\\'b','(x,y)') CHARACTER SET utf8mb3 COLLATE utf8mb3_bin,
+              `d` varchar(10) GENERATED ALWAYS AS (concat(`a`,',',')')) VIRTUAL,
+              `e` varbinary(10), `f` double precision, `g` char(3) collate latin2_bin,
+              `h` longtext /*!50606 STORAGE DISK */ -- a comment
+              DEFAULT NULL,
+              PRIMARY KEY (`a`,`g`(2)) USING BTREE,
+              KEY `k` (`e`),
+              CONSTRAINT `fk` FOREIGN KEY (`e`) REFERENCES `o` (`p`) ON DELETE CASCADE
+            ) ENGINE=InnoDB DEFAULT CHARSET=koi8r COMMENT='x;y'",
+        );
+        let names: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["a", "b`c", "d", "e", "f", "g", "h"]);
+        let charsets: Vec<_> = table.columns.iter().map(|c| c.charset.map(Charset::name)).collect();
+        assert_eq!(
+            charsets,
+            [
+                None,
+                Some("utf8mb3"),
+                Some("koi8r"),
+                Some("binary"),
+                None,
+                Some("latin2"),
+                Some("koi8r")
+            ]
+        );
+        assert!(table.columns[0].unsigned);
+        assert_eq!(table.columns[1].members, ["it's", "a'b", "(x,y)"]);
+        assert_eq!(table.columns[4].kind, SchemaType::Double);
+        assert_eq!(table.primary_key, ["a", "g"]);
+    }
+
+    #[test]
+    fn other_statements_are_passed_over() {
+        let dump = SchemaDump::parse(
+            "-- dump; of\n/*!40101 SET NAMES utf8 */;\nINSERT INTO x VALUES ('create table y (a int);');
+             CREATE DATABASE d; USE `d`; CREATE VIEW v AS SELECT 1; DROP TABLE IF EXISTS t;
+             CREATE TABLE IF NOT EXISTS t (a int primary key); create table e.u (`b` blob);
+             CREATE TABLE copy LIKE t;",
+            None,
+        )
+        .unwrap();
+        let mut names: Vec<_> = dump.names().collect();
+        names.sort_unstable();
+        assert_eq!(names, [("d", "t"), ("e", "u")]);
+        assert_eq!(dump.table("d", "t").unwrap().primary_key, ["a"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_with_its_line() {
+        let error = SchemaDump::parse("\n\ncreate table t (a int, 'b' int)", None).unwrap_err();
+        assert_eq!((error.line, error.table.as_deref()), (3, Some("t")));
+        for cut in
+            ["create table t (", "create table t (a", "create table t (a int,", "create table"]
+        {
+            assert!(SchemaDump::parse(cut, None).is_err(), "{cut}");
+        }
+    }
+}
