@@ -15,8 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The buffer for frames as they come, in bytes.
 const RECEIVE_BUFFER_LEN: usize = 16 << 10;
 
-/// At most so many bytes go into one frame: a millisecond's work, after which others have their turn.
+/// At most so many bytes go into one frame: a millisecond's work.
 pub const FRAME_PLAIN_LEN: usize = 64 << 10;
+
+/// Behind a frame with so many bytes, others have their turn.
+const TURN_LEN: usize = FRAME_PLAIN_LEN / 4;
 
 thread_local! {
     /// Frames do not depend on each other, so what it takes to make one (some hundred KiB) is there
@@ -184,7 +187,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Compressed<S> {
         if !this.both_ways {
             this.decoder.set_sequence(sequence.wrapping_add(1));
         }
-        this.owes_turn = plain.len() == FRAME_PLAIN_LEN;
+        this.owes_turn = plain.len() >= TURN_LEN;
         match this.poll_drain(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(plain.len())),

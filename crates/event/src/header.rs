@@ -32,6 +32,10 @@ impl EventFlags {
     pub const IN_USE: EventFlags = EventFlags(0x0001);
     /// The event was made for the reader and is in no file.
     pub const ARTIFICIAL: EventFlags = EventFlags(0x0020);
+    /// A statement that needs no `USE` before it.
+    pub const SUPPRESS_USE: EventFlags = EventFlags(0x0008);
+    /// MariaDB: replicas may be told to leave the event out.
+    pub const SKIP_REPLICATION: EventFlags = EventFlags(0x8000);
 
     /// Whether all of `flags` are set.
     #[must_use]

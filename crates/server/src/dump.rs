@@ -7,11 +7,14 @@
 mod artificial;
 mod filter;
 mod herald;
+mod mariadb;
 mod sender;
 mod serve;
 mod start;
 
 pub use filter::GtidFilter;
 pub(crate) use herald::Herald;
+pub use mariadb::MariadbWishes;
+pub(crate) use mariadb::position_at;
 pub use sender::{Progress, Sender};
 pub use start::{DumpError, Options, Start, StartPoint, find};

@@ -297,6 +297,16 @@ impl StreamFacts for Stream {
         self.catalog.purged().map(|gtids| gtids.to_string()).unwrap_or_default()
     }
 
+    fn gtid_binlog_pos(&self) -> String {
+        self.catalog.executed().position().to_string()
+    }
+
+    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
+        let at = || crate::dump::position_at(&self.catalog, file, position);
+        // A file that cannot be read is found out, and said, by whoever reads it.
+        tokio::task::block_in_place(at).ok().flatten().map(|position| position.to_string())
+    }
+
     fn binlog_checksum(&self) -> String {
         let known = self.with_primary(|p| p.map(|p| p.checksum));
         let checksum = known.or_else(|| self.newest_format().map(|f| f.checksum));

@@ -121,6 +121,10 @@ codes! {
     ACCESS_DENIED_NO_PASSWORD = 1698, b"28000";
     /// A packet does not follow the protocol.
     MALFORMED_PACKET = 1835, b"HY000";
+    /// MariaDB: a list of GTIDs is none.
+    INCORRECT_GTID_STATE = 1941, b"HY000";
+    /// MariaDB: two GTIDs of one domain make no position.
+    DUPLICATE_GTID_DOMAIN = 1943, b"HY000";
     /// The server allows only secure transport.
     SECURE_TRANSPORT_REQUIRED = 3159, b"HY000";
     /// The server closes the connection of an idle client.

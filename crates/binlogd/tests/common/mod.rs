@@ -1,6 +1,8 @@
 //! What all tests of the real binary share.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod dumps;
+
 use std::time::Duration;
 
 use testkit::server::Server;

@@ -49,6 +49,11 @@ impl GtidPosition {
         }
     }
 
+    /// Moves before everything in a domain.
+    pub fn remove(&mut self, domain: u32) {
+        self.domains.remove(&domain);
+    }
+
     /// Whether who is here has this transaction: one of its domain and of the same or a higher
     /// number.
     #[must_use]

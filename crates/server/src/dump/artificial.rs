@@ -50,7 +50,13 @@ impl Place<'_> {
         }
     }
 
-    fn event(&self, kind: EventKind, log_pos: LogPos, flags: EventFlags, body: &[u8]) -> Vec<u8> {
+    pub(super) fn event(
+        &self,
+        kind: EventKind,
+        log_pos: LogPos,
+        flags: EventFlags,
+        body: &[u8],
+    ) -> Vec<u8> {
         let len = HEADER_LEN + body.len() + self.checksum.len();
         let header = EventHeader {
             timestamp: 0,

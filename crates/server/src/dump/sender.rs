@@ -14,7 +14,8 @@ use binlogd_wire::{Capabilities, ServerError};
 
 use super::artificial::Place;
 use super::filter::Wanted;
-use super::{DumpError, GtidFilter, Options, StartPoint};
+use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
+use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
 
 /// One reader's dump.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub struct Sender {
     encoder: EventEncoder,
     options: Options,
     filter: Option<GtidFilter>,
+    mariadb: Option<MariadbFilter>,
+    /// What follows the event being sent.
+    then: Then,
+    /// Whether the reader has got all that it wanted.
+    is_done: bool,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
     /// The checksum of events made for the reader.
@@ -72,6 +78,7 @@ impl Sender {
         catalog: &Arc<Catalog>,
         start: StartPoint,
         options: Options,
+        mariadb: Option<MariadbWishes>,
         out: &mut Vec<u8>,
     ) -> Result<Self, DumpError> {
         let head = catalog.head(&start.file)?;
@@ -86,6 +93,9 @@ impl Sender {
             encoder: EventEncoder::new(false),
             options,
             filter: start.has.map(GtidFilter::by_gtid),
+            mariadb: mariadb.map(|wishes| MariadbFilter::new(wishes, &head, catalog.executed())),
+            then: Then::Nothing,
+            is_done: false,
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             start_offset: start.offset,
@@ -95,6 +105,11 @@ impl Sender {
         sender.checksum = head.format.checksum;
         if !sender.is_refused() {
             sender.encoder.event(out, &format, false);
+            if let Some(mariadb) = &mut sender.mariadb {
+                mariadb.begin_format(&head.format);
+                sender.then = mariadb.at_start();
+            }
+            sender.follow_up(out);
         }
         Ok(sender)
     }
@@ -126,6 +141,10 @@ impl Sender {
         loop {
             if self.is_refused() {
                 return Err(self.refusal());
+            }
+            if self.is_done {
+                self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
+                return Ok(Progress::Ended);
             }
             if out.len() >= OUT_LEN {
                 return Ok(Progress::More);
@@ -208,6 +227,12 @@ impl Sender {
             self.send_part(part, out)?;
             sent += part.bytes.len();
             self.cursor.advance(part.bytes.len());
+            if part.last {
+                self.follow_up(out);
+                if self.is_done {
+                    return Ok(sent);
+                }
+            }
         }
     }
 
@@ -240,18 +265,31 @@ impl Sender {
             }
             return Ok(());
         }
-        if self.filter.is_some() || part.bytes[4] == FORMAT {
+        if self.filter.is_some() || self.mariadb.is_some() || part.bytes[4] == FORMAT {
             let header = EventHeader::parse(part.bytes)
                 .map_err(|error| DumpError::fatal(error.to_string()))?;
             if header.kind == EventKind::FORMAT_DESCRIPTION {
                 let format = FormatDescription::parse(part.bytes)
                     .map_err(|error| DumpError::fatal(error.to_string()))?;
                 self.checksum = format.checksum;
+                if let Some(mariadb) = &mut self.mariadb {
+                    mariadb.begin_format(&format);
+                }
             }
             if self.is_refused() {
                 return Err(self.refusal());
             }
-            self.dropping = !self.is_wanted(&header, part.bytes, out)?;
+            self.dropping = match &mut self.mariadb {
+                None => !self.is_wanted(&header, part.bytes, out)?,
+                Some(mariadb) => {
+                    let (action, then) = mariadb.judge(&header, part.bytes, self.checksum)?;
+                    self.then = then;
+                    if let Action::Replace(event) = &action {
+                        self.encoder.event(out, event, false);
+                    }
+                    action != Action::Send
+                }
+            };
             if self.dropping {
                 return Ok(());
             }
@@ -290,6 +328,20 @@ impl Sender {
         }
     }
 
+    /// Sends what a MariaDB reader is told behind an event.
+    #[inline]
+    fn follow_up(&mut self, out: &mut Vec<u8>) {
+        let then = std::mem::take(&mut self.then);
+        if then == Then::Nothing {
+            return;
+        }
+        if let Some(mariadb) = &self.mariadb {
+            self.is_done = then == Then::End;
+            let list = gtid_list(&self.here(), mariadb.seen(), self.is_done);
+            self.encoder.event(out, &list, false);
+        }
+    }
+
     /// Whether the reader knows no checksums, but the file has them.
     fn is_refused(&self) -> bool {
         self.options.checksum.is_none() && !self.checksum.is_empty()
@@ -305,6 +357,15 @@ impl Sender {
     /// An error with the places that MySQL adds to it.
     fn failed(&self, what: &str) -> DumpError {
         let name = &self.cursor.file().name;
+        if self.mariadb.is_some() {
+            let what = what.replace("source", "master").replace("Replica", "Slave");
+            return DumpError::fatal(format!(
+                "{what}; the first event '{name}' at {}, the last event read from '{name}' at \
+                 {end}, the last byte read from '{name}' at {end}.",
+                self.start_offset,
+                end = self.offset(),
+            ));
+        }
         DumpError::fatal(format!(
             "{what}; the first event '{name}' at {}, the last event read from './{name}' at {end}, \
              the last byte read from './{name}' at {end}.",
@@ -336,7 +397,10 @@ impl Sender {
         }
         if let Some(sent) = sent {
             // The new source's first file begins before the point at which the old one ended.
-            self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent);
+            match &mut self.mariadb {
+                Some(mariadb) => mariadb.add(&sent),
+                None => self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent),
+            }
         }
         self.announce_file(FIRST_EVENT, out);
         Ok(())

@@ -8,7 +8,8 @@ use binlogd_wire::dump::DumpFlags;
 use tokio::time::Instant;
 
 use super::herald::News;
-use super::{DumpError, Options, Progress, Sender, Start, find};
+use super::mariadb::parse_position;
+use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start, find};
 use crate::downstream::{
     ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
 };
@@ -23,14 +24,20 @@ impl DumpService for Stream {
 async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     let catalog = stream.catalog();
     let options = options(&stream, &session);
+    let mariadb = match mariadb_wishes(&stream, &session) {
+        Ok(wishes) => wishes,
+        Err(error) => return session.refuse(error.to_server_error()).await,
+    };
     let start = Start {
         file: session.request.file.clone(),
         offset: session.request.position,
         has: session.request.gtid_set.take(),
+        mariadb,
     };
     let mut out = Vec::new();
     let begun = tokio::task::block_in_place(|| {
-        find(catalog, &start).and_then(|point| Sender::begin(catalog, point, options, &mut out))
+        let point = find(catalog, &start)?;
+        Sender::begin(catalog, point, options, start.mariadb, &mut out)
     });
     let mut sender = match begun {
         Ok(sender) => sender,
@@ -117,6 +124,26 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
         // Servers take id 0, mysqlbinlog's, for the same wish.
         non_blocking: session.request.is_non_blocking() || session.request.server_id == 0,
     }
+}
+
+/// What a reader of a MariaDB stream has said; `None` in other streams.
+fn mariadb_wishes(
+    stream: &Stream,
+    session: &DumpSession,
+) -> Result<Option<MariadbWishes>, DumpError> {
+    if !stream.is_mariadb() {
+        return Ok(None);
+    }
+    let said = &session.wishes;
+    let position = |text: &Option<String>| text.as_deref().map(parse_position).transpose();
+    Ok(Some(MariadbWishes {
+        capability: said.mariadb_capability,
+        annotate: session.request.flags.contains(DumpFlags::ANNOTATE_OR_HEARTBEAT_V2),
+        skip_replication: said.skip_replication,
+        strict: said.gtid_strict_mode,
+        state: position(&said.slave_connect_state)?,
+        until: position(&said.slave_until_gtid)?,
+    }))
 }
 
 /// Waits for what happens next to a reader that is up to date.

@@ -8,6 +8,7 @@ use binlogd_store::{Catalog, LogFile, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
 use super::artificial::HeartbeatVersion;
+use super::mariadb::{self, MariadbWishes};
 
 /// What a reader asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Start {
     pub offset: u64,
     /// Transactions to leave out; given by `COM_BINLOG_DUMP_GTID`, even if there are none.
     pub has: Option<GtidSet>,
+    /// What a reader of a MariaDB stream has said; `None` in other streams.
+    pub mariadb: Option<MariadbWishes>,
 }
 
 /// How a reader wants its stream.
@@ -94,6 +97,9 @@ impl DumpError {
 /// # Errors
 /// If there is no such file or position, or what the reader lacks was purged.
 pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
+    if let Some(state) = start.mariadb.as_ref().and_then(|wishes| wishes.state.as_ref()) {
+        return mariadb::find(catalog, state);
+    }
     match &start.has {
         Some(has) if start.file.is_empty() => missing(catalog, has),
         _ => at_position(catalog, start),
@@ -108,6 +114,12 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
     };
     let file = found.ok_or_else(no_such_file)?;
     let offset = start.offset;
+    let is_possible = (FIRST_EVENT..=catalog.readable_len(&file)).contains(&offset);
+    if start.mariadb.is_some() && !is_possible {
+        return Err(DumpError::fatal(
+            "Client requested master to start replication from impossible position",
+        ));
+    }
     if offset < FIRST_EVENT {
         return Err(DumpError::fatal(
             "Client requested source to start replication from position < 4",

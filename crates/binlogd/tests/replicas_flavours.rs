@@ -1,0 +1,158 @@
+//! Real replicas of other flavours than MySQL 9.7 behind binlogd end with the primary's tables.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{PATIENCE, follow};
+use testkit::workload::{self, Scenario};
+use testkit::{Daemon, Flavour, Server, SourceSpec};
+
+/// Applying everything takes a while on two busy cores.
+const APPLY: Duration = Duration::from_secs(240);
+
+/// The large scenario would only add time: it is mirrored elsewhere.
+const SCENARIOS: &[Scenario] = workload::ALL.split_at(8).0;
+
+fn source(daemon: &Daemon) -> SourceSpec {
+    SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) }.workers(4)
+}
+
+fn assert_equal(primary: &Server, replica: &Server) {
+    let waited = replica.wait_for_replica_of(primary, APPLY);
+    waited.unwrap_or_else(|error| panic!("{:?}: {error:#}", replica.flavour()));
+    let tables = |server: &Server| {
+        let mut tables = workload::checksums(server).unwrap();
+        if primary.flavour() != replica.flavour() {
+            // Versions of MariaDB count a table with generated columns differently.
+            let (table, rows) = ("columns_.derived", "select * from columns_.derived");
+            tables.insert(table.to_owned(), server.sql(rows).unwrap());
+        }
+        tables
+    };
+    let on_primary = tables(primary);
+    assert!(!on_primary.is_empty());
+    assert_eq!(tables(replica), on_primary, "{:?}", replica.flavour());
+    let status = replica.replica_status().unwrap();
+    assert!(status.io_running() && status.sql_running(), "{}", status.errors());
+}
+
+/// Replicas of these flavours, by GTID and by file and position, are started in the middle.
+fn end_with_equal_tables(primary: &Server, flavours: &[Flavour]) {
+    let daemon = follow(primary);
+    let (file, pos) = primary.binlog_end().unwrap();
+    for scenario in &SCENARIOS[..4] {
+        scenario.run(primary).unwrap();
+    }
+    daemon.wait_for_all_of(primary, PATIENCE).unwrap();
+    let mut replicas = Vec::new();
+    for (index, flavour) in flavours.iter().enumerate() {
+        let replica = Server::start_new(*flavour).unwrap();
+        replica.replicate_from(&source(&daemon)).unwrap();
+        replicas.push(replica);
+        if index == 0 {
+            let by_position = Server::start_new(*flavour).unwrap();
+            by_position.replicate_from(&source(&daemon).at(file.as_str(), pos)).unwrap();
+            replicas.push(by_position);
+        }
+    }
+    for scenario in SCENARIOS[4..].iter().filter(|scenario| scenario.name != "gtids") {
+        scenario.run(primary).unwrap();
+    }
+    if primary.flavour().is_mariadb() {
+        // Domains are applied in parallel, also where one needs what another does.
+        for replica in &replicas {
+            replica.wait_for_replica_of(primary, APPLY).unwrap();
+            replica.sql("stop slave; set global slave_parallel_threads = 0; start slave").unwrap();
+        }
+    }
+    workload::GTIDS.run(primary).unwrap();
+    for replica in &replicas {
+        assert_equal(primary, replica);
+    }
+    // And on, after either side was away.
+    let [first, ..] = replicas.as_slice() else { return };
+    first.stop_replica().unwrap();
+    let more = "create database more; create table more.t (a int primary key); \
+                insert into more.t values (1), (2)";
+    primary.sql(more).unwrap();
+    first.start_replica().unwrap();
+    for replica in &replicas {
+        replica.wait_for_replica_of(primary, APPLY).unwrap();
+        assert_eq!(
+            replica.checksum_tables("more").unwrap(),
+            primary.checksum_tables("more").unwrap()
+        );
+    }
+}
+
+mod on_mariadb {
+    use super::*;
+
+    #[test]
+    fn of_10_11_behind_10_11_and_11_8() {
+        let primary = Server::start_new(Flavour::Mariadb1011).unwrap();
+        end_with_equal_tables(&primary, &[Flavour::Mariadb1011, Flavour::Mariadb118]);
+    }
+
+    #[test]
+    fn of_11_8_with_compressed_events() {
+        let primary =
+            Server::builder(Flavour::Mariadb118).arg("--log-bin-compress=1").start().unwrap();
+        end_with_equal_tables(&primary, &[Flavour::Mariadb118]);
+    }
+
+    #[test]
+    fn a_replica_that_lacks_what_was_purged_or_has_more_is_told_so() {
+        let primary = Server::start_new(Flavour::Mariadb118).unwrap();
+        primary.sql("create database d; flush binary logs; create database e").unwrap();
+        primary.sql("purge binary logs to 'binlog.000002'").unwrap();
+        let daemon = follow(&primary);
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let replica = Server::start_new(Flavour::Mariadb118).unwrap();
+        replica.replicate_from(&source(&daemon)).unwrap();
+        let hears = |text: &str| {
+            let heard = replica.wait_for("the replica's error", PATIENCE, |replica| {
+                let status = replica.replica_status()?;
+                Ok(status.column("Last_IO_Errno") == "1236"
+                    && status.column("Last_IO_Error").contains(text))
+            });
+            heard.unwrap();
+        };
+        hears("Could not find GTID state requested by slave in any binlog files");
+        replica.sql("stop slave; set global gtid_slave_pos = '0-99-7'; start slave").unwrap();
+        hears("requested to start from GTID 0-99-7, which is not in the master's binlog");
+    }
+}
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    #[test]
+    fn of_5_6_behind_5_6() {
+        let primary = Server::start_new(Flavour::Mysql56).unwrap();
+        end_with_equal_tables(&primary, &[Flavour::Mysql56]);
+    }
+
+    /// Some of what 5.6 writes is more than 9.7 can apply, from 5.6 itself as from binlogd.
+    #[test]
+    fn of_9_7_behind_5_6() {
+        let primary = Server::start_new(Flavour::Mysql56).unwrap();
+        let daemon = follow(&primary);
+        primary
+            .sql(
+                "create database d; create table d.t (a int primary key, b text) engine = innodb;
+                 insert into d.t values (1, 'one'), (2, 'two'); delete from d.t where a = 1;
+                 begin; insert into d.t values (3, 'three'); update d.t set b = 'x'; commit",
+            )
+            .unwrap();
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let replica = Server::start_new(Flavour::Mysql97).unwrap();
+        replica.replicate_from(&source(&daemon)).unwrap();
+        replica.wait_for_replica_of(&primary, APPLY).unwrap();
+        assert_eq!(replica.checksum_tables("d").unwrap(), primary.checksum_tables("d").unwrap());
+        let status = replica.replica_status().unwrap();
+        assert!(status.io_running() && status.sql_running(), "{}", status.errors());
+    }
+}

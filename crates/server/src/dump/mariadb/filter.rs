@@ -1,0 +1,285 @@
+//! Which events a reader gets, in which form, and when it is told where it is.
+
+use binlogd_event::{
+    ChecksumAlgorithm, EventError, EventFlags, EventHeader, EventKind, FormatDescription, Gtid,
+    GtidPosition, GtidSet, HEADER_LEN, TransactionState, gtid_of,
+};
+
+use super::stand_in;
+use super::start::not_here;
+use super::{MariadbWishes, begins_behind_list};
+use crate::dump::DumpError;
+use binlogd_store::FileHead;
+
+/// Of a GTID event: one statement follows, without an end of its own.
+const STANDALONE: u8 = 1;
+
+/// The length of a Query event's fixed part where the format description does not say, in bytes.
+const QUERY_POST_HEADER_LEN: usize = 13;
+
+/// What becomes of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// It is sent.
+    Send,
+    /// It is left out.
+    Drop,
+    /// This is sent instead.
+    Replace(Vec<u8>),
+}
+
+/// What follows an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Then {
+    /// The next one.
+    #[default]
+    Nothing,
+    /// The list of GTIDs up to here: the reader's position was reached.
+    List,
+    /// The same, and the end: the reader wanted no more.
+    End,
+}
+
+/// One reader's view of a stream, event by event.
+#[derive(Debug)]
+pub(crate) struct MariadbFilter {
+    wishes: MariadbWishes,
+    behind_list: bool,
+    /// Where the reader stands in domains in which the stream is not there yet.
+    ahead: GtidPosition,
+    /// Where it wants to end, in domains in which it has not.
+    until: Option<GtidPosition>,
+    /// What the reader was sent on an earlier timeline.
+    has: GtidSet,
+    /// All GTIDs of the stream up to here, as long as somebody may want to know.
+    seen: GtidSet,
+    /// All GTIDs that were stored when the dump began.
+    stored: GtidSet,
+    group: TransactionState,
+    skipping: bool,
+    list_due: bool,
+    end_due: bool,
+    query_post_header_len: usize,
+}
+
+impl MariadbFilter {
+    /// A filter for a reader that begins in the file with this head; `stored` are all GTIDs that there
+    /// are.
+    pub(crate) fn new(wishes: MariadbWishes, head: &FileHead, stored: GtidSet) -> Self {
+        let before = &head.previous_gtids;
+        let behind_list = begins_behind_list(head);
+        let by_gtid = wishes.state.is_some();
+        let mut ahead = wishes.state.clone().unwrap_or_default();
+        let mut until = wishes.until.clone().filter(|_| by_gtid);
+        let reached = before.position();
+        for gtid in wishes.state.iter().flat_map(GtidPosition::iter) {
+            let domain = gtid.domain().unwrap_or_default();
+            if reached.of_domain(domain) == Some(gtid) {
+                ahead.remove(domain);
+            }
+        }
+        if let Some(until) = &mut until {
+            let all: Vec<_> = until.iter().collect();
+            for gtid in all.into_iter().filter(|gtid| before.contains(gtid)) {
+                until.remove(gtid.domain().unwrap_or_default());
+            }
+        }
+        let is_told_before = behind_list || until.is_some();
+        Self {
+            wishes,
+            behind_list,
+            ahead,
+            until,
+            has: GtidSet::new(),
+            seen: if is_told_before { before.clone() } else { GtidSet::new() },
+            stored,
+            group: TransactionState::Outside,
+            skipping: false,
+            list_due: false,
+            end_due: false,
+            query_post_header_len: QUERY_POST_HEADER_LEN,
+        }
+    }
+
+    /// What the reader is told before the first event.
+    pub(crate) fn at_start(&self) -> Then {
+        if !self.behind_list {
+            return Then::Nothing;
+        }
+        if self.is_done() {
+            return Then::End;
+        }
+        // Domains that another source serves are not waited for.
+        let waits = self.ahead.iter().any(|gtid| self.stores_domain(&gtid));
+        if self.wishes.state.is_some() && !waits { Then::List } else { Then::Nothing }
+    }
+
+    fn is_done(&self) -> bool {
+        self.until.as_ref().is_some_and(GtidPosition::is_empty)
+    }
+
+    /// All GTIDs of the stream up to here.
+    pub(crate) fn seen(&self) -> &GtidSet {
+        &self.seen
+    }
+
+    /// Leaves out these as well.
+    pub(crate) fn add(&mut self, has: &GtidSet) {
+        self.has.extend(has);
+    }
+
+    /// Goes on in another file, or behind another format description.
+    pub(crate) fn begin_format(&mut self, format: &FormatDescription) {
+        self.group = TransactionState::Outside;
+        self.skipping = false;
+        self.query_post_header_len =
+            format.post_header_len(EventKind::QUERY).unwrap_or(QUERY_POST_HEADER_LEN);
+    }
+
+    /// Judges the next event, of which `event` is all or the front.
+    ///
+    /// # Errors
+    /// The reader must be told something, or the event is malformed.
+    pub(crate) fn judge(
+        &mut self,
+        header: &EventHeader,
+        event: &[u8],
+        checksum: ChecksumAlgorithm,
+    ) -> Result<(Action, Then), DumpError> {
+        let is_whole = usize::try_from(header.size).is_ok_and(|size| size == event.len());
+        let crc_len = if is_whole { checksum.len() } else { 0 };
+        let body = &event[..event.len().saturating_sub(crc_len)];
+        if header.kind == EventKind::MARIADB_GTID {
+            let gtid = gtid_of(header, body).map_err(|error| malformed(&error))?;
+            self.skipping = match gtid {
+                Some(gtid) => self.skips(&gtid)?,
+                None => false,
+            };
+        }
+        let action = if self.is_left_out(header) {
+            Action::Drop
+        } else {
+            self.form(header, event, is_whole, checksum)
+        };
+        let was = self.group;
+        // The primary's grammar was checked when the event was stored.
+        let after = was.after(header, body, is_whole, self.query_post_header_len);
+        self.group = after.map_err(|error| DumpError::fatal(error.to_string()))?;
+        let ended = !was.is_outside() && self.group.is_outside();
+        if header.kind == EventKind::GTID_LIST && self.is_done() {
+            return Ok((action, Then::End));
+        }
+        if !ended {
+            return Ok((action, Then::Nothing));
+        }
+        self.skipping = false;
+        let list_due = std::mem::take(&mut self.list_due);
+        Ok((
+            action,
+            match (self.end_due, list_due) {
+                (true, _) => Then::End,
+                (false, true) => Then::List,
+                (false, false) => Then::Nothing,
+            },
+        ))
+    }
+
+    /// Whether the reader has a transaction, or wants none of it.
+    fn skips(&mut self, gtid: &Gtid) -> Result<bool, DumpError> {
+        let domain = gtid.domain().unwrap_or_default();
+        let mut skip = self.has.contains(gtid);
+        if let Some(at) = self.ahead.of_domain(domain) {
+            if !self.stores_domain(&at) {
+                // The domain's first transaction: what the reader has of it must come, too.
+                return Err(not_here(&at, &self.seen));
+            }
+            if at.source != gtid.source || gtid.number < at.number {
+                skip = true;
+            } else {
+                skip |= gtid.number == at.number;
+                if self.wishes.strict && gtid.number > at.number {
+                    return Err(DumpError::fatal(format!(
+                        "The binlog on the master is missing the GTID {at} requested by the slave \
+                         (even though a subsequent sequence number does exist), and GTID strict \
+                         mode is enabled"
+                    )));
+                }
+                self.ahead.remove(domain);
+                self.list_due = true;
+            }
+        }
+        if let Some(until) = &mut self.until {
+            match until.of_domain(domain) {
+                None => skip = true,
+                Some(last) if last.source == gtid.source && gtid.number >= last.number => {
+                    until.remove(domain);
+                    self.end_due = until.is_empty();
+                    skip |= gtid.number > last.number;
+                }
+                Some(_) => {}
+            }
+        }
+        if self.wishes.state.is_some() {
+            self.seen.insert(*gtid);
+        }
+        Ok(skip)
+    }
+
+    fn stores_domain(&self, gtid: &Gtid) -> bool {
+        self.stored.last_of_domains().any(|stored| stored.domain() == gtid.domain())
+    }
+
+    fn is_left_out(&self, header: &EventHeader) -> bool {
+        let belongs_to_file = matches!(
+            header.kind,
+            EventKind::FORMAT_DESCRIPTION
+                | EventKind::GTID_LIST
+                | EventKind::BINLOG_CHECKPOINT
+                | EventKind::START_ENCRYPTION
+                | EventKind::ROTATE
+                | EventKind::STOP
+        );
+        let marked = header.flags.contains(EventFlags::SKIP_REPLICATION);
+        self.skipping && !belongs_to_file || self.wishes.skip_replication && marked
+    }
+
+    /// The form in which the reader understands an event.
+    fn form(
+        &self,
+        header: &EventHeader,
+        event: &[u8],
+        is_whole: bool,
+        checksum: ChecksumAlgorithm,
+    ) -> Action {
+        const HOLES: u64 = 2;
+        const CHECKPOINTS: u64 = 3;
+        const GTIDS: u64 = 4;
+        let capability = self.wishes.capability;
+        let understands = match header.kind {
+            EventKind::ANNOTATE_ROWS => self.wishes.annotate || capability == 1,
+            EventKind::BINLOG_CHECKPOINT => capability >= CHECKPOINTS,
+            EventKind::GTID_LIST | EventKind::MARIADB_GTID => capability >= GTIDS,
+            _ => true,
+        };
+        if understands {
+            return Action::Send;
+        }
+        // What does not fit into the buffer is left out: nobody says so much in an annotation.
+        let instead = |event: Option<Vec<u8>>| match event {
+            Some(event) if is_whole => Action::Replace(event),
+            _ => Action::Drop,
+        };
+        let flags = event.get(HEADER_LEN + 8 + 4).copied().unwrap_or_default();
+        if header.kind == EventKind::MARIADB_GTID && flags & STANDALONE == 0 {
+            return instead(stand_in::begin(header, event.len(), checksum));
+        }
+        if capability >= HOLES {
+            return Action::Drop;
+        }
+        instead(stand_in::comment(header, event.len(), checksum))
+    }
+}
+
+fn malformed(error: &EventError) -> DumpError {
+    DumpError::fatal(error.to_string())
+}
