@@ -1,4 +1,5 @@
 //! One file per command.
 
+pub(crate) mod hash_password;
 pub(crate) mod serve;
 pub(crate) mod verify;

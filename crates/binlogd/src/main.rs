@@ -20,6 +20,7 @@ struct Cli {
 enum Command {
     Serve(Box<commands::serve::Args>),
     Verify(commands::verify::Args),
+    HashPassword(commands::hash_password::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => commands::serve::run(*args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::HashPassword(args) => {
+            commands::hash_password::run(&args).map(|()| ExitCode::SUCCESS)
+        }
     };
     match outcome {
         Ok(code) => code,

@@ -324,10 +324,11 @@ impl<'a> Resolver<'a> {
         let text = hash.get_ref();
         let made_by = if is_native_hash(text) {
             AuthPlugin::MysqlNativePassword
-        } else if text.starts_with("$A$") {
+        } else if text.starts_with("$A$") || text.starts_with("0x244124") {
             AuthPlugin::CachingSha2Password
         } else {
-            let message = "this is no hash as mysql.user has it: *40 hexadecimal digits, or $A$…";
+            let message = "this is no hash as mysql.user has it: *40 hexadecimal digits, $A$…, or \
+                           0x244124… in hex";
             return Err(self.invalid(at("stream.user.auth_string", hash), message));
         };
         if named.is_some_and(|named| named != made_by) {

@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -310,13 +311,17 @@ pub(super) fn split(
 pub struct Stop {
     pub(super) killed: CancellationToken,
     pub(super) shutdown: CancellationToken,
+    /// The reader has come back on another connection.
+    pub(super) replaced: Arc<AtomicBool>,
 }
 
 /// Why a session must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// `KILL`, or the same reader has come back on another connection.
+    /// `KILL`.
     Killed,
+    /// The same reader has come back on another connection.
+    Replaced,
     /// binlogd goes away.
     Shutdown,
 }
@@ -343,7 +348,13 @@ impl Stop {
     }
 
     fn reason(&self) -> StopReason {
-        if self.shutdown.is_cancelled() { StopReason::Shutdown } else { StopReason::Killed }
+        if self.shutdown.is_cancelled() {
+            StopReason::Shutdown
+        } else if self.replaced.load(Ordering::Acquire) {
+            StopReason::Replaced
+        } else {
+            StopReason::Killed
+        }
     }
 }
 
@@ -353,6 +364,7 @@ impl StopReason {
     pub fn error(self) -> ServerError {
         match self {
             Self::Killed => SqlError::interrupted().into(),
+            Self::Replaced => SqlError::duplicate_reader().into(),
             Self::Shutdown => SqlError::server_shutdown().into(),
         }
     }
@@ -362,6 +374,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Killed => "killed",
+            Self::Replaced => "the same reader has come back on another connection",
             Self::Shutdown => "binlogd shuts down",
         })
     }

@@ -196,6 +196,13 @@ impl SqlError {
         Self::new(1220, GENERAL, format!("Error when executing command {command}: {why}"))
     }
 
+    /// ER_SOURCE_FATAL_ERROR_READING_BINLOG: the reader has come back on another connection.
+    pub fn duplicate_reader() -> Self {
+        let text = "A replica with the same server_uuid/server_id as this replica has connected to \
+                    the source";
+        Self::new(1236, GENERAL, text)
+    }
+
     /// ER_WRONG_VALUE_FOR_VAR.
     pub fn wrong_value(name: &str, value: &str) -> Self {
         let text = format!("Variable '{name}' can't be set to the value of '{value}'");

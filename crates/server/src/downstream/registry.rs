@@ -4,7 +4,7 @@
 //! ends.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -51,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) host: String,
     /// Cancelled to end the session.
     pub(crate) killed: CancellationToken,
+    /// It is ended because its reader has come back.
+    pub(crate) replaced: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -126,7 +128,8 @@ impl Registry {
             replica: None,
             dumping: None,
         };
-        let session = Arc::new(Session { id, host, killed, state: Mutex::new(state) });
+        let (state, replaced) = (Mutex::new(state), Arc::default());
+        let session = Arc::new(Session { id, host, killed, replaced, state });
         sessions.by_id.insert(id, Arc::clone(&session));
         sessions.logging_in += 1;
         let used = u64::try_from(sessions.by_id.len()).unwrap_or(u64::MAX);
@@ -198,6 +201,7 @@ impl Registry {
         for session in self.all() {
             let dumps = session.state().dumping.as_ref().is_some_and(same);
             if dumps && session.id != except && !session.killed.is_cancelled() {
+                session.replaced.store(true, Ordering::Release);
                 session.killed.cancel();
                 ended += 1;
             }

@@ -57,7 +57,8 @@ pub(super) async fn serve(
     let connection =
         Connection::new(transport, limits.login_packet_bytes_max, limits.write_timeout);
     let id = registration.session().id;
-    let stop = Stop { killed: registration.session().killed.clone(), shutdown };
+    let killed = registration.session().killed.clone();
+    let stop = Stop { killed, shutdown, replaced: registration.session().replaced.clone() };
     let login =
         tokio::time::timeout(limits.login_timeout, log_in(connection, &service, id, &peer.host));
     let logged_in = tokio::select! {

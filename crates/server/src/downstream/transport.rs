@@ -70,7 +70,11 @@ impl Transport {
 
     /// Whether the client has shown a certificate, which was checked then.
     pub(super) fn has_client_cert(&self) -> bool {
-        let Self::Tls(stream) = self else { return false };
+        let stream = match self {
+            Self::Tls(stream) => stream,
+            Self::Compressed(stream) => return stream.inner().has_client_cert(),
+            Self::Plain(_) => return false,
+        };
         let (_, connection) = stream.get_ref();
         connection.peer_certificates().is_some_and(|chain| !chain.is_empty())
     }

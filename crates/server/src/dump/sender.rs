@@ -355,7 +355,7 @@ impl Sender {
     }
 
     /// An error with the places that MySQL adds to it.
-    fn failed(&self, what: &str) -> DumpError {
+    pub(super) fn failed(&self, what: &str) -> DumpError {
         let name = &self.cursor.file().name;
         if self.mariadb.is_some() {
             let what = what.replace("source", "master").replace("Replica", "Slave");

@@ -12,6 +12,7 @@ use super::mariadb::parse_position;
 use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start, find};
 use crate::downstream::{
     ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
+    StopReason,
 };
 use crate::stream::Stream;
 
@@ -81,6 +82,12 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
                 out = Vec::new();
                 session.writer.show_status(CAUGHT_UP);
                 if let Some(end) = waiter.wait(&mut sender, &mut session.reader, &mut out).await {
+                    if let DumpEnd::Stopped(reason @ StopReason::Replaced) = end {
+                        // Between two packets it can be told, as a primary tells it.
+                        let error = sender.failed(&reason.error().message).to_server_error();
+                        sender.error(&mut out, &error);
+                        let _ = session.writer.write(&out).await;
+                    }
                     return end;
                 }
                 session.writer.show_status(SENDING);

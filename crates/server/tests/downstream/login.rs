@@ -43,7 +43,8 @@ async fn every_way_to_prove_a_password_is_taken() {
 
 #[tokio::test]
 async fn who_has_no_right_password_is_denied_alike() {
-    let fixture = Fixture::start().await;
+    let limits = "login_delay_max_s = 0";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
     let connect = |user: &str, password: &str, mode| {
         let options = fixture.options(user, password).ssl_mode(mode);
         async move { Connection::connect(&options).await }
@@ -116,6 +117,91 @@ async fn a_client_ca_asks_tcp_clients_for_their_certificate() {
     Connection::connect(&other).await.unwrap_err();
     // A unix socket is as good.
     Connection::connect(&plain.socket(&fixture.socket)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_can_be_a_matter_of_the_account() {
+    let pki = Pki::new().unwrap();
+    let tls = format!(
+        "cert = '{}'\nkey = '{}'\nclient_ca = '{}'\nclient_cert = 'optional'",
+        pki.server_cert().display(),
+        pki.server_key().display(),
+        pki.ca().display()
+    );
+    let users = "[[stream.user]]\nname = 'cert'\npassword = 'cert'\nrequire_client_cert = true";
+    let fixture = Fixture::with(Setup { tls, users, ..Setup::default() }).await;
+    let tls =
+        |user: &str| fixture.options(user, user).ssl_mode(SslMode::VerifyIdentity).ssl_ca(pki.ca());
+    Connection::connect(&fixture.options("repl", "repl")).await.unwrap();
+    Connection::connect(&tls("repl")).await.unwrap();
+    assert_eq!(code(Connection::connect(&fixture.options("cert", "cert")).await), 1045);
+    assert_eq!(code(Connection::connect(&tls("cert")).await), 1045);
+    let shown = tls("cert").ssl_cert_and_key(pki.client_cert(), pki.client_key());
+    Connection::connect(&shown).await.unwrap();
+    // A certificate that is shown is checked, also where none is asked for.
+    let stranger = Pki::new().unwrap();
+    let other = tls("repl").ssl_cert_and_key(stranger.client_cert(), stranger.client_key());
+    Connection::connect(&other).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn tls_can_be_demanded_of_all() {
+    let tls = "required = true".to_owned();
+    let fixture = Fixture::with(Setup { tls, ..Setup::default() }).await;
+    let plain = fixture.options("repl", "repl");
+    assert_eq!(code(Connection::connect(&plain).await), 3159);
+    Connection::connect(&plain.clone().ssl_mode(SslMode::Required)).await.unwrap();
+    Connection::connect(&plain.socket(&fixture.socket)).await.unwrap();
+}
+
+#[tokio::test]
+async fn accounts_and_addresses_have_limits() {
+    let limits = "connections_per_user_max = 2\nconnections_per_address_max = 6";
+    let users = "[[stream.user]]\nname = 'one'\npassword = 'one'\nconnections_max = 1";
+    let fixture = Fixture::with(Setup { limits, users, ..Setup::default() }).await;
+    let connect = |user: &str| {
+        let options = fixture.options(user, user);
+        async move { Connection::connect(&options).await }
+    };
+    let _one = connect("one").await.unwrap();
+    let error = connect("one").await.unwrap_err().to_string();
+    let said = "User 'one' has exceeded the 'max_user_connections' resource (current value: 1)";
+    assert!(error.contains("1226") && error.contains(said), "{error}");
+    let _repl = (connect("repl").await.unwrap(), connect("repl").await.unwrap());
+    let error = connect("repl").await.unwrap_err().to_string();
+    let said = "User repl already has more than 'max_user_connections' active connections";
+    assert!(error.contains("1203") && error.contains(said), "{error}");
+    let mut admin = connect("admin").await.unwrap();
+    // Who was refused is gone before others count.
+    while fixture.registry.len() > 4 {
+        tokio::task::yield_now().await;
+    }
+    let _more = (connect("admin").await.unwrap(), connect("nobody").await.unwrap());
+    assert_eq!(code(connect("nobody").await), 1040);
+    admin.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_guesses_passwords_is_blocked_until_forgiven() {
+    let limits = "login_delay_max_s = 0\nlogin_failures_max = 4";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let connect = |password: &str| {
+        let options = fixture.options("repl", password);
+        async move { Connection::connect(&options).await }
+    };
+    let mut admin = fixture.connect("admin").await;
+    for _ in 0..3 {
+        assert_eq!(code(connect("guess").await), 1045);
+    }
+    connect("repl").await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(code(connect("guess").await), 1045, "counted anew");
+    }
+    let error = connect("repl").await.unwrap_err().to_string();
+    assert!(error.contains("1129") && error.contains("Host '127.0.0.1' is blocked"), "{error}");
+    admin.ping().await.unwrap();
+    admin.execute("FLUSH HOSTS").await.unwrap();
+    connect("repl").await.unwrap();
 }
 
 #[tokio::test]

@@ -304,7 +304,8 @@ async fn a_reader_that_comes_back_replaces_itself() {
     for _ in 0..3 {
         seen.push(fixture.next_seen().await);
     }
-    assert!(seen.iter().any(|s| matches!(s, Seen::Ended(why) if why == "killed")), "{seen:?}");
+    let why = "the same reader has come back on another connection";
+    assert!(seen.iter().any(|s| matches!(s, Seen::Ended(said) if said == why)), "{seen:?}");
     first_event(&mut streams[0]).await.unwrap_err();
     assert_eq!(fixture.registry.len(), 1);
 }

@@ -198,6 +198,8 @@ pub(crate) struct Fixture {
 pub(crate) struct Setup {
     /// The version to present; 9.7.4 if it is empty.
     pub(crate) version: &'static str,
+    /// Further accounts.
+    pub(crate) users: &'static str,
     /// What stands under `[limits]`.
     pub(crate) limits: &'static str,
     /// What stands under `[stream.tls]`.
@@ -219,9 +221,9 @@ impl Fixture {
         let path = dir.path().join("binlogd.toml");
         let text = format!(
             "data_dir = 'data'\n[limits]\n{}\n[[stream]]\nname = 'test'\n\
-             upstream = 'mysql://u@h'\nlisten = ['127.0.0.1:0', 'unix:sock']\n{USERS}\n\
+             upstream = 'mysql://u@h'\nlisten = ['127.0.0.1:0', 'unix:sock']\n{USERS}\n{}\n\
              [stream.tls]\n{}\n",
-            setup.limits, setup.tls
+            setup.limits, setup.users, setup.tls
         );
         std::fs::write(&path, text).unwrap();
         let config = Config::load(&path).unwrap();
