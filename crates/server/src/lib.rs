@@ -12,7 +12,7 @@ pub mod dump;
 pub mod follow;
 pub mod identity;
 pub mod ingest;
-mod listing;
+pub mod listing;
 pub mod retention;
 pub mod stream;
 pub mod upstream;

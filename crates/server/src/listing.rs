@@ -114,6 +114,13 @@ impl Listing {
     }
 }
 
+/// What `SHOW BINLOG EVENTS` says of an event without its checksum, which may be cut short; nothing
+/// of what is no event. `format` is that of its file.
+#[must_use]
+pub fn event_info(event: &[u8], format: &FormatDescription) -> Vec<u8> {
+    EventHeader::parse(event).map(|header| info::info(&header, event, format)).unwrap_or_default()
+}
+
 impl EventRows for Listing {
     fn next_batch(&mut self) -> Result<Vec<EventRow>, EventsError> {
         let (mut rows, mut bytes) = (Vec::new(), 0);

@@ -190,4 +190,6 @@ pub(super) fn kill(
 }
 
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod tests;

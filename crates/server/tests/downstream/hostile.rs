@@ -199,3 +199,248 @@ async fn noise_at_any_time_harms_nobody() {
     }
     is_unharmed(&fixture).await;
 }
+
+/// Who measures this process's memory does it alone.
+static MEASURING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// This process's memory in use, in KiB.
+fn memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_command_byte_is_answered_or_ends_its_own_connection() {
+    let fixture = Fixture::start().await;
+    let mut good = fixture.connect("repl").await;
+    // QUIT, and what goes over to another conversation: dumps and a change of the user.
+    let elsewhere = [0x01, 0x11, 0x12, 0x1e];
+    for byte in (0..=255).filter(|byte| !elsewhere.contains(byte)) {
+        for tail in [&b""[..], &[0; 9], &noise(u64::from(byte), 70)] {
+            let mut raw = Raw::logged_in(&fixture).await;
+            raw.send(0, &[&[byte][..], tail].concat()).await;
+            raw.send(0, b"\x0e").await;
+            // Whether it had an answer or not, the ping has one.
+            let (_, answer) = raw.packet().await.unwrap();
+            assert!(matches!(answer[0], 0 | 0xff | 0xfe | b'U' | 1..=9), "{byte:#x}: {answer:x?}");
+        }
+        good.ping().await.unwrap();
+    }
+    is_unharmed_beside(&fixture, good).await;
+}
+
+/// The server still serves, and so it does the client that was there all the time.
+async fn is_unharmed_beside(fixture: &Fixture, mut good: binlogd_client::Connection) {
+    good.ping().await.unwrap();
+    good.quit().await.unwrap();
+    is_unharmed(fixture).await;
+}
+
+#[tokio::test]
+async fn slow_writers_and_slow_readers_harm_themselves_alone() {
+    let _alone = MEASURING.lock().await;
+    let limits = "login_timeout_s = 2";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let mut good = fixture.connect("repl").await;
+    // Byte by byte, but it gets there.
+    let (mut raw, greeting) = Raw::greeted(&fixture).await;
+    let mut bytes = Vec::new();
+    PacketWriter::new(1).write(&mut bytes, &handshake(&greeting, CAPABILITIES));
+    PacketWriter::new(0).write(&mut bytes, b"\x0e");
+    for byte in &bytes {
+        raw.bytes(&[*byte]).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(raw.packet().await.unwrap().1[0], 0, "logged in");
+    assert_eq!(raw.packet().await.unwrap().1[0], 0, "and pinged");
+    // Half a response, and then nothing.
+    let (mut half, _) = Raw::greeted(&fixture).await;
+    half.bytes(&bytes[..20]).await;
+    // A reader that asks and asks and never listens.
+    let mut deaf = Raw::logged_in(&fixture).await;
+    deaf.send(0, b"\x03SET net_write_timeout = 1").await;
+    assert_eq!(deaf.packet().await.unwrap().1[0], 0);
+    let mut question = Vec::new();
+    PacketWriter::new(0).write(&mut question, b"\x03SHOW VARIABLES");
+    let questions = question.repeat(20_000);
+    let asking = tokio::spawn(async move {
+        deaf.bytes(&questions).await;
+        deaf
+    });
+    let memory = memory_kib();
+    assert_eq!(half.packet().await, None, "its time is over");
+    drop(raw);
+    while fixture.registry.len() > 1 {
+        good.ping().await.unwrap();
+    }
+    let grown = memory_kib().saturating_sub(memory);
+    assert!(grown < 64 << 10, "{grown} KiB more for answers that nobody reads");
+    drop(asking.await.unwrap());
+    is_unharmed_beside(&fixture, good).await;
+}
+
+#[tokio::test]
+async fn sixteen_megabytes_before_a_login_are_not_taken() {
+    let _alone = MEASURING.lock().await;
+    let fixture = Fixture::start().await;
+    let good = fixture.connect("repl").await;
+    let memory = memory_kib();
+    let nothing = vec![0; 16 << 20];
+    for _ in 0..10 {
+        // As they are they are empty packets, behind a header they are one long one.
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        raw.bytes(&nothing).await;
+        let (mut raw, _) = Raw::greeted(&fixture).await;
+        raw.bytes(&[0xff, 0xff, 0xff, 1]).await;
+        raw.bytes(&nothing).await;
+        assert_eq!(raw.packet().await, None);
+    }
+    let grown = memory_kib().saturating_sub(memory);
+    assert!(grown < 64 << 10, "{grown} KiB more");
+    is_unharmed_beside(&fixture, good).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_that_never_log_in_are_turned_away() {
+    const WAVE: usize = 500;
+    let _alone = MEASURING.lock().await;
+    let limits = "logins_max = 100\nlogin_timeout_s = 30";
+    let fixture = Fixture::with(Setup { limits, ..Setup::default() }).await;
+    let mut good = fixture.connect("repl").await;
+    let (mut turned_away, mut memory) = (0, 0);
+    for wave in 0..20 {
+        let mut silent = Vec::with_capacity(WAVE);
+        for _ in 0..WAVE {
+            silent.push(Raw::connected(&fixture).await);
+        }
+        for raw in &mut silent {
+            // A greeting, or the error that there are too many.
+            let (_, first) = raw.packet().await.unwrap();
+            turned_away += usize::from(first[..3] == [0xff, 0x10, 0x04]);
+        }
+        assert!(fixture.registry.len() <= 101, "{}", fixture.registry.len());
+        good.ping().await.unwrap();
+        drop(silent);
+        while fixture.registry.len() > 1 {
+            good.ping().await.unwrap();
+        }
+        if wave == 4 {
+            memory = memory_kib();
+        }
+    }
+    assert_eq!(turned_away, 20 * (WAVE - 100));
+    let grown = memory_kib().saturating_sub(memory);
+    assert!(grown < 48 << 10, "{grown} KiB more after another 7,500");
+    is_unharmed_beside(&fixture, good).await;
+}
+
+/// A statement of words that statements are made of, and sometimes of others.
+fn babble(seed: u64) -> Vec<u8> {
+    const WORDS: &[&str] = &[
+        "SELECT",
+        "SET",
+        "SHOW",
+        "KILL",
+        "PURGE",
+        "BINARY",
+        "LOGS",
+        "LOG",
+        "STATUS",
+        "BEFORE",
+        "TO",
+        "REPLICA",
+        "SLAVE",
+        "START",
+        "STOP",
+        "CHANGE",
+        "MASTER",
+        "REPLICATION",
+        "SOURCE",
+        "FOR",
+        "CHANNEL",
+        "VARIABLES",
+        "WHERE",
+        "LIKE",
+        "IN",
+        "NOT",
+        "AND",
+        "OR",
+        "LIMIT",
+        "EVENTS",
+        "BINLOG",
+        "FROM",
+        "GLOBAL",
+        "SESSION",
+        "@@global",
+        "@@",
+        "@x",
+        "server_id",
+        "gtid_executed",
+        "'text'",
+        "\"t\"",
+        "`q``q`",
+        "1",
+        "-1",
+        "99999999999999999999",
+        "1e9",
+        "(",
+        ")",
+        ",",
+        ";",
+        "=",
+        ":=",
+        ".",
+        "*",
+        "/*",
+        "*/",
+        "/*!",
+        "--",
+        "#",
+        "\n",
+        "NULL",
+        "DEFAULT",
+        "NOW()",
+        "INTERVAL",
+        "DAY",
+        "NAMES",
+        "utf8mb4",
+        "UNIX_TIMESTAMP()",
+        "GTID_SUBTRACT",
+        "\\",
+        "'",
+        "`",
+        "0x41",
+        "\0",
+        "é",
+        "PROCESSLIST",
+    ];
+    let choices = noise(seed, 24);
+    let words = choices.iter().map(|byte| WORDS[usize::from(*byte) % WORDS.len()]);
+    words.collect::<Vec<_>>().join(" ").into_bytes()
+}
+
+#[tokio::test]
+async fn statements_of_random_words_are_answered_one_by_one() {
+    let fixture = Fixture::start().await;
+    let good = fixture.connect("repl").await;
+    let mut raw = Raw::logged_in(&fixture).await;
+    for seed in 0..5_000 {
+        raw.send(0, &[b"\x03", &babble(seed)[..]].concat()).await;
+        let (sequence, first) = raw.packet().await.unwrap();
+        assert_eq!(sequence, 1);
+        // A result set goes on to its second end marker.
+        if !matches!(first[0], 0 | 0xff) {
+            let mut ends = 0;
+            while ends < 2 {
+                let (_, payload) = raw.packet().await.unwrap();
+                ends += usize::from(payload[0] == 0xfe && payload.len() < 9);
+                if payload[0] == 0xff {
+                    break;
+                }
+            }
+        }
+    }
+    drop(raw);
+    is_unharmed_beside(&fixture, good).await;
+}

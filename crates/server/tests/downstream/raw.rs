@@ -14,9 +14,14 @@ use crate::support::Fixture;
 pub(crate) struct Raw(TcpStream);
 
 impl Raw {
+    /// Connects.
+    pub(crate) async fn connected(fixture: &Fixture) -> Self {
+        Self(TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap())
+    }
+
     /// Connects and reads the greeting.
     pub(crate) async fn greeted(fixture: &Fixture) -> (Self, Greeting) {
-        let mut raw = Self(TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap());
+        let mut raw = Self::connected(fixture).await;
         let (sequence, payload) = raw.packet().await.unwrap();
         assert_eq!(sequence, 0);
         (raw, Greeting::parse(&payload).unwrap())

@@ -1,0 +1,141 @@
+//! What is fuzzed: each function takes any bytes for what a peer or a disk might give, and panics
+//! only if binlogd's code is wrong.
+//!
+//! `fuzz_targets` hands them to libFuzzer; `tests` runs them on mutations of a small corpus in every
+//! test run, without a fuzzer.
+
+use binlogd_event::{
+    ChecksumAlgorithm, EventHeader, EventPart, FormatDescription, GtidSet, Rotate, Splitter,
+    Verifier, clear_in_use_flag, gtid_list, gtid_of, previous_gtids, statement,
+};
+use binlogd_server::downstream::sql::{self, Dialect};
+use binlogd_server::listing;
+use binlogd_wire::command::Command;
+use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, RegisterReplica};
+use binlogd_wire::handshake::{AuthSwitchRequest, ClientReply, Greeting};
+use binlogd_wire::packet::PacketReceiver;
+use binlogd_wire::response::{EofPacket, OkPacket};
+use binlogd_wire::{Capabilities, ServerError};
+
+/// The longest payload that the packet target takes, in bytes.
+const PAYLOAD_BYTES_MAX: usize = 1 << 10;
+
+/// A stream of packets, as a socket gives it: in pieces of the length that the first byte says.
+pub fn packet(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let mut receiver = PacketReceiver::new(64, PAYLOAD_BYTES_MAX);
+    for mut piece in rest.chunks(usize::from(*first).max(1)) {
+        while !piece.is_empty() {
+            let spare = receiver.spare();
+            let len = spare.len().min(piece.len());
+            spare[..len].copy_from_slice(&piece[..len]);
+            receiver.filled(len);
+            piece = &piece[len..];
+            loop {
+                match receiver.poll() {
+                    Ok(true) => assert!(receiver.payload().len() <= PAYLOAD_BYTES_MAX),
+                    Ok(false) => break,
+                    Err(_) => return,
+                }
+            }
+        }
+    }
+}
+
+/// What both sides say before and in a login.
+pub fn handshake(data: &[u8]) {
+    let _ = ClientReply::parse(data);
+    let _ = AuthSwitchRequest::parse(data);
+    if let Ok(greeting) = Greeting::parse(data) {
+        let mut out = Vec::new();
+        greeting.encode(&mut out);
+        assert!(Greeting::parse(&out).is_ok(), "what was read can be written and read again");
+    }
+}
+
+/// A command after the login, and what may stand in its place.
+pub fn command(data: &[u8]) {
+    for capabilities in [Capabilities::NONE, Capabilities(u64::MAX)] {
+        if let Ok(command) = Command::parse(data, capabilities) {
+            let _ = command.kind();
+        }
+        let _ = OkPacket::parse(data, capabilities);
+    }
+    let _ = EofPacket::parse(data);
+    let _ = ServerError::parse(data);
+    let _ = Ack::parse(data);
+    let _ = BinlogDump::parse(data);
+    let _ = BinlogDumpGtid::parse(data);
+    let _ = RegisterReplica::parse(data);
+}
+
+/// A statement, in every dialect, and a pattern with a text.
+pub fn sql(data: &[u8]) {
+    for version in ["9.7.4", "5.6.24-log", "11.8.3-MariaDB-log", ""] {
+        if let Err(error) = sql::parse(data, Dialect::of_version(version)) {
+            assert!(error.code >= 1000 && error.message.len() < 4096, "{error}");
+        }
+    }
+    let (text, pattern) = data.split_at(data.len() / 2);
+    let _ = sql::like(text, pattern);
+}
+
+/// The format description that events are read by, where it is a fixed one.
+fn format() -> Option<FormatDescription> {
+    FormatDescription::parse(FORMAT_EVENT).ok()
+}
+
+/// A format description event of MySQL 9.7.
+pub const FORMAT_EVENT: &[u8] = include_bytes!("format_event");
+
+/// A file's events, and what is said of each.
+pub fn event(data: &[u8]) {
+    if let Ok(header) = EventHeader::parse(data) {
+        let _ = gtid_of(&header, data);
+        if let Some(format) = format() {
+            let _ = listing::event_info(data, &format);
+        }
+    }
+    let _ = previous_gtids(data);
+    let _ = gtid_list(data);
+    let _ = Rotate::parse(data);
+    let _ = statement(data, 13);
+    let (mut splitter, mut rest) = (Splitter::new(), data);
+    let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
+    let mut verifies = true;
+    while let Ok(Some(part)) = splitter.next(rest, true) {
+        let EventPart { bytes, .. } = part;
+        assert!(!bytes.is_empty(), "it goes on");
+        verifies = verifies && verifier.check(part).is_ok();
+        rest = &rest[bytes.len()..];
+    }
+}
+
+/// A format description event, and what is done to one that can be read.
+pub fn format_description(data: &[u8]) {
+    let _ = FormatDescription::parse(data);
+    for change in [FormatDescription::make_artificial, FormatDescription::clear_created] {
+        let mut event = data.to_vec();
+        if change(&mut event).is_ok() {
+            assert!(FormatDescription::parse(&event).is_ok(), "it is one still");
+        }
+    }
+    let mut event = data.to_vec();
+    if event.len() > 19 {
+        clear_in_use_flag(&mut event);
+    }
+}
+
+/// A GTID set on the wire and as text.
+pub fn gtid_set(data: &[u8]) {
+    if let Ok(set) = GtidSet::from_bytes(data) {
+        let again = GtidSet::from_bytes(&set.to_bytes());
+        assert_eq!(again.as_ref(), Ok(&set), "what was read can be written and read again");
+        assert!(set.is_subset(&set) && set.difference(&set).is_empty());
+    }
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(set) = text.parse::<GtidSet>()
+    {
+        assert_eq!(set.to_string().parse().as_ref(), Ok(&set));
+    }
+}

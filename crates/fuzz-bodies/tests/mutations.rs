@@ -1,0 +1,178 @@
+//! Every fuzz target on seeded mutations of a few good inputs: the same in every run.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use binlogd_fuzz_bodies as bodies;
+use testkit::Rng;
+
+/// Mutations of each good input.
+const ROUNDS: u64 = 15_000;
+
+/// What changes bytes into bytes that are nearly good: flips, cuts, copies, numbers at the edges.
+fn mutate(rng: &mut Rng, input: &[u8], others: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = input.to_vec();
+    for _ in 0..=rng.below(4) {
+        let at = rng.below(bytes.len() + 1);
+        match rng.below(8) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << rng.below(8),
+            1 if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xfb, 0xfe, 0xff][at % 7],
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, u8::try_from(rng.below(256)).unwrap()),
+            4 if at < bytes.len() => drop(bytes.remove(at)),
+            5 => {
+                let other = others[rng.below(others.len())];
+                let from = rng.below(other.len() + 1);
+                bytes.splice(at..at, other[from..].iter().copied());
+            }
+            6 => {
+                let end = bytes.len().min(at + 8);
+                bytes[at..end].fill(0xff);
+            }
+            _ => {
+                let copy = bytes[at..].to_vec();
+                bytes.extend_from_slice(&copy);
+            }
+        }
+        bytes.truncate(64 << 10);
+    }
+    bytes
+}
+
+fn run(body: fn(&[u8]), corpus: &[&[u8]]) {
+    body(&[]);
+    for (index, input) in corpus.iter().enumerate() {
+        body(input);
+        for len in 0..input.len().min(300) {
+            body(&input[..len]);
+        }
+        for round in 0..ROUNDS {
+            let mut rng = Rng::new(round * 1_000 + index as u64);
+            let bytes = mutate(&mut rng, input, corpus);
+            let outcome = std::panic::catch_unwind(|| body(&bytes));
+            assert!(outcome.is_ok(), "round {round} of input {index}: {}", bytes.escape_ascii());
+        }
+    }
+}
+
+const SQL: &[&[u8]] = &[
+    b"SELECT @@GLOBAL.GTID_MODE, @x, 'a''b\\'c', NULL, -5, 1.5e3 FROM DUAL LIMIT 1, 2;",
+    b"SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024",
+    b"SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION sql_mode = DEFAULT, @@global.x := ON",
+    b"/*!50700 SHOW */ GLOBAL VARIABLES WHERE Variable_name IN ('a', 'b') AND NOT (Value LIKE '%x\\_')",
+    b"SHOW BINLOG EVENTS IN 'binlog.000001' FROM 4 LIMIT 5, 10 -- comment\n",
+    b"SHOW SLAVE 'x' STATUS",
+    b"SHOW REPLICA STATUS FOR CHANNEL 'x' # comment",
+    b"CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'h', SOURCE_PORT=3306, SOURCE_SSL=1",
+    b"change master 'x' to master_user='u', master_password='p', master_use_gtid=slave_pos",
+    b"START REPLICA IO_THREAD, SQL_THREAD FOR CHANNEL ''",
+    b"RESET REPLICA ALL",
+    b"PURGE BINARY LOGS BEFORE DATE_SUB(NOW(), INTERVAL '7' DAY) + INTERVAL -1 HOUR",
+    b"KILL QUERY 5",
+    b"select `a``b`.c, $$, 0x1f, b'1', GTID_SUBTRACT('a:1-5', 'a:2') AS `d`",
+    b"flush no_write_to_binlog hosts",
+];
+
+#[test]
+fn no_statement_makes_the_parser_panic() {
+    run(bodies::sql, SQL);
+}
+
+#[test]
+fn no_bytes_make_the_packet_reader_panic() {
+    let mut long = vec![7];
+    for sequence in 0..20 {
+        long.extend_from_slice(&[5, 0, 0, sequence, b'h', b'e', b'l', b'l', b'o']);
+    }
+    run(bodies::packet, &[&long, &[3, 0, 0, 0, 0, 1, 0, 0, 1, 9], &[255, 0xff, 0xff, 0xff, 0, 1]]);
+}
+
+#[test]
+fn no_bytes_make_the_login_panic() {
+    let greeting =
+        b"\x0a9.7.4\0\x08\0\0\0ABCDEFGH\0\xff\xf7\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\
+                     IJKLMNOPQRST\0caching_sha2_password\0";
+    let response = b"\x85\xa6\xff\x19\0\0\0\x01\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+                     repl\0\x14ABCDEFGHIJKLMNOPQRSTdb\0mysql_native_password\0\x0a\x03_os\x05Linux";
+    let switch = b"\xfemysql_native_password\0ABCDEFGHIJKLMNOPQRST\0";
+    run(bodies::handshake, &[greeting, response, &response[..32], switch]);
+}
+
+#[test]
+fn no_bytes_make_a_command_panic() {
+    run(
+        bodies::command,
+        &[
+            b"\x03SELECT 1",
+            b"\x03\x01\x01\0\x01\x08\0\x04name\x01xSELECT 1",
+            b"\x12\x04\0\0\0\0\0\x07\0\0\0binlog.000001",
+            b"\x1e\x04\0\x07\0\0\0\x0d\0\0\0binlog.000001\x04\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x15\x07\0\0\0\x02r1\x01u\x01p\xea\x0c\0\0\0\0\0\0\0\0",
+            b"\x11repl\0\x14ABCDEFGHIJKLMNOPQRSTdb\0\x2d\0mysql_native_password\0",
+            b"\xef\x04\0\0\0\0\0\0\0binlog.000001",
+            b"\x00\x00\x00\x02\x00\x00\x00",
+            b"\xff\x15\x04#28000Access denied",
+        ],
+    );
+}
+
+/// An event with a header that fits.
+fn event(kind: u8, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(19 + body.len()).unwrap();
+    let mut event = vec![1, 2, 3, 4, kind, 1, 0, 0, 0];
+    event.extend_from_slice(&size.to_le_bytes());
+    event.extend_from_slice(&(4 + size).to_le_bytes());
+    event.extend_from_slice(&[0, 0]);
+    event.extend_from_slice(body);
+    event
+}
+
+#[test]
+fn no_bytes_make_an_event_panic() {
+    let gtid = [&[1][..], &[9; 16], &7_u64.to_le_bytes(), &[2], &[0; 40]].concat();
+    let query =
+        b"\x01\0\0\0\0\0\0\0\x01\0\0\x1a\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\x0c\x01db\0\x11\x09\0\0\0\
+                  \0\0\0\0d\0CREATE TABLE t (a int)";
+    let table_map = b"\x6d\0\0\0\0\0\x01\0\x01d\0\x01t\0\x02\x03\x0f\x02\xa0\0\x02";
+    let user_var = b"\x01\0\0\0x\0\0\xff\0\0\0\x01\0\0\0y\0";
+    let events = [
+        bodies::FORMAT_EVENT.to_vec(),
+        event(33, &gtid),
+        event(2, query),
+        event(19, table_map),
+        event(30, b"\x6d\0\0\0\0\0\x01\0\x02\0\x02\xff\0\x01\0\0\0\x01a"),
+        event(14, user_var),
+        event(16, &[1; 8]),
+        event(4, b"\x04\0\0\0\0\0\0\0binlog.000002"),
+        event(35, b"\x01\0\0\0\0\0\0\0AAAAAAAAAAAAAAAA\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"),
+        event(38, b"\0\x01\0\0\0\x01\0\0\0\x01\0\0\0xy"),
+        event(40, b"\x02\x01\0\x03\x03\xfc\x13\x01\x01\x01\x05\0hello"),
+        event(42, b"\x02\x76\0\0\x02\x02\x25\xdc\x04\x04\x06\x08\x0a"),
+        event(162, b"\x07\0\0\0\0\0\0\0\0\0\0\0\x02\x05\0\0\0\0\0\0\0"),
+        event(163, b"\x01\0\0\0\0\0\0\0\x01\0\0\0\x05\0\0\0\0\0\0\0"),
+    ];
+    let file = events.concat();
+    let mut corpus: Vec<&[u8]> = events.iter().map(Vec::as_slice).collect();
+    corpus.push(&file);
+    run(bodies::event, &corpus);
+}
+
+#[test]
+fn no_bytes_make_a_format_description_panic() {
+    run(bodies::format_description, &[bodies::FORMAT_EVENT]);
+}
+
+#[test]
+fn no_bytes_make_a_gtid_set_panic() {
+    let binary = b"\x01\0\0\0\0\0\0\0AAAAAAAAAAAAAAAA\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x0b\
+                   \0\0\0\0\0\0\0\x0c\0\0\0\0\0\0\0";
+    let tagged = b"\x01\x01\0\0\0\0\0\x01AAAAAAAAAAAAAAAA\x08tagg\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x09\0\0\0\0\
+                   \0\0\0";
+    run(
+        bodies::gtid_set,
+        &[
+            binary,
+            tagged,
+            b"5b7adad5-e532-11f1-9117-02fc00000001:1-17:tagg:1,\n6b7adad5-e532-11f1-9117-02fc00000001:5",
+            b"0-1-5,1-2-7",
+        ],
+    );
+}
