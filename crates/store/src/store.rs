@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::recovery::{self, Resume};
 use binlogd_event::{GtidSet, Verifier};
 
-use crate::watermark::{Mark, Watermark};
+use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer,
 };
@@ -141,13 +141,24 @@ impl Store {
         self.resume = match self.catalog.all_files().split_last() {
             None => None,
             Some((last, before)) => {
-                let resume = recovery::recover(&*self.fs, before, last)?;
+                let recovered = recovery::recover(&*self.fs, before, last);
+                let resume = recovered.inspect_err(|error| self.distrust(last, error))?;
                 self.catalog.recovered(&resume)?;
                 Some(resume)
             }
         };
         self.writer_taken = false;
         Ok(self.resume.as_ref())
+    }
+
+    /// After a failed sync: readers must not look in the file for what is durable in the journal only,
+    /// since the kernel may have dropped it.
+    fn distrust(&self, file: &LogFile, error: &StoreError) {
+        if let (StoreError::SyncFailed { .. }, Some(dir)) = (error, file.path.parent()) {
+            let mark = read_mark(&*self.fs, dir).ok().flatten();
+            let synced = mark.filter(|mark| mark.file == file.name).map_or(0, |mark| mark.offset);
+            self.catalog.cut_back(Position { file: file.id, offset: synced });
+        }
     }
 
     /// The stream's writer, for files of `source`. There must be only one at a time, and
@@ -226,8 +237,10 @@ impl Store {
         let path = &file.path;
         let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
         // Bytes that are durable only in the journal would never be brought here.
-        let synced = handle.sync_data();
-        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+        handle
+            .sync_data()
+            .map_err(|source| StoreError::SyncFailed { path: path.clone(), source })
+            .inspect_err(|error| self.distrust(file, error))?;
         let len = handle.len().map_err(StoreError::io("look at", path))?;
         if len > end {
             tracing::warn!(
