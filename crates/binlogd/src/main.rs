@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A binlog server for MySQL: a semi-synchronous replica that acknowledges only what is safely on
-/// disk, and a source for replicas, mysqlbinlog and change data capture.
+/// A binlog server for MySQL and MariaDB: a semi-synchronous replica that acknowledges only what is
+/// safely on disk, and a source for replicas, mysqlbinlog and change data capture.
 #[derive(Debug, Parser)]
 #[command(name = "binlogd", version, propagate_version = true, max_term_width = 100)]
 struct Cli {
