@@ -97,6 +97,21 @@ pub fn cache_dir() -> Result<PathBuf> {
     Ok(base.join("binlogd/testbed"))
 }
 
+/// The directory (for `--plugin-dir`) with MariaDB's `auth_ed25519.so` and `file_key_management.so`,
+/// which come in a package of their own; fetched if need be.
+///
+/// # Errors
+/// If they cannot be fetched, or `flavour` is no MariaDB.
+pub fn mariadb_plugins(flavour: Flavour) -> Result<PathBuf> {
+    let dir = cache_dir()?.join(format!("{flavour}-plugins"));
+    build_once(&dir, |unfinished| {
+        say(&format!("fetching plugins of {flavour}"));
+        recipe::mariadb_plugins(flavour, unfinished)
+    })
+    .with_context(|| format!("no plugins of {flavour} to test with, and fetching them failed"))?;
+    Ok(dir)
+}
+
 /// Fetches `flavour`, and the flavour of its client programs, into the cache.
 fn fetch(flavour: Flavour) -> Result<Prefix> {
     for needed in [flavour.client_flavour(), flavour] {

@@ -185,6 +185,29 @@ mod on_mariadb {
     }
 
     #[test]
+    fn an_encrypted_binlog_is_named_as_one() {
+        let keys = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(keys.path(), "1;770A8A65DA156D24EE2A093277530142\n").unwrap();
+        let plugins = testkit::testbed::mariadb_plugins(Flavour::Mariadb118).unwrap();
+        let args = [
+            format!("--plugin-dir={}", plugins.display()),
+            "--plugin-load-add=file_key_management.so".to_owned(),
+            format!("--file-key-management-filename={}", keys.path().display()),
+        ];
+        let builder = Server::builder(Flavour::Mariadb118).args(args.clone());
+        let mut primary = builder.arg("--encrypt-binlog=ON").start().unwrap();
+        let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        ends_saying(daemon(), &["encrypts its binlog", "encrypt_binlog = OFF"]);
+        primary.restart_with(args).unwrap();
+        let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        // What it wrote before is still there.
+        logs(&daemon().started().unwrap(), &["binlog.000001 is encrypted", "a later file"]);
+        let daemon = daemon().arg("--start=current").started().unwrap();
+        primary.sql("create database d").unwrap();
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    }
+
+    #[test]
     fn a_second_replica_with_the_same_server_id() {
         let primary = primary_with(&[]);
         let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--server-id=4711");

@@ -6,7 +6,7 @@ mod common;
 use common::{PATIENCE, follow, follow_semi_sync};
 use testkit::daemon::compare_files;
 use testkit::workload::{self, Load, LoadSpec, Scenario};
-use testkit::{Daemon, Flavour, Server};
+use testkit::{Daemon, Endpoint, Flavour, Server};
 
 fn assert_mirrored(daemon: &Daemon, primary: &Server) -> usize {
     daemon.wait_for_all_of(primary, PATIENCE).unwrap();
@@ -130,6 +130,30 @@ mod on_mariadb {
     #[test]
     fn a_primary_of_10_11_is_followed_over_kills_and_restarts() {
         killed_under_load(primary(Flavour::Mariadb1011, &["--log-bin-compress=1"]));
+    }
+
+    #[test]
+    fn an_account_that_signs_logs_in() {
+        for flavour in [Flavour::Mariadb118, Flavour::Mariadb1011] {
+            let plugins = testkit::testbed::mariadb_plugins(flavour).unwrap();
+            let dir = format!("--plugin-dir={}", plugins.display());
+            let primary = primary(flavour, &[&dir, "--plugin-load-add=auth_ed25519.so"]);
+            primary
+                .sql(
+                    "create user signs@'127.0.0.1' identified via ed25519 using password('secret');
+                     grant replication slave, binlog monitor on *.* to signs@'127.0.0.1'",
+                )
+                .unwrap();
+            let to =
+                Endpoint { user: "signs".into(), password: "secret".into(), ..primary.endpoint() };
+            let daemon = Daemon::new(common::BINLOGD, &to).unwrap().started().unwrap();
+            primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+            primary.sql("create database d").unwrap();
+            assert_mirrored(&daemon, &primary);
+            let wrong = Endpoint { password: "Secret".into(), ..to };
+            let daemon = Daemon::new(common::BINLOGD, &wrong).unwrap();
+            common::ends_saying(daemon, &["Access denied", "signs"]);
+        }
     }
 
     #[test]

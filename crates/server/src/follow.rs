@@ -304,7 +304,8 @@ impl Follower {
     }
 
     async fn wait_after(&mut self, error: &FollowError, shutdown: &CancellationToken) {
-        if self.stream.counters().take_progress() {
+        // What has to be mended comes again at once, behind events that came before it.
+        if self.stream.counters().take_progress() && !error.needs_somebody() {
             self.backoff.reset();
             self.repeats.forget();
         }

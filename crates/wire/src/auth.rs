@@ -7,6 +7,7 @@
 mod client;
 mod credential;
 pub mod crypt;
+pub mod ed25519;
 pub mod native;
 mod pem;
 mod rsa;
@@ -25,6 +26,8 @@ pub const CACHING_SHA2_PASSWORD: &str = "caching_sha2_password";
 pub const MYSQL_NATIVE_PASSWORD: &str = "mysql_native_password";
 /// The predecessor of [`CACHING_SHA2_PASSWORD`], deprecated.
 pub const SHA256_PASSWORD: &str = "sha256_password";
+/// MariaDB's, by signatures.
+pub const CLIENT_ED25519: &str = "client_ed25519";
 /// The password itself, for PAM and LDAP.
 pub const MYSQL_CLEAR_PASSWORD: &str = "mysql_clear_password";
 

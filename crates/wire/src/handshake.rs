@@ -13,12 +13,16 @@ use crate::error::WireError;
 use crate::reader::Reader;
 use crate::writer::Put;
 
+/// The length of the scramble of most authentication plugins, in bytes.
+const SCRAMBLE_LEN: usize = 20;
+
 /// The server asks for another authentication plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthSwitchRequest<'a> {
     /// The plugin's name.
     pub plugin: &'a str,
-    /// The plugin's data, without the NUL that servers append to a scramble.
+    /// The plugin's data, without the NUL that servers append to a scramble of 20 bytes. Other data has
+    /// none, and may well end with one.
     pub data: &'a [u8],
 }
 
@@ -37,15 +41,21 @@ impl<'a> AuthSwitchRequest<'a> {
         let plugin = r.nul_bytes("plugin")?;
         let plugin = r.utf8(plugin, "plugin")?;
         let data = r.rest();
-        Ok(Self { plugin, data: data.strip_suffix(&[0]).unwrap_or(data) })
+        let data = match data {
+            [scramble @ .., 0] if scramble.len() == SCRAMBLE_LEN => scramble,
+            data => data,
+        };
+        Ok(Self { plugin, data })
     }
 
-    /// Appends the payload, with a NUL behind the data.
+    /// Appends the payload, with a NUL behind a scramble.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(Self::MARKER);
         out.put_nul_bytes(self.plugin.as_bytes());
         out.put_bytes(self.data);
-        out.put_u8(0);
+        if self.data.len() == SCRAMBLE_LEN {
+            out.put_u8(0);
+        }
     }
 }
 

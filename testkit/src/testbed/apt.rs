@@ -58,6 +58,13 @@ impl Apt {
         fs::read_dir(dest)?.map(|entry| Ok(entry?.path())).collect()
     }
 
+    /// Downloads one package, and nothing that it depends on, into `dest`; returns the file.
+    pub(super) fn download(&self, package: &str, dest: &Path) -> Result<PathBuf> {
+        self.run(&["download", package], dest)?;
+        let file = fs::read_dir(dest)?.next().transpose()?;
+        Ok(file.with_context(|| format!("apt downloads no {package}"))?.path())
+    }
+
     fn run(&self, args: &[&str], current_dir: &Path) -> Result<String> {
         command::output(
             Command::new("apt-get")

@@ -58,6 +58,27 @@ fn mariadb(dir: &Path, suite: &str) -> Result<()> {
     wrap::programs(dir, &programs, &[])
 }
 
+/// Fills `dir` with the plugins of MariaDB's server package, which is more than its program.
+pub(super) fn mariadb_plugins(flavour: Flavour, dir: &Path) -> Result<()> {
+    let suite = match flavour {
+        Flavour::Mariadb118 => "sid",
+        Flavour::Mariadb1011 => "bookworm",
+        Flavour::Mysql97 | Flavour::Mysql56 => bail!("{flavour} has its plugins with it"),
+    };
+    let (debs, all) = (dir.join("debs"), dir.join("all"));
+    fs::create_dir(&debs)?;
+    let deb = Apt::new(suite, &dir.join("apt"))?.download("mariadb-server", &debs)?;
+    command::output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&all))?;
+    for plugin in ["auth_ed25519.so", "file_key_management.so"] {
+        fs::rename(all.join("usr/lib/mysql/plugin").join(plugin), dir.join(plugin))
+            .with_context(|| format!("no {plugin} in {}", deb.display()))?;
+    }
+    for leftover in [debs, all, dir.join("apt")] {
+        fs::remove_dir_all(leftover)?;
+    }
+    Ok(())
+}
+
 /// Downloads `packages` of a Debian suite with all they depend on, and unpacks them to `root/`.
 fn unpack_debs(dir: &Path, suite: &str, packages: &[&str]) -> Result<()> {
     let root = dir.join("root");

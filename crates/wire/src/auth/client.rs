@@ -1,9 +1,9 @@
 //! The client's side.
 
 use super::{
-    CACHING_SHA2_PASSWORD, FAST_AUTH_OK, FULL_AUTH, MYSQL_CLEAR_PASSWORD, MYSQL_NATIVE_PASSWORD,
-    REQUEST_PUBLIC_KEY, RsaError, RsaPublicKey, SHA256_PASSWORD, SHA256_REQUEST_PUBLIC_KEY,
-    cleartext, native, sha2,
+    CACHING_SHA2_PASSWORD, CLIENT_ED25519, FAST_AUTH_OK, FULL_AUTH, MYSQL_CLEAR_PASSWORD,
+    MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, RsaError, RsaPublicKey, SHA256_PASSWORD,
+    SHA256_REQUEST_PUBLIC_KEY, cleartext, ed25519, native, sha2,
 };
 use crate::error::WireError;
 use crate::handshake::{AuthMoreData, AuthSwitchRequest, Scramble};
@@ -87,6 +87,7 @@ enum Plugin {
     CachingSha2,
     Native,
     Sha256,
+    Ed25519,
     Clear,
 }
 
@@ -96,6 +97,7 @@ impl Plugin {
             CACHING_SHA2_PASSWORD => Some(Self::CachingSha2),
             MYSQL_NATIVE_PASSWORD => Some(Self::Native),
             SHA256_PASSWORD => Some(Self::Sha256),
+            CLIENT_ED25519 => Some(Self::Ed25519),
             MYSQL_CLEAR_PASSWORD => Some(Self::Clear),
             _ => None,
         }
@@ -106,6 +108,7 @@ impl Plugin {
             Self::CachingSha2 => CACHING_SHA2_PASSWORD,
             Self::Native => MYSQL_NATIVE_PASSWORD,
             Self::Sha256 => SHA256_PASSWORD,
+            Self::Ed25519 => CLIENT_ED25519,
             Self::Clear => MYSQL_CLEAR_PASSWORD,
         }
     }
@@ -121,10 +124,10 @@ impl ClientAuth {
         plugin: &str,
         scramble: Scramble,
     ) -> Self {
-        // Sending the password in the clear takes a request for this very account. A server that
-        // names no plugin is older than plugins.
+        // Sending the password in the clear takes a request for this very account, and a signature a
+        // longer nonce than a greeting's. A server that names no plugin is older than plugins.
         let plugin = match Plugin::of(plugin) {
-            Some(known) if known != Plugin::Clear => known,
+            Some(known) if !matches!(known, Plugin::Clear | Plugin::Ed25519) => known,
             _ if plugin.is_empty() => Plugin::Native,
             _ => Plugin::CachingSha2,
         };
@@ -162,8 +165,14 @@ impl ClientAuth {
         self.plugin = Plugin::of(request.plugin)
             .ok_or_else(|| AuthError::UnsupportedPlugin(request.plugin.to_owned()))?;
         self.awaits_public_key = false;
-        if self.plugin != Plugin::Clear {
-            self.scramble = Scramble::from_slice(request.data)?;
+        match self.plugin {
+            Plugin::Clear => {}
+            // This is all that it says.
+            Plugin::Ed25519 if request.data.len() == ed25519::NONCE_LEN => {
+                let signature = ed25519::sign(&self.password, request.data);
+                return Ok(ClientStep::Send(signature.to_vec()));
+            }
+            _ => self.scramble = Scramble::from_slice(request.data)?,
         }
         self.first_data().map(ClientStep::Send)
     }
@@ -180,6 +189,12 @@ impl ClientAuth {
             Plugin::CachingSha2 => Ok(sha2::respond(&self.password, &self.scramble).to_vec()),
             Plugin::Sha256 if self.password.is_empty() => Ok(vec![0]),
             Plugin::Sha256 => self.password_or_key_request(SHA256_REQUEST_PUBLIC_KEY),
+            Plugin::Ed25519 => Err(WireError::BadValue {
+                structure: "AuthSwitchRequest",
+                field: "length of client_ed25519's nonce",
+                value: self.scramble.0.len() as u64,
+            }
+            .into()),
         }
     }
 

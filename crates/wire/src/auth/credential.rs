@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::crypt::{self, CryptHash};
+use super::ed25519;
 use super::native::{self, NativeHash};
 use super::sha2::{self, Sha2Digest};
 use crate::handshake::{Scramble, fill_random};
@@ -14,7 +15,7 @@ use crate::handshake::{Scramble, fill_random};
 #[error(
     "not a password hash: expected '*' and 40 hex digits (mysql_native_password), or \
      '$A$', rounds, '$', salt and hash, 70 bytes in all (caching_sha2_password), either also as \
-     0x and hex digits"
+     0x and hex digits, or 43 characters of base64 (ed25519)"
 )]
 pub struct CredentialError;
 
@@ -38,6 +39,8 @@ pub(super) enum Kind {
     Native(NativeHash),
     /// Its salted hash is known.
     Crypt(CryptHash),
+    /// MariaDB's key is known, which verifies signatures.
+    Ed25519(ed25519::PublicKey),
 }
 
 impl Credential {
@@ -52,8 +55,8 @@ impl Credential {
         Self { kind, cached: Some(sha2::digest(password)), decoy: false }
     }
 
-    /// Of a hash as `mysql.user.authentication_string` shows it, for mysql_native_password or
-    /// caching_sha2_password; also in hex behind `0x`, as `SHOW CREATE USER` prints it under
+    /// Of a hash as `mysql.user.authentication_string` shows it, for mysql_native_password,
+    /// caching_sha2_password or MariaDB's ed25519; also in hex behind `0x`, as `SHOW CREATE USER` prints it under
     /// `print_identified_with_as_hex`.
     ///
     /// # Errors
@@ -70,6 +73,9 @@ impl Credential {
             let hash = unhex(hex).and_then(|hash| hash.try_into().ok());
             return hash.map(|hash| Self::of(Kind::Native(hash))).ok_or(CredentialError);
         }
+        if let Some(key) = ed25519::PublicKey::from_stored(stored) {
+            return Ok(Self::of(Kind::Ed25519(key)));
+        }
         CryptHash::parse(stored).map(|hash| Self::of(Kind::Crypt(hash))).ok_or(CredentialError)
     }
 
@@ -85,6 +91,7 @@ impl Credential {
             Kind::Password { .. } => (Kind::Password { native }, Some(random_digest())),
             Kind::Native(_) => (Kind::Native(native), self.cached.map(|_| random_digest())),
             Kind::Crypt(hash) => (Kind::Crypt(hash.decoy()), self.cached.map(|_| random_digest())),
+            Kind::Ed25519(key) => (Kind::Ed25519(*key), None),
         };
         Self { kind, cached, decoy: true }
     }
@@ -110,7 +117,7 @@ impl Credential {
     pub(super) fn native_hash(&self) -> Option<&NativeHash> {
         match &self.kind {
             Kind::Password { native } | Kind::Native(native) => Some(native),
-            Kind::Empty | Kind::Crypt(_) => None,
+            Kind::Empty | Kind::Crypt(_) | Kind::Ed25519(_) => None,
         }
     }
 
@@ -129,6 +136,15 @@ impl Credential {
         verified && !self.decoy
     }
 
+    /// Whether `nonce` was signed with the password.
+    pub(super) fn verify_ed25519(&self, nonce: &[u8], signature: &[u8]) -> bool {
+        let verified = match &self.kind {
+            Kind::Ed25519(key) => key.verify(nonce, signature),
+            _ => false,
+        };
+        verified && !self.decoy
+    }
+
     /// Whether this is the password.
     pub(super) fn verify_password(&self, password: &[u8]) -> bool {
         if password.len() > crypt::MAX_PASSWORD_LEN {
@@ -140,6 +156,7 @@ impl Credential {
                 verify_slices_are_equal(&native::hash(password), native).is_ok()
             }
             Kind::Crypt(hash) => hash.verify(password),
+            Kind::Ed25519(key) => *key == ed25519::PublicKey::of_password(password),
         };
         verified && !self.decoy
     }
@@ -152,6 +169,7 @@ impl fmt::Debug for Credential {
             Kind::Password { .. } => "Credential(password)",
             Kind::Native(_) => "Credential(mysql_native_password hash)",
             Kind::Crypt(_) => "Credential(caching_sha2_password hash)",
+            Kind::Ed25519(_) => "Credential(ed25519 key)",
         })
     }
 }

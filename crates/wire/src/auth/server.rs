@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::credential::Kind;
 use super::sha2::Sha2Digest;
 use super::{
-    CACHING_SHA2_PASSWORD, Credential, FAST_AUTH_OK, FULL_AUTH, MYSQL_NATIVE_PASSWORD,
-    REQUEST_PUBLIC_KEY, RsaPrivateKey, SHA256_PASSWORD, SHA256_REQUEST_PUBLIC_KEY, sha2,
+    CACHING_SHA2_PASSWORD, CLIENT_ED25519, Credential, FAST_AUTH_OK, FULL_AUTH,
+    MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, RsaPrivateKey, SHA256_PASSWORD,
+    SHA256_REQUEST_PUBLIC_KEY, ed25519, sha2,
 };
 use crate::error_code::ErrorCode;
-use crate::handshake::{AuthMoreData, AuthSwitchRequest, Scramble};
+use crate::handshake::{AuthMoreData, AuthSwitchRequest, Scramble, fill_random};
 use crate::response::ServerError;
 
 /// What a server brings along.
@@ -70,6 +71,8 @@ enum State {
     Password { key_request: u8 },
     /// The client was given the key and sends its password.
     Encrypted,
+    /// The client signs this.
+    Signature([u8; ed25519::NONCE_LEN]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,9 @@ impl ServerAuth {
 
     /// Takes the client's plugin, if it named one, and its data.
     pub fn start(&mut self, plugin: Option<&str>, response: &[u8]) -> ServerReply {
+        if matches!(self.options.credential.kind, Kind::Ed25519(_)) {
+            return self.ask_for_signature();
+        }
         match plugin {
             None | Some("" | MYSQL_NATIVE_PASSWORD) => self.respond(Plugin::Native, response),
             Some(CACHING_SHA2_PASSWORD) => self.respond(Plugin::CachingSha2, response),
@@ -103,6 +109,10 @@ impl ServerAuth {
             State::Switched(plugin) => self.respond(plugin, payload),
             State::Password { key_request } => self.password(payload, key_request),
             State::Encrypted => self.encrypted(payload),
+            State::Signature(nonce) => {
+                self.used_password = true;
+                self.verdict(self.options.credential.verify_ed25519(&nonce, payload))
+            }
         }
     }
 
@@ -167,6 +177,16 @@ impl ServerAuth {
         let mut payload = Vec::new();
         AuthSwitchRequest { plugin: name, data: &self.options.scramble.0 }.encode(&mut payload);
         self.state = State::Switched(plugin);
+        ServerReply { payload: Some(payload), outcome: Outcome::Continue }
+    }
+
+    /// Nothing else proves the password of an account whose key is all that is known.
+    fn ask_for_signature(&mut self) -> ServerReply {
+        let mut nonce = [0; ed25519::NONCE_LEN];
+        fill_random(&mut nonce);
+        let mut payload = Vec::new();
+        AuthSwitchRequest { plugin: CLIENT_ED25519, data: &nonce }.encode(&mut payload);
+        self.state = State::Signature(nonce);
         ServerReply { payload: Some(payload), outcome: Outcome::Continue }
     }
 

@@ -288,3 +288,20 @@ fn access_is_denied_in_mysqls_words() {
         "ERROR 1045 (28000): Access denied for user 'repl'@'127.0.0.1' (using password: YES)"
     );
 }
+
+#[test]
+fn an_account_of_which_only_the_key_is_known_wants_a_signature() {
+    let stored = b"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY";
+    let credential = Credential::from_stored(stored).unwrap();
+    for plugin in PLUGINS {
+        for channel in CHANNELS {
+            let (sent, accepted) = login(&credential, "secret", plugin, channel);
+            assert!(accepted.is_some_and(|server| server.used_password()), "{plugin}");
+            assert_eq!(AuthSwitchRequest::parse(&sent[0]).unwrap().plugin, CLIENT_ED25519);
+            for wrong in ["Secret", ""] {
+                assert!(login(&credential, wrong, plugin, channel).1.is_none(), "{plugin}");
+            }
+            assert!(login(&credential.decoy(), "secret", plugin, channel).1.is_none());
+        }
+    }
+}

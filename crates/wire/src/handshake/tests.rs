@@ -127,6 +127,9 @@ fn an_auth_switch_request_loses_the_nul_behind_its_scramble() {
     let mut out = Vec::new();
     request.encode(&mut out);
     assert_eq!(out, payload);
+    let payload = b"\xfeclient_ed25519\0a nonce of 32 bytes that ends in\0";
+    let request = AuthSwitchRequest::parse(payload).unwrap();
+    assert_eq!(request.data, b"a nonce of 32 bytes that ends in\0");
     assert!(AuthSwitchRequest::parse(b"\xfe").is_err(), "the method of before 4.1");
     assert!(AuthSwitchRequest::parse(b"\xfeplugin").is_err());
     assert!(AuthSwitchRequest::parse(b"\x00plugin\0").is_err());
