@@ -396,13 +396,15 @@ pub fn compare_files(source: &Server, dir: &Path) -> Result<usize> {
         let name = path.file_name().context("a file without a name")?;
         let copy = dir.join(name);
         let is_active = index + 1 == files.len();
-        compare_file(path, &copy, is_active).with_context(|| copy.display().to_string())?;
+        let may_be_in_use = is_active || source.flavour().is_mariadb();
+        compare_file(path, &copy, is_active, may_be_in_use)
+            .with_context(|| copy.display().to_string())?;
     }
     Ok(files.len())
 }
 
 /// Compares a file with its copy, which may be shorter while the file is active.
-fn compare_file(file: &Path, copy: &Path, is_active: bool) -> Result<()> {
+fn compare_file(file: &Path, copy: &Path, is_active: bool, may_be_in_use: bool) -> Result<()> {
     const IN_USE_BYTE: usize = 4 + 17;
     let (theirs, ours) = (File::open(file)?, File::open(copy)?);
     let (their_len, our_len) = (theirs.metadata()?.len(), ours.metadata()?.len());
@@ -415,7 +417,7 @@ fn compare_file(file: &Path, copy: &Path, is_active: bool) -> Result<()> {
         let len = usize::try_from(our_len - offset).map_or(1 << 20, |left| left.min(1 << 20));
         theirs.read_exact_at(&mut their_chunk[..len], offset)?;
         ours.read_exact_at(&mut our_chunk[..len], offset)?;
-        if offset == 0 && is_active && len > IN_USE_BYTE {
+        if offset == 0 && may_be_in_use && len > IN_USE_BYTE {
             their_chunk[IN_USE_BYTE] &= !1;
             our_chunk[IN_USE_BYTE] &= !1;
         }
