@@ -112,6 +112,44 @@ fn binlog_events_are_listed_as_the_primary_lists_them() {
 }
 
 #[test]
+fn events_of_mariadb_are_listed_as_it_lists_them() {
+    let mariadb = Server::start_new(Flavour::Mariadb118).unwrap();
+    mariadb
+        .sql(
+            "create database d; use d; create table t (id int primary key, v varchar(40)); insert \
+             into t values (1,'a'),(2,'b'); update t set v='c' where id=1; set @x=3, @n=null; set \
+             binlog_format=statement; insert into t values (9, @x); insert into t values (10, @n); \
+             set binlog_format=row; xa start 'x','y',7; insert into t values (50,'xa'); xa end \
+             'x','y',7; xa prepare 'x','y',7; xa commit 'x','y',7; flush binary logs; insert into t \
+             values (4,'x'); flush binary logs",
+        )
+        .unwrap();
+    let daemon = with_admin(&mariadb).started().unwrap();
+    daemon.wait_for_all_of(&mariadb, PATIENCE).unwrap();
+    let list = |file: &str| {
+        let output = client(
+            Flavour::Mariadb118,
+            &daemon,
+            &["-NBr", "--skip-ssl"],
+            &format!("show binlog events in '{file}'"),
+        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let mut compared = 0;
+    for path in mariadb.binlog_files().unwrap() {
+        let file = path.file_name().unwrap().to_str().unwrap();
+        let theirs = mariadb.sql(&format!("show binlog events in '{file}'")).unwrap();
+        for (ours, theirs) in list(file).lines().zip(theirs.lines()) {
+            assert_eq!(ours, theirs);
+            compared += 1;
+        }
+        assert_eq!(list(file).lines().count(), theirs.lines().count(), "{file}");
+    }
+    assert!(compared > 30, "{compared}");
+}
+
+#[test]
 fn the_status_has_a_real_servers_columns_and_its_values() {
     let (primary, replica) = (primary(), Server::start_new(Flavour::Mysql97).unwrap());
     replica.sql("change replication source to source_host='127.0.0.1', source_port=1").unwrap();

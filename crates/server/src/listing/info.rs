@@ -371,14 +371,12 @@ fn mariadb_gtid(header: &EventHeader, mut body: Bytes<'_>) -> Option<String> {
     /// The group is one event.
     const STANDALONE: u64 = 1;
     const PREPARED_XA: u64 = 64;
-    const COMPLETED_XA: u64 = 128;
     const GROUP_COMMIT_ID: u64 = 2;
     let number = body.int(8)?;
     let domain = body.int(4)?;
     let flags = body.int(1)?;
     let gtid = format!("GTID {domain}-{}-{number}", header.server_id);
-    let xa = flags & (PREPARED_XA | COMPLETED_XA) != 0;
-    if xa {
+    if flags & PREPARED_XA != 0 {
         if flags & GROUP_COMMIT_ID != 0 {
             body.take(8)?;
         }
@@ -389,9 +387,7 @@ fn mariadb_gtid(header: &EventHeader, mut body: Bytes<'_>) -> Option<String> {
             let digits: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
             Some(format!("X'{digits}'"))
         };
-        let xid = format!("{},{},{format_id}", hex(global)?, hex(branch)?);
-        let verb = if flags & PREPARED_XA != 0 { "XA START" } else { "XA COMMIT" };
-        return Some(format!("{verb} {xid} {gtid}"));
+        return Some(format!("XA START {},{},{format_id} {gtid}", hex(global)?, hex(branch)?));
     }
     Some(if flags & STANDALONE != 0 { gtid } else { format!("BEGIN {gtid}") })
 }
