@@ -4,6 +4,7 @@
 //! `file` is the text's shape, `resolve` checks it and reads the secrets it points to. Nothing here
 //! opens a socket or a data directory.
 
+mod ack;
 mod error;
 mod file;
 mod limits;
@@ -16,6 +17,7 @@ mod start;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+pub use ack::AckConfig;
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use listen::ListenAddr;
@@ -54,6 +56,8 @@ pub struct StreamConfig {
     pub semi_sync: SemiSync,
     /// How long files are kept.
     pub retention: RetentionConfig,
+    /// Whose acknowledgements commits wait for.
+    pub ack: AckConfig,
     /// Where replicas and clients connect to; empty if the stream is only archived.
     pub listen: Vec<ListenAddr>,
     /// Who may connect.

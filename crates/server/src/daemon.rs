@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, StreamConfig};
 use crate::downstream::{Downstream, ListenError};
 use crate::follow::{FollowError, Follower};
 use crate::identity::Identity;
+use crate::indexer;
 use crate::retention::Retention;
 use crate::stream::Stream;
 
@@ -99,6 +100,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
         });
         let (catalog, policy) = (stream.catalog().clone(), stream.config().retention);
         tasks.spawn(Retention::new(stream.name(), catalog, policy).run(stop.clone()));
+        let name = stream.name().to_owned();
+        tasks.spawn(indexer::run(name, stream.catalog().clone(), stop.clone()));
         let follower = Follower::new(stream.clone(), store);
         let ended = follow_on_thread(stream.name(), follower, stop.clone())?;
         followers.spawn(async move { (stream, ended.await) });

@@ -205,7 +205,9 @@ impl Follower {
         stream.set_primary(primary);
         let watches = upstreams.len() > 1 && stream.config().choose == Choose::Writable;
         tokio::select! {
-            received = receive(dumping, intake, committer, stream.counters()) => Ok(received?),
+            received = receive(
+                dumping, intake, committer, stream.counters(), stream.reader_acks()
+            ) => Ok(received?),
             moved = moved(&upstreams, &options), if watches => Err(moved.into()),
         }
     }

@@ -23,6 +23,7 @@ use crate::downstream::{
 use crate::dump::Herald;
 use crate::identity::Identity;
 use crate::listing::Listing;
+use crate::reader_acks::{AckStatus, ReaderAcks};
 use crate::upstream::Primary;
 use control::Control;
 
@@ -33,6 +34,7 @@ pub struct Stream {
     identity: Identity,
     catalog: Arc<Catalog>,
     herald: Herald,
+    reader_acks: Arc<ReaderAcks>,
     /// How to reach the primary, and those that may take its place; and whether to.
     control: Control,
     /// Which of them is followed.
@@ -128,11 +130,13 @@ impl Stream {
     ) -> Result<Self, ClientError> {
         let connect = config.upstreams.iter().map(connect_options).collect::<Result<_, _>>()?;
         let control = Control::new(connect);
+        let reader_acks = Arc::new(ReaderAcks::new(&config.name, config.ack));
         Ok(Self {
             config,
             identity,
             catalog,
             herald: Herald::default(),
+            reader_acks,
             control,
             followed: RwLock::default(),
             failed: RwLock::default(),
@@ -164,6 +168,11 @@ impl Stream {
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// What readers have acknowledged.
+    pub(crate) fn reader_acks(&self) -> &Arc<ReaderAcks> {
+        &self.reader_acks
     }
 
     /// What tells the stream's readers of news.
@@ -348,6 +357,14 @@ impl StreamFacts for Stream {
 
     fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {
         tokio::task::block_in_place(|| purge::purge(&self.catalog, target))
+    }
+
+    fn semi_sync_offered(&self) -> bool {
+        self.reader_acks.is_offered()
+    }
+
+    fn reader_acks(&self) -> AckStatus {
+        self.reader_acks.status()
     }
 
     fn status(&self) -> Vec<(String, String)> {

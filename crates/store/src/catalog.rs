@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use binlogd_event::{
     ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, Gtid, GtidSet,
@@ -11,6 +11,7 @@ use binlogd_event::{
 };
 
 use crate::frontier::FrontierCell;
+use crate::index::FileIndex;
 use crate::purge::Purging;
 use crate::recovery::scan::scan;
 use crate::tail::Tail;
@@ -45,6 +46,8 @@ pub struct LogFile {
     head: OnceLock<Arc<FileHead>>,
     /// All GTIDs up to the file's end, once somebody wanted to know.
     end_gtids: OnceLock<Arc<GtidSet>>,
+    /// Of a file that is written to, and of a closed one until it is beside that.
+    index: Mutex<Option<FileIndex>>,
 }
 
 /// What a file's first events say.
@@ -330,7 +333,12 @@ impl LogFile {
     ) -> Self {
         let closed_len = AtomicU64::new(closed_len);
         let (head, end_gtids) = (OnceLock::new(), OnceLock::new());
-        Self { id, timeline, name, path, closed_len, head, end_gtids }
+        Self { id, timeline, name, path, closed_len, head, end_gtids, index: Mutex::default() }
+    }
+
+    /// The index, for one at a time: who comes while it is made, waits for it.
+    pub(crate) fn index(&self) -> MutexGuard<'_, Option<FileIndex>> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_in(&self, dir: &Path) -> bool {

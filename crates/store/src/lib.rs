@@ -11,6 +11,7 @@ mod cursor;
 mod error;
 mod frontier;
 mod fs;
+mod index;
 mod index_file;
 mod journal;
 mod name;

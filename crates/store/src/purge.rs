@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use binlogd_event::FIRST_EVENT;
 
 use crate::replace::TEMPORARY;
-use crate::{Catalog, FileId, LogFile, LogName, StoreError, Timeline, index_file};
+use crate::{Catalog, FileId, LogFile, LogName, StoreError, Timeline, index, index_file};
 
 /// Whether readers can keep files from being purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +157,8 @@ impl Catalog {
                         .map_err(|error| (removed, StoreError::io("remove", &file.path)(error)))?,
                 }
                 removed += 1;
+                // One that stays is of no file, and harmless.
+                let _ = self.fs.remove(&index::path_of(&file.path));
             }
             match self.fs.sync_dir(dir).map_err(StoreError::io("sync", dir)) {
                 // If more went from the next timeline, a crash could leave a hole.
@@ -224,7 +226,9 @@ fn is_ours_to_clear(name: &str) -> bool {
         && (matches!(
             name.trim_end_matches(TEMPORARY),
             "DURABLE" | "JOURNAL" | "FORKED" | "INHERITED"
-        ) || name.trim_end_matches(TEMPORARY).ends_with(".index"))
+        ) || [".index", index::SUFFIX]
+            .iter()
+            .any(|suffix| name.trim_end_matches(TEMPORARY).ends_with(suffix)))
 }
 
 fn purged(name: &LogName) -> StoreError {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::ack::AckSection;
 use super::error::Place;
 use super::limits::LimitsSection;
 use super::retention::RetentionSection;
@@ -37,6 +38,8 @@ pub(super) struct StreamSection {
     pub(super) semi_sync: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) retention: RetentionSection,
+    #[serde(default)]
+    pub(super) ack: AckSection,
     #[serde(default)]
     pub(super) listen: Vec<Spanned<String>>,
     #[serde(default, rename = "user")]
@@ -111,6 +114,7 @@ impl ConfigFile {
             start: flags.start.map(unspanned),
             semi_sync: flags.semi_sync.map(unspanned),
             retention: RetentionSection::of_flags(flags.retention),
+            ack: AckSection::default(),
             listen: flags.listen.into_iter().map(unspanned).collect(),
             users: users.collect::<Result<_, _>>()?,
             tls: tls.map(unspanned),

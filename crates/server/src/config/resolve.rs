@@ -130,6 +130,8 @@ impl<'a> Resolver<'a> {
         let retention = section.retention.resolve();
         let retention =
             retention.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
+        let ack = section.ack.resolve();
+        let ack = ack.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
         let mut listen = Vec::new();
         for text in &section.listen {
             let address: Result<ListenAddr, String> = text.get_ref().parse();
@@ -163,6 +165,7 @@ impl<'a> Resolver<'a> {
             start,
             semi_sync,
             retention,
+            ack,
             listen,
             users,
             tls,

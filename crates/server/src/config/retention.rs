@@ -103,7 +103,7 @@ fn read<T>(
 }
 
 /// `30d`: a number and `s`, `m`, `h`, `d` or `w`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let unit_s = match unit {
         "s" => 1,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::reader_acks::AckStatus;
+
 use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
 
 /// The stream behind a listener, as its readers see it. The stream implements it; tests have a fake.
@@ -60,6 +62,11 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// that speaks of it: real replicas ask even where it says OFF.
     fn semi_sync_offered(&self) -> bool {
         false
+    }
+
+    /// What readers have acknowledged.
+    fn reader_acks(&self) -> AckStatus {
+        AckStatus::default()
     }
 
     /// Removes the oldest files: what `PURGE BINARY LOGS` asks for, as far as readers let it. The

@@ -42,6 +42,11 @@ impl GtidFilter {
         self.has.extend(has);
     }
 
+    /// Takes note that transactions were left out unseen.
+    pub fn skipped(&mut self) {
+        self.skipping = true;
+    }
+
     /// Judges the next event, of which the front must hold at least a GTID event.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use binlogd_event::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, EventPart, FIRST_EVENT,
     FormatDescription, LogPos, Splitter,
 };
-use binlogd_store::{Catalog, Cursor, FileHead, Read, StoreError};
+use binlogd_store::{Catalog, Cursor, FileHead, LogName, Position, Read, StoreError};
 use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
@@ -33,6 +33,14 @@ pub struct Sender {
     then: Then,
     /// Whether the reader has got all that it wanted.
     is_done: bool,
+    /// The end of the event that is to be acknowledged, if it is the next to end there.
+    ack_at: Option<u64>,
+    /// Where the event just sent ends that is to be acknowledged.
+    asked: Option<Position>,
+    /// Whether an event was sent since the last that was to be acknowledged.
+    is_owed: bool,
+    /// Where the file's head ends, and where to go on behind it.
+    jump: Option<(u64, u64)>,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
     /// The checksum of events made for the reader.
@@ -90,12 +98,16 @@ impl Sender {
             cursor: Cursor::open(catalog.clone(), start.file, offset)?,
             splitter: Splitter::new(),
             incomplete: 0,
-            encoder: EventEncoder::new(false),
+            encoder: EventEncoder::new(options.semi_sync),
+            ack_at: None,
+            asked: None,
+            is_owed: false,
             options,
             filter: start.has.map(GtidFilter::by_gtid),
             mariadb: mariadb.map(|wishes| MariadbFilter::new(wishes, &head, catalog.executed())),
             then: Then::Nothing,
             is_done: false,
+            jump: start.seek.map(|to| (head.events_start, to)),
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             start_offset: start.offset,
@@ -127,10 +139,24 @@ impl Sender {
 
     /// Up to where all was seen: what to wait behind when caught up.
     #[must_use]
-    pub fn position(&self) -> binlogd_store::Position {
+    pub fn position(&self) -> Position {
         let mut position = self.cursor.position();
         position.offset += self.incomplete as u64;
         position
+    }
+
+    /// The file and end of the event that the last packet of `out` asks to acknowledge, if it does.
+    /// An acknowledgement covers all before it, so only the newest event is asked for.
+    pub fn take_asked(&mut self) -> Option<(LogName, Position)> {
+        let asked = self.asked.take()?;
+        Some((self.cursor.file().name.clone(), asked))
+    }
+
+    /// Whether the reader has everything up to [`position`](Self::position) if it has what it was
+    /// asked to acknowledge: nothing else was sent behind that.
+    #[must_use]
+    pub fn is_all_asked(&self) -> bool {
+        !self.is_owed
     }
 
     /// Appends packets to `out` until there are enough, or no more can be had now.
@@ -146,7 +172,7 @@ impl Sender {
                 self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
                 return Ok(Progress::Ended);
             }
-            if out.len() >= OUT_LEN {
+            if out.len() >= OUT_LEN || self.asked.is_some() {
                 return Ok(Progress::More);
             }
             match self.send_chunk(out, may_wait)? {
@@ -179,7 +205,13 @@ impl Sender {
 
     /// Sends a chunk's whole events, or the next part of one that is larger than a chunk.
     fn send_chunk(&mut self, out: &mut Vec<u8>, may_wait: bool) -> Result<Read, DumpError> {
-        if let Some(shared) = self.cursor.tail() {
+        self.jump();
+        if self.options.semi_sync {
+            self.ack_at = Some(self.offset() + self.cursor.available());
+        }
+        if self.jump.is_none()
+            && let Some(shared) = self.cursor.tail()
+        {
             let sent = self.send_events(&shared, false, out)?;
             if sent > 0 {
                 return Ok(Read::Bytes(sent));
@@ -191,7 +223,8 @@ impl Sender {
                 Read::Bytes(len) => len,
                 none => return Ok(none),
             };
-            let sent = self.send_events(&chunk[..len], len == CHUNK_LEN, out)?;
+            let wanted = self.jump.map_or(len, |(from, _)| len.min(len_to(from, self.offset())));
+            let sent = self.send_events(&chunk[..wanted], len == CHUNK_LEN, out)?;
             if sent > 0 {
                 return Ok(Read::Bytes(sent));
             }
@@ -204,6 +237,18 @@ impl Sender {
             let is_over = self.catalog.after(self.cursor.file().id).is_some();
             Ok(if is_over { Read::EndOfFile } else { Read::Frontier })
         })
+    }
+
+    /// Goes on where the reader's transactions end, once the file's head is sent.
+    fn jump(&mut self) {
+        let Some((_, to)) = self.jump.take_if(|(from, _)| *from <= self.cursor.position().offset)
+        else {
+            return;
+        };
+        self.cursor.advance(len_to(to, self.offset()));
+        if let Some(filter) = &mut self.filter {
+            filter.skipped();
+        }
     }
 
     /// Sends from the front of a chunk; returns how much of it. `is_full` says that nobody can
@@ -286,6 +331,7 @@ impl Sender {
                     self.then = then;
                     if let Action::Replace(event) = &action {
                         self.encoder.event(out, event, false);
+                        self.is_owed = true;
                     }
                     action != Action::Send
                 }
@@ -295,12 +341,29 @@ impl Sender {
             }
         }
         if part.last {
-            self.encoder.event(out, part.bytes, false);
+            let wants_ack = self.wants_ack(part.bytes, part.bytes.len() as u64);
+            self.encoder.event(out, part.bytes, wants_ack);
         } else if let Ok(header) = EventHeader::parse(part.bytes) {
-            self.encoder.begin(out, u64::from(header.size), false);
+            let wants_ack = self.wants_ack(part.bytes, u64::from(header.size));
+            self.encoder.begin(out, u64::from(header.size), wants_ack);
             self.encoder.part(out, part.bytes);
         }
         Ok(())
+    }
+
+    /// Whether the event that begins here is to be acknowledged: the newest there is, but for one
+    /// that ends a file, of which replicas say another position.
+    #[inline]
+    fn wants_ack(&mut self, event: &[u8], len: u64) -> bool {
+        let Some(ack_at) = self.ack_at else { return false };
+        let (end, kind) = (self.offset() + len, EventKind(event[4]));
+        if end != ack_at || matches!(kind, EventKind::ROTATE | EventKind::STOP) {
+            self.is_owed |= !OF_FILES.contains(&kind);
+            return false;
+        }
+        self.is_owed = false;
+        self.asked = Some(Position { offset: end, ..self.cursor.position() });
+        true
     }
 
     fn is_wanted(
@@ -432,6 +495,20 @@ impl Sender {
         self.cursor.position().offset
     }
 }
+
+/// How many bytes from one place to a later one.
+fn len_to(place: u64, from: u64) -> usize {
+    usize::try_from(place.saturating_sub(from)).unwrap_or(usize::MAX)
+}
+
+/// Events that belong to a file and to no transaction.
+const OF_FILES: [EventKind; 5] = [
+    EventKind::FORMAT_DESCRIPTION,
+    EventKind::PREVIOUS_GTIDS,
+    EventKind::GTID_LIST,
+    EventKind::ROTATE,
+    EventKind::STOP,
+];
 
 const FORMAT: u8 = EventKind::FORMAT_DESCRIPTION.0;
 

@@ -1,6 +1,9 @@
 //! One reader's dump, from its command until it leaves.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use binlogd_event::ChecksumAlgorithm;
@@ -14,6 +17,7 @@ use crate::downstream::{
     ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
     StopReason,
 };
+use crate::reader_acks::AckingReader;
 use crate::stream::Stream;
 
 impl DumpService for Stream {
@@ -53,6 +57,8 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         offset,
         "dump begins"
     );
+    let semi_sync = session.wishes.semi_sync;
+    let mut acks = semi_sync.then(|| stream.reader_acks().join(session.who.connection_id));
     let mut waiter = Waiter {
         news: stream.herald().listen(catalog),
         heartbeat: session.wishes.heartbeat_period,
@@ -70,18 +76,36 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         if let Some(error) = &refused {
             sender.error(&mut out, error);
         }
+        let asked = sender.take_asked();
+        if let (Some(acks), Some((file, end))) = (&mut acks, asked.clone()) {
+            acks.expect(file, end);
+        }
         if let Err(end) = send(&mut session, &out).await {
             return end;
         }
         out.clear();
+        if asked.is_some() {
+            session.writer.expect_ack();
+        }
+        if let Some(acks) = &mut acks
+            && let Err(end) = take_acks(&mut session.reader, acks)
+        {
+            return end;
+        }
         match (progress, refused) {
             (_, Some(error)) => return DumpEnd::Refused(error),
             (Ok(Progress::Ended), _) => return DumpEnd::Finished,
             (Ok(Progress::CaughtUp), _) => {
                 // A thousand idle readers need no buffers.
                 out = Vec::new();
+                if let Some(acks) = acks.as_mut().filter(|_| sender.is_all_asked()) {
+                    // It has what it was not sent, as a reader by GTID may.
+                    acks.has(sender.position());
+                }
                 session.writer.show_status(CAUGHT_UP);
-                if let Some(end) = waiter.wait(&mut sender, &mut session.reader, &mut out).await {
+                if let Some(end) =
+                    waiter.wait(&mut sender, &mut session.reader, &mut acks, &mut out).await
+                {
                     if let DumpEnd::Stopped(reason @ StopReason::Replaced) = end {
                         // Between two packets it can be told, as a primary tells it.
                         let error = sender.failed(&reason.error().message).to_server_error();
@@ -110,6 +134,21 @@ async fn send(session: &mut DumpSession, packets: &[u8]) -> Result<(), DumpEnd> 
     }
 }
 
+/// Takes the acknowledgements that have come already.
+fn take_acks(reader: &mut DumpReader, acks: &mut AckingReader) -> Result<(), DumpEnd> {
+    loop {
+        let next = pin!(reader.next());
+        match next.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(Ok(FromReader::Ack { file, position })) => {
+                acks.acknowledge(&file, position);
+            }
+            Poll::Ready(Ok(FromReader::Left)) => return Err(DumpEnd::ReaderLeft),
+            Poll::Ready(Err(end)) => return Err(end),
+        }
+    }
+}
+
 /// As MySQL's process list has it.
 const CAUGHT_UP: &str = "Source has sent all binlog to replica; waiting for more updates";
 /// As MySQL's process list has it.
@@ -129,6 +168,7 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
         // MariaDB's replicas ask for something else with the same bit.
         heartbeat_v2: is_mysql && flags.contains(DumpFlags::ANNOTATE_OR_HEARTBEAT_V2),
         // Servers take id 0, mysqlbinlog's, for the same wish.
+        semi_sync: session.wishes.semi_sync,
         non_blocking: session.request.is_non_blocking() || session.request.server_id == 0,
     }
 }
@@ -167,6 +207,7 @@ impl Waiter {
         &mut self,
         sender: &mut Sender,
         reader: &mut DumpReader,
+        acks: &mut Option<AckingReader>,
         out: &mut Vec<u8>,
     ) -> Option<DumpEnd> {
         let position = sender.position();
@@ -185,7 +226,11 @@ impl Waiter {
                     return None;
                 }
                 said = reader.next() => match said {
-                    Ok(FromReader::Ack { .. }) => {}
+                    Ok(FromReader::Ack { file, position }) => {
+                        if let Some(acks) = acks {
+                            acks.acknowledge(&file, position);
+                        }
+                    }
                     Ok(FromReader::Left) => return Some(DumpEnd::ReaderLeft),
                     Err(end) => return Some(end),
                 },

@@ -33,6 +33,8 @@ pub struct Options {
     pub checksum: Option<ChecksumAlgorithm>,
     /// Heartbeats of version 2.
     pub heartbeat_v2: bool,
+    /// Events have the semi-sync header, and the newest is to be acknowledged.
+    pub semi_sync: bool,
     /// End instead of waiting for more.
     pub non_blocking: bool,
 }
@@ -52,6 +54,8 @@ pub struct StartPoint {
     pub offset: u64,
     /// The transactions to leave out.
     pub has: Option<GtidSet>,
+    /// Where to go on behind the file's head: what lies between, the reader has.
+    pub seek: Option<u64>,
     /// Whether `log_pos` of the format description is 0 for the reader.
     pub clear_log_pos: bool,
 }
@@ -132,7 +136,7 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
     }
     // The GTID command leaves log_pos as it is, even to a start inside of the file.
     let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
-    Ok(StartPoint { file, offset, has: start.has.clone(), clear_log_pos })
+    Ok(StartPoint { file, offset, has: start.has.clone(), seek: None, clear_log_pos })
 }
 
 fn no_such_file() -> DumpError {
@@ -154,10 +158,12 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
             for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
                 has.extend(&later.forked);
             }
+            let seek = catalog.seek(file, &has)?;
             return Ok(StartPoint {
                 file: file.clone(),
                 offset: FIRST_EVENT,
                 has: Some(has),
+                seek,
                 clear_log_pos: false,
             });
         }

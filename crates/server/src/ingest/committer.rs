@@ -4,7 +4,7 @@
 //! the socket's buffer and goes into the next write as a whole, so one sync covers all of it; and
 //! between an event's arrival and its acknowledgement no other thread has to be woken.
 
-use binlogd_store::{LogName, StoreError, Writer};
+use binlogd_store::{LogName, Position, StoreError, Writer};
 
 use super::Command;
 
@@ -15,6 +15,8 @@ pub struct AckPoint {
     pub file: LogName,
     /// Where the event ends, in bytes from the file's start.
     pub offset: u64,
+    /// The same for readers.
+    pub position: Position,
 }
 
 /// Brings what the intake has judged onto the disk.
@@ -120,7 +122,8 @@ impl Committer {
         let Some(offset) = self.wanted.take() else { return Ok(()) };
         if let (Some(durable), Some(file)) = (durable, self.writer.file()) {
             debug_assert!(file.id == durable.file && offset <= durable.offset);
-            self.ready = Some(AckPoint { file: file.name.clone(), offset });
+            let position = Position { file: file.id, offset };
+            self.ready = Some(AckPoint { file: file.name.clone(), offset, position });
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use binlogd_wire::dump::Step;
 use tokio::time::timeout;
 
 use super::{Committer, Intake, IntakeError};
+use crate::reader_acks::ReaderAcks;
 use crate::stream::Counters;
 use crate::upstream::HEARTBEAT_PERIOD;
 
@@ -73,6 +74,7 @@ pub async fn receive(
     intake: &mut Intake,
     committer: &mut Committer,
     counters: &Counters,
+    readers: &ReaderAcks,
 ) -> Result<(), ReceiveError> {
     let mut ack_sender = stream.take_ack_sender();
     loop {
@@ -83,6 +85,7 @@ pub async fn receive(
         intake.flush();
         apply_all(intake, committer)?;
         if let (Some(point), Some(sender)) = (committer.commit()?, &mut ack_sender) {
+            readers.wait(point.position).await;
             sender.ack(point.file.as_str(), point.offset).await?;
             counters.add_ack();
         }

@@ -3,6 +3,7 @@
 
 mod disks;
 mod faults;
+mod indexing;
 mod journal;
 mod layout;
 mod purging;

@@ -18,12 +18,16 @@ static TABLE: &[(&str, Compute)] = &[
     ("Connections", |v| count(&v.server.registry.counters().connections)),
     ("Max_used_connections", |v| count(&v.server.registry.counters().max_used)),
     ("Questions", |v| count(&v.server.registry.counters().questions)),
-    ("Rpl_semi_sync_master_clients", |_| "0".into()),
+    ("Rpl_semi_sync_master_clients", reading),
+    ("Rpl_semi_sync_master_no_tx", no_tx),
     ("Rpl_semi_sync_master_status", semi_sync_status),
+    ("Rpl_semi_sync_master_yes_tx", yes_tx),
     ("Rpl_semi_sync_replica_status", acknowledges),
     ("Rpl_semi_sync_slave_status", acknowledges),
-    ("Rpl_semi_sync_source_clients", |_| "0".into()),
+    ("Rpl_semi_sync_source_clients", reading),
+    ("Rpl_semi_sync_source_no_tx", no_tx),
     ("Rpl_semi_sync_source_status", semi_sync_status),
+    ("Rpl_semi_sync_source_yes_tx", yes_tx),
     ("Ssl_cipher", |v| v.session.tls.as_ref().map_or_else(String::new, |tls| tls.cipher.clone())),
     ("Ssl_version", |v| v.session.tls.as_ref().map_or("", |tls| tls.version).to_owned()),
     ("Threads_connected", |v| v.server.registry.len().to_string()),
@@ -53,7 +57,22 @@ fn acknowledges(view: &View<'_>) -> String {
     if status.is_some_and(|status| status.semi_sync) { "ON" } else { "OFF" }.to_owned()
 }
 
-fn semi_sync_status(_: &View<'_>) -> String {
-    // Replicas are not waited for, whatever is offered to them.
-    "OFF".into()
+/// Whether readers acknowledge in time.
+fn semi_sync_status(view: &View<'_>) -> String {
+    if view.server.facts.reader_acks().is_on { "ON" } else { "OFF" }.to_owned()
+}
+
+/// Readers that acknowledge.
+fn reading(view: &View<'_>) -> String {
+    view.server.facts.reader_acks().readers.to_string()
+}
+
+/// For how many acknowledgements to the primary readers were waited for, and were enough.
+fn yes_tx(view: &View<'_>) -> String {
+    view.server.facts.reader_acks().counts.yes.to_string()
+}
+
+/// For how many they were not enough.
+fn no_tx(view: &View<'_>) -> String {
+    view.server.facts.reader_acks().counts.no.to_string()
 }

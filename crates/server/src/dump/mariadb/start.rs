@@ -27,7 +27,8 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
         if is_behind(state, &head) {
             let clear_log_pos = begins_behind_list(&head);
             let offset = if clear_log_pos { head.events_start } else { FIRST_EVENT };
-            return Ok(StartPoint { file: file.clone(), offset, has: None, clear_log_pos });
+            let file = file.clone();
+            return Ok(StartPoint { file, offset, has: None, seek: None, clear_log_pos });
         }
     }
     Err(DumpError::fatal(

@@ -1,0 +1,103 @@
+//! Real replicas that acknowledge to binlogd, and a primary whose commits wait for them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{BINLOGD, PATIENCE, primary_with};
+use testkit::server::Server;
+use testkit::{Daemon, Flavour, wait_until};
+
+fn follow(primary: &Server, ack: &str) -> Daemon {
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured(&format!("[stream.ack]\n{ack}")).unwrap().started().unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    daemon
+}
+
+fn wait_for_status(server: impl Fn(&str) -> String, name: &str, value: &str) {
+    wait_until(&format!("{name} is {value}"), PATIENCE, || Ok(server(name) == value)).unwrap();
+}
+
+/// How many acknowledgements readers were in time for, and how many not.
+fn counts(status: impl Fn(&str) -> String) -> (u64, u64) {
+    let count = |name| status(name).parse().unwrap();
+    (count("Rpl_semi_sync_source_yes_tx"), count("Rpl_semi_sync_source_no_tx"))
+}
+
+#[test]
+fn commits_wait_for_a_replica_until_it_takes_too_long() {
+    let primary = primary_with(&["--rpl-semi-sync-source-timeout=100000"]);
+    let daemon = follow(&primary, "wait_for_readers = 1\ntimeout = '1s'");
+    let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+    primary.sql("create database d; create table d.t (a int primary key)").unwrap();
+    let (yes, no) = counts(status);
+    assert_eq!(yes, 0);
+    assert!(no > 0, "nobody was there to acknowledge");
+    assert_eq!(status("Rpl_semi_sync_source_status"), "OFF");
+
+    let replica = Server::builder(Flavour::Mysql97).semi_sync().start().unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
+    wait_for_status(|n| replica.status_var(n).unwrap(), "Rpl_semi_sync_replica_status", "ON");
+    wait_for_status(status, "Rpl_semi_sync_source_clients", "1");
+    wait_for_status(status, "Rpl_semi_sync_source_status", "ON");
+    for a in 0..20 {
+        primary.sql(&format!("insert into d.t values ({a})")).unwrap();
+    }
+    primary.sql("flush binary logs").unwrap();
+    primary.sql("insert into d.t values (20)").unwrap();
+    let (yes, no_now) = counts(status);
+    assert!(yes >= 20, "{yes}");
+    assert_eq!(no_now, no, "each was acknowledged by the replica in time");
+
+    replica.stop_replica().unwrap();
+    wait_for_status(status, "Rpl_semi_sync_source_clients", "0");
+    primary.sql("insert into d.t values (100)").unwrap();
+    assert_eq!(counts(status).1, no + 1, "it was waited for in vain");
+    assert_eq!(status("Rpl_semi_sync_source_status"), "OFF");
+    primary.sql("insert into d.t values (101)").unwrap();
+
+    replica.start_replica().unwrap();
+    wait_for_status(status, "Rpl_semi_sync_source_status", "ON");
+    let (yes, no) = counts(status);
+    primary.sql("insert into d.t values (102)").unwrap();
+    assert_eq!(counts(status), (yes + 1, no));
+    assert_eq!(primary.status_var("Rpl_semi_sync_source_no_tx").unwrap(), "0");
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    assert_eq!(replica.sql("select count(*) from d.t").unwrap(), "24");
+}
+
+#[test]
+fn replicas_that_acknowledge_are_waited_for_only_where_that_is_wanted() {
+    let primary = primary_with(&[]);
+    let daemon = follow(&primary, "offer = true");
+    let replica = Server::builder(Flavour::Mysql97).semi_sync().start().unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
+    wait_for_status(|n| replica.status_var(n).unwrap(), "Rpl_semi_sync_replica_status", "ON");
+    replica.stop_replica().unwrap();
+    primary.sql("create database d; create table d.t (a int primary key)").unwrap();
+    replica.start_replica().unwrap();
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+    assert_eq!(counts(status), (0, 0));
+    assert_eq!(status("Rpl_semi_sync_source_status"), "ON");
+}
+
+mod on_mariadb {
+    use super::*;
+
+    #[test]
+    fn a_mariadb_replica_acknowledges_too() {
+        let primary = Server::builder(Flavour::Mariadb118).semi_sync().start().unwrap();
+        let daemon = follow(&primary, "wait_for_readers = 1\ntimeout = '5s'");
+        let replica = Server::builder(Flavour::Mariadb118).semi_sync().start().unwrap();
+        replica.replicate_from(&daemon.as_source()).unwrap();
+        let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+        wait_for_status(status, "Rpl_semi_sync_master_clients", "1");
+        wait_for_status(|n| replica.status_var(n).unwrap(), "Rpl_semi_sync_slave_status", "ON");
+        primary.sql("create database d; create table d.t (a int primary key)").unwrap();
+        wait_for_status(status, "Rpl_semi_sync_master_status", "ON");
+        let (yes, no) = counts(status);
+        primary.sql("insert into d.t values (1)").unwrap();
+        assert_eq!(counts(status), (yes + 1, no));
+    }
+}
