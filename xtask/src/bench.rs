@@ -9,6 +9,7 @@ mod disk;
 mod mirror;
 mod process;
 mod raw_client;
+mod seek;
 mod serve;
 mod sink;
 mod stats;
@@ -30,6 +31,8 @@ pub(crate) enum BenchTask {
     Commit(commit::CommitArgs),
     /// How fast, and at what cost, readers are served: one that catches up, and a thousand that follow
     Serve(serve::ServeArgs),
+    /// How long a reader with a GTID set waits for its first transaction
+    Seek(seek::SeekArgs),
 }
 
 /// Runs it. False means that what was measured did not even do its work right.
@@ -41,6 +44,7 @@ pub(crate) fn run(task: BenchTask) -> Result<bool> {
         BenchTask::Mirror(args) => mirror::run(&args),
         BenchTask::Commit(args) => commit::run(&args),
         BenchTask::Serve(args) => serve::run(&args),
+        BenchTask::Seek(args) => seek::run(&args),
     }
 }
 

@@ -4,11 +4,12 @@
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use binlogd_client::wire::command::Command;
-use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
+use binlogd_client::wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags};
+use binlogd_event::GtidSet;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
@@ -35,10 +36,7 @@ impl Sink {
     /// # Errors
     /// If it refuses.
     pub(super) fn connect(port: u16, file: &str, position: u32, server_id: u32) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
-        let mut client = RawClient::login(stream, USER)?;
-        client
-            .execute("set @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'")?;
+        let mut client = log_in(port)?;
         client.command(&Command::BinlogDump(BinlogDump {
             position,
             flags: DumpFlags::default(),
@@ -46,6 +44,32 @@ impl Sink {
             file: file.as_bytes(),
         }))?;
         Ok(Self { stream: client.into_stream() })
+    }
+
+    /// How long it takes from asking for a dump by GTID until the first transaction begins to
+    /// come, for a reader that is logged in and has these.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn time_to_first(port: u16, has: &GtidSet, server_id: u32) -> Result<Duration> {
+        let mut client = log_in(port)?;
+        let asked = Instant::now();
+        client.command(&Command::BinlogDumpGtid(BinlogDumpGtid {
+            flags: DumpFlags::THROUGH_GTID,
+            server_id,
+            file: b"",
+            position: 4,
+            gtid_set: &has.to_bytes(),
+        }))?;
+        let (mut stream, mut seen) = (client.into_stream(), Count::of(GTID_EVENT));
+        let mut buffer = vec![0; BUFFER_LEN];
+        while seen.count == 0 {
+            match stream.read(&mut buffer)? {
+                0 => bail!("the server closed the connection"),
+                len => seen.feed(&buffer[..len]),
+            }
+        }
+        Ok(asked.elapsed())
     }
 
     /// Reads until so many bytes have come.
@@ -65,10 +89,17 @@ impl Sink {
     }
 }
 
+fn log_in(port: u16) -> Result<RawClient<TcpStream>> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    let mut client = RawClient::login(stream, USER)?;
+    client.execute("set @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'")?;
+    Ok(client)
+}
+
 /// Many readers that follow live, on one thread.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
-    members: Vec<(TcpStream, Commits)>,
+    members: Vec<(TcpStream, Count)>,
 }
 
 /// What a crowd has seen.
@@ -87,7 +118,7 @@ impl Crowd {
     /// If its socket cannot be set up.
     pub(super) fn add(&mut self, sink: Sink) -> Result<()> {
         sink.stream.set_nonblocking(true)?;
-        self.members.push((sink.stream, Commits::default()));
+        self.members.push((sink.stream, Count::of(XID_EVENT)));
         Ok(())
     }
 
@@ -132,9 +163,10 @@ impl Crowd {
     }
 }
 
-/// Counts the ends of transactions in a stream of packets.
-#[derive(Debug, Default)]
-struct Commits {
+/// Counts the events of one type in a stream of packets.
+#[derive(Debug)]
+struct Count {
+    kind: u8,
     count: u32,
     /// The front of a packet that has not all come yet.
     front: [u8; FRONT_LEN],
@@ -145,9 +177,16 @@ struct Commits {
 
 /// A packet's header, its first byte, and an event's header up to its type.
 const FRONT_LEN: usize = 4 + 1 + 5;
+/// The end of a transaction.
 const XID_EVENT: u8 = 16;
+/// The beginning of one.
+const GTID_EVENT: u8 = 33;
 
-impl Commits {
+impl Count {
+    fn of(kind: u8) -> Self {
+        Self { kind, count: 0, front: [0; FRONT_LEN], front_len: 0, skip: 0 }
+    }
+
     fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -166,7 +205,7 @@ impl Commits {
                 let rest = u32::from_le_bytes([a, b, c, 0]) as usize + 4;
                 self.skip = rest.saturating_sub(FRONT_LEN);
                 self.front_len = 0;
-                self.count += u32::from(self.front[FRONT_LEN - 1] == XID_EVENT);
+                self.count += u32::from(self.front[FRONT_LEN - 1] == self.kind);
             }
         }
     }
@@ -186,7 +225,7 @@ mod tests {
         };
         let bytes = [packet(33), packet(30), packet(XID_EVENT), packet(16), packet(4)].concat();
         for step in 1..bytes.len() {
-            let mut commits = Commits::default();
+            let mut commits = Count::of(XID_EVENT);
             bytes.chunks(step).for_each(|chunk| commits.feed(chunk));
             assert_eq!(commits.count, 2, "in steps of {step}");
         }
