@@ -185,6 +185,22 @@ mod on_mariadb {
     }
 
     #[test]
+    fn a_primary_that_was_reset_is_not_taken_for_the_old_one() {
+        let primary = primary_with(&[]);
+        let mut daemon = follow(&primary);
+        primary.sql("create database d; create table d.t (a int) engine = InnoDB").unwrap();
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let before = daemon.sql(primary.prefix(), "show master status").unwrap();
+        daemon.stop().unwrap();
+        primary.sql("reset master").unwrap();
+        // Another history of at least the same length, with the same GTIDs.
+        primary.sql("create database e; create table e.t (a int); drop table e.t").unwrap();
+        daemon.start().unwrap();
+        logs(&daemon, &["another history", "binlog.000001", "new data directory"]);
+        assert_eq!(daemon.sql(primary.prefix(), "show master status").unwrap(), before);
+    }
+
+    #[test]
     fn an_encrypted_binlog_is_named_as_one() {
         let keys = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(keys.path(), "1;770A8A65DA156D24EE2A093277530142\n").unwrap();

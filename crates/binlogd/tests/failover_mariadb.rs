@@ -93,6 +93,22 @@ mod on_mariadb {
         read
     }
 
+    /// A replica of binlogd's, by GTID.
+    fn replica_of(daemon: &Daemon) -> Server {
+        let replica =
+            Server::builder(Flavour::Mariadb118).arg("--gtid-strict-mode=1").start().unwrap();
+        let source = SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) };
+        replica.replicate_from(&source).unwrap();
+        replica
+    }
+
+    fn assert_equal(replica: &Server, primary: &Server) {
+        replica.wait_for_replica_of(primary, PATIENCE).unwrap();
+        let tables = |server: &Server| server.checksum_tables("load_rows").unwrap();
+        assert_eq!(tables(replica), tables(primary));
+        assert_eq!(gtids(replica.binlog_files().unwrap()), gtids(primary.binlog_files().unwrap()));
+    }
+
     fn wait_for_all_of(daemon: &Daemon, primary: &Server) {
         logs(daemon, &["connected to the primary", &source_name(primary).unwrap()]);
         daemon.wait_for_all_of(primary, PATIENCE).unwrap();
@@ -108,6 +124,7 @@ mod on_mariadb {
         let mut a = server(&[]);
         let b = standby(&a);
         let mut daemon = follow_either(&a, &b);
+        let old_replica = replica_of(&daemon);
         let load = Load::start(&a, &LoadSpec::default()).unwrap();
         load.wait_for_commits(200, PATIENCE).unwrap();
         a.sql("flush binary logs").unwrap();
@@ -115,6 +132,7 @@ mod on_mariadb {
         load.wait_for_commits(200, PATIENCE).unwrap();
         load.stop().unwrap();
         b.wait_for_replica_of(&a, PATIENCE).unwrap();
+        old_replica.wait_for_replica_of(&a, PATIENCE).unwrap();
         a.kill().unwrap();
         promote(&b);
         b.sql("insert into load_rows.t values (100, 1, 'on the new primary'); flush binary logs")
@@ -123,6 +141,8 @@ mod on_mariadb {
         logs(&daemon, &["beginning a new timeline"]);
         wait_for_all_of(&daemon, &b);
         assert_eq!(read_by_gtid(&daemon), gtids(b.binlog_files().unwrap()));
+        assert_equal(&old_replica, &b);
+        assert_equal(&replica_of(&daemon), &b);
 
         // Its files are there whole, and it goes on in them.
         daemon.kill().unwrap();
