@@ -301,6 +301,7 @@ mod tests {
         assert!(Charset::UTF16.to_utf8(b"\xd8\x00a", &mut out).is_err());
         assert!(Charset::HEBREW.to_utf8(b"a\xff", &mut out).is_err());
         assert!(Charset::SJIS.to_utf8(b"a\x83", &mut out).is_err());
+        assert!(Charset::BIG5.to_utf8(b"\xa4\xa4\xc6\xa1", &mut out).is_err());
         assert_eq!(out, b"before");
     }
 
@@ -311,6 +312,8 @@ mod tests {
             (Charset::SWE7, b"}{|", "åäö"),
             (Charset::SJIS, b"\x83e\x83X\x83g", "テスト"),
             (Charset::GBK, b"\xd6\xd0\xce\xc4", "中文"),
+            (Charset::SJIS, b"\x81\x60", "\u{301c}"),
+            (Charset::CP932, b"\x81\x60", "\u{ff5e}"),
             (Charset::UTF16, b"\xd8\x3d\xdc\x2c\0a", "🐬a"),
             (Charset::UTF16LE, b"\x3d\xd8\x2c\xdca\0", "🐬a"),
             (Charset::UTF32, b"\0\x01\xf4\x2c", "🐬"),

@@ -1,6 +1,6 @@
 //! Damaged bytes: an error that says where, or other values; never a panic, never much memory.
 
-use binlogd_decode::{Body, DecodeError, Decoder, Event, Events, Value};
+use binlogd_decode::{Body, DecodeError, Decoder, Event, Events, Flaw, Limits, Value};
 use binlogd_event::body::Body as Plain;
 use binlogd_event::{EventHeader, EventKind};
 use testkit::Flavour;
@@ -104,6 +104,35 @@ fn damage(flavour: Flavour) -> [usize; 2] {
     counts
 }
 
+/// The flaws that a decoder with these limits finds in a server's files.
+fn flaws(flavour: Flavour, limits: Limits) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    for (_, bytes) in &model::of(flavour).files {
+        let mut decoder = Decoder::with_limits(limits);
+        for (offset, event) in Events::new(bytes) {
+            let result = decoder.walk(offset, event.unwrap(), |_| Ok::<(), DecodeError>(()));
+            flaws.extend(result.err().map(|error| error.flaw().clone()));
+        }
+    }
+    flaws
+}
+
+#[test]
+fn limits_on_decompression_and_tables_hold() {
+    assert_eq!(flaws(Flavour::Mysql97, Limits::default()), []);
+    let limits = Limits { payload_max: 1000, ..Limits::default() };
+    let too_large = Flaw::TooLarge { limit: 1000, name: "payload_max" };
+    assert!(flaws(Flavour::Mysql97, limits).contains(&too_large));
+    let limits = Limits { inflated_event_max: 1000, ..Limits::default() };
+    let too_large = Flaw::TooLarge { limit: 1000, name: "inflated_event_max" };
+    assert!(flaws(Flavour::Mysql97, limits).contains(&too_large));
+    // Tables of earlier statements make room: only several in one statement are too many.
+    let limits = Limits { tables_max: 1, ..Limits::default() };
+    assert!(flaws(Flavour::Mysql97, limits).len() < 5);
+    let limits = Limits { tables_max: 0, ..Limits::default() };
+    assert!(flaws(Flavour::Mysql97, limits).contains(&Flaw::TooManyTables { limit: 0 }));
+}
+
 #[test]
 fn no_damage_to_events_of_mysql_9_7_does_harm() {
     let [failed, decoded] = damage(Flavour::Mysql97);
@@ -112,6 +141,14 @@ fn no_damage_to_events_of_mysql_9_7_does_harm() {
 
 mod on_mariadb {
     use super::*;
+
+    #[test]
+    fn limits_on_decompression_hold() {
+        assert_eq!(flaws(Flavour::Mariadb118, Limits::default()), []);
+        let limits = Limits { inflated_event_max: 1000, ..Limits::default() };
+        let too_large = Flaw::TooLarge { limit: 1000, name: "inflated_event_max" };
+        assert!(flaws(Flavour::Mariadb118, limits).contains(&too_large));
+    }
 
     #[test]
     fn no_damage_to_events_of_mariadb_11_8_does_harm() {
