@@ -3,6 +3,7 @@
 
 mod bench;
 mod chaos;
+mod compat;
 mod demo;
 mod product;
 mod repo;
@@ -36,6 +37,8 @@ enum Task {
     /// Kills and failures at random: what binlogd promises, put to the test.
     #[command(subcommand)]
     Chaos(chaos::ChaosTask),
+    /// Whether real clients get from binlogd what they get from primaries: a table.
+    Compat(compat::CompatArgs),
     /// Real servers for tests: fetch them, list them, run one.
     #[command(subcommand)]
     Testbed(testbed::TestbedTask),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Bench(task) => bench::run(task),
         Task::Chaos(task) => chaos::run(task),
+        Task::Compat(args) => compat::run(&args),
         Task::Testbed(task) => testbed::run(task),
         Task::Tidy => tidy(),
     };

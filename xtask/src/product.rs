@@ -14,8 +14,21 @@ use crate::repo;
 /// If it does not build.
 pub(crate) fn binlogd() -> Result<PathBuf> {
     eprintln!("Building binlogd (cargo build --release; the first time takes some minutes) …");
+    build(&["--release"])
+}
+
+/// Builds binlogd as tests run it and returns the binary.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn debug_binlogd() -> Result<PathBuf> {
+    build(&[])
+}
+
+fn build(profile: &[&str]) -> Result<PathBuf> {
     let out = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--package", "binlogd", "--bin", "binlogd"])
+        .args(["build", "--package", "binlogd", "--bin", "binlogd"])
+        .args(profile)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repo::root()?)
         .stderr(Stdio::inherit())

@@ -162,6 +162,7 @@ mod on_mariadb {
             // Files and positions.
             by_file("binlog.000002", 4, ""),
             by_file("binlog.000003", 4, "set @master_binlog_checksum = 'NONE'"),
+            by_file("binlog.000003", 4, "set @master_binlog_checksum = 'ALL'"),
             by_file("binlog.000002", 3, crc),
             by_file("binlog.000002", 1 << 30, crc),
             by_file("binlog.000002", 300, crc),

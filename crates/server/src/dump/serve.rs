@@ -158,6 +158,10 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
     let checksum = match &session.wishes.checksum {
         ChecksumWish::NotSet => None,
         ChecksumWish::Crc32 => Some(ChecksumAlgorithm::Crc32),
+        // mysql_async says ALL.
+        ChecksumWish::Other(name) if stream.is_mariadb() && !name.eq_ignore_ascii_case("NONE") => {
+            Some(ChecksumAlgorithm::Crc32)
+        }
         ChecksumWish::Other(_) => Some(ChecksumAlgorithm::None),
     };
     let flags = session.request.flags;

@@ -267,6 +267,8 @@ impl MariadbFilter {
         // What does not fit into the buffer is left out: nobody says so much in an annotation.
         let instead = |event: Option<Vec<u8>>| match event {
             Some(event) if is_whole => Action::Replace(event),
+            // There is no such short Query event.
+            None if is_whole => Action::Send,
             _ => Action::Drop,
         };
         let flags = event.get(HEADER_LEN + 8 + 4).copied().unwrap_or_default();
