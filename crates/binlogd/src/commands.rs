@@ -1,5 +1,8 @@
 //! One file per command.
 
+pub(crate) mod events;
 pub(crate) mod hash_password;
+pub(crate) mod ls;
 pub(crate) mod serve;
+pub(crate) mod tail;
 pub(crate) mod verify;

@@ -2,6 +2,10 @@
 
 mod commands;
 mod logging;
+mod output;
+mod progress;
+mod sources;
+mod time;
 
 use std::process::ExitCode;
 
@@ -19,6 +23,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<commands::serve::Args>),
+    Ls(commands::ls::Args),
+    Events(commands::events::Args),
+    Tail(Box<commands::tail::Args>),
     Verify(commands::verify::Args),
     HashPassword(commands::hash_password::Args),
 }
@@ -27,6 +34,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Serve(args) => commands::serve::run(*args).map(|()| ExitCode::SUCCESS),
+        Command::Ls(args) => commands::ls::run(&args),
+        Command::Events(args) => commands::events::run(&args),
+        Command::Tail(args) => commands::tail::run(*args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::HashPassword(args) => {
             commands::hash_password::run(&args).map(|()| ExitCode::SUCCESS)

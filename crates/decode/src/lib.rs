@@ -12,6 +12,7 @@
 //!   iterator of columns and [`Value`]s.
 //! - A [`Value`] is written by [`write_text`](Value::write_text),
 //!   [`write_json`](Value::write_json) and [`write_sql`](Value::write_sql).
+//! - [`changes::Changes`] makes transactions of events, which [`format`] writes.
 //! - A [`Schema`], such as a [`SchemaDump`], tells what table maps leave out. What nobody tells stays unknown and is shown so:
 //!   columns have numbers for names, integers may be [ambiguous](Value::AmbiguousInt), text may be
 //!   [bytes](Value::TextOrBytes). Nothing is guessed.
@@ -43,11 +44,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod changes;
 mod charset;
 mod cursor;
 mod decoder;
 mod error;
 mod events;
+pub mod format;
 mod inflate;
 mod json;
 mod payload;

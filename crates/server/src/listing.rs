@@ -1,14 +1,12 @@
 //! The events of a stored file one by one, for `SHOW BINLOG EVENTS`.
 //!
-//! What an event says in a line is in `info`. Reading is bounded: of a large event only the front is
+//! What an event says in a line is in [`binlogd_event::info`]. Reading is bounded: of a large event only the front is
 //! kept.
-
-mod info;
 
 use std::sync::Arc;
 
 use binlogd_event::{
-    CHECKSUM_LEN, ChecksumAlgorithm, EventHeader, FIRST_EVENT, FormatDescription, Splitter,
+    CHECKSUM_LEN, ChecksumAlgorithm, EventHeader, FIRST_EVENT, FormatDescription, Splitter, info,
 };
 use binlogd_store::{Catalog, Cursor, LogFile, Read, StoreError};
 
@@ -118,7 +116,7 @@ impl Listing {
 /// of what is no event. `format` is that of its file.
 #[must_use]
 pub fn event_info(event: &[u8], format: &FormatDescription) -> Vec<u8> {
-    EventHeader::parse(event).map(|header| info::info(&header, event, format)).unwrap_or_default()
+    EventHeader::parse(event).map(|header| info(&header, event, format)).unwrap_or_default()
 }
 
 impl EventRows for Listing {
@@ -150,7 +148,7 @@ impl Listing {
             kind: header.kind.name().unwrap_or("Unknown").to_owned(),
             server_id: header.server_id,
             end,
-            info: info::info(&header, &event, &self.format),
+            info: info(&header, &event, &self.format),
         }))
     }
 }

@@ -5,15 +5,17 @@
 
 use std::fmt::Write as _;
 
-use binlogd_event::{
+use crate::{
     EventHeader, EventKind, FormatDescription, GtidSet, HEADER_LEN, Rotate, gtid_of, previous_gtids,
 };
 
 /// A header's flag: a statement does not depend on the default database.
 const SUPPRESS_USE: u16 = 0x8;
 
-/// What an event, without its checksum and maybe cut short, says. What cannot be read is left out.
-pub(super) fn info(header: &EventHeader, event: &[u8], format: &FormatDescription) -> Vec<u8> {
+/// What an event, without its checksum and maybe cut short, says in the column Info of MySQL's
+/// `SHOW BINLOG EVENTS`, in the session's character set. What cannot be read is left out.
+#[must_use]
+pub fn info(header: &EventHeader, event: &[u8], format: &FormatDescription) -> Vec<u8> {
     let body = Bytes(event.get(HEADER_LEN..).unwrap_or_default());
     let post_header = format.post_header_len(header.kind);
     let text = match header.kind {

@@ -1,0 +1,123 @@
+//! `binlogd events`: the events of binlog files, like `SHOW BINLOG EVENTS`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use binlogd_event::info;
+use clap::ValueHint;
+use serde::Serialize;
+
+use crate::output::{Output, print};
+use crate::sources::{Files, RawEvent, inputs};
+
+/// List the events of binlog files, like SHOW BINLOG EVENTS.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Binlog files, folders of them, or - for standard input
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+
+    /// Print a JSON object a line for each event
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  The events of a file, of a folder in the order of its files, of a backup:
+    binlogd events mysql-bin.000007
+    binlogd events /var/lib/binlogd/default
+    zstdcat mysql-bin.000007.zst | binlogd events -
+
+  The largest:
+    binlogd events --json mysql-bin.000007 | jq -s 'max_by(.size)'
+
+A line has where the event begins, its type, the id of the server that wrote it, where it ends, and
+what it says. Events in compressed transactions are not listed. With --json 'time' is seconds since
+1970.
+
+Exit codes: 0 all was listed, 1 an event is damaged or it failed, 2 wrong usage.";
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut files = Files::new(inputs(&args.sources)?);
+    print(|output| {
+        while files.advance()? {
+            if let Some(event) = files.event() {
+                if args.json {
+                    json(&event, output)?;
+                } else {
+                    line(&event, output);
+                }
+                output.flush_full()?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    file: &'a str,
+    position: u64,
+    end: u64,
+    size: u32,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    type_code: u8,
+    server_id: u32,
+    time: u32,
+    flags: u16,
+    info: &'a str,
+}
+
+fn json(event: &RawEvent<'_>, output: &mut Output) -> Result<()> {
+    let header = &event.header;
+    let info = info(header, event.body(), event.format);
+    let row = Row {
+        file: event.file,
+        position: event.offset,
+        end: event.end(),
+        size: header.size,
+        kind: header.kind.name().unwrap_or("Unknown"),
+        type_code: header.kind.0,
+        server_id: header.server_id,
+        time: header.timestamp,
+        flags: header.flags.0,
+        info: &String::from_utf8_lossy(&info),
+    };
+    serde_json::to_writer(&mut output.buffer, &row)?;
+    output.buffer.push(b'\n');
+    Ok(())
+}
+
+fn line(event: &RawEvent<'_>, output: &mut Output) {
+    use std::io::Write as _;
+    let header = &event.header;
+    let info = info(header, event.body(), event.format);
+    let info = String::from_utf8_lossy(&info);
+    let info: String = info.chars().flat_map(shown).collect();
+    let out = &mut output.buffer;
+    if event.offset == binlogd_event::FIRST_EVENT {
+        let (pos, id, end) = ("Pos", "Server_id", "End_log_pos");
+        // Writing to a Vec does not fail.
+        let _ = writeln!(out, "# {}", event.file);
+        let _ = writeln!(out, "{pos:>10}  {:<24} {id:>10} {end:>11}  Info", "Event_type");
+    }
+    let kind = header.kind.name().unwrap_or("Unknown");
+    let _ = writeln!(
+        out,
+        "{:>10}  {kind:<24} {:>10} {:>11}  {info}",
+        event.offset,
+        header.server_id,
+        event.end()
+    );
+}
+
+/// A line stays a line, and a terminal is not told what to do.
+fn shown(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_default());
+    let plain = escaped.is_none().then_some(c);
+    escaped.into_iter().flatten().chain(plain)
+}

@@ -1,0 +1,124 @@
+//! `binlogd tail`: decode binlogs: what was changed, by which transaction.
+//!
+//! What is written of a change is in `binlogd_decode::format`; which changes, in [`filter`].
+
+mod filter;
+mod printer;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use binlogd_decode::changes::At;
+use binlogd_decode::format::{Format, JsonFormat, SqlFormat, SqlOptions, TextFormat};
+use binlogd_decode::{DecodeError, Decoder};
+use clap::{ValueEnum, ValueHint};
+
+use crate::output::print;
+use crate::sources::{Files, inputs};
+use filter::{Filter, FilterArgs, Pattern};
+use printer::Printer;
+
+/// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Binlog files, folders of them, or - for standard input
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+
+    /// What to write: a line for people, a JSON object a line, or SQL for the client mysql
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+
+    /// With SQL: keep the transactions' GTIDs
+    #[arg(long)]
+    gtids: bool,
+
+    /// With SQL: leave out a generated column, as DB.TABLE.COLUMN (* and ? stand for any)
+    #[arg(long = "generated-column", value_name = "PATTERN")]
+    generated: Vec<Pattern>,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Sql,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  What was done to a table in an hour:
+    binlogd tail --table 'shop.orders' --start-time '2026-01-31 12:00' --stop-time '2026-01-31 13:00' \\
+        /var/lib/mysql
+
+  Deletes, for a program (docs/tail-json.md describes the objects):
+    binlogd tail --format json --kind delete mysql-bin.000007 | jq .before
+
+  Replay up to a moment (point-in-time recovery):
+    binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
+
+  One transaction:
+    binlogd tail --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007
+
+Times are UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
+where and when it begins. A statement belongs to its default database.
+
+SQL needs the names of columns, which servers write with binlog_row_metadata=FULL. The other server's
+tables must have no triggers: what they did is in the binlog. With --gtids they must be able to roll
+back, as InnoDB's can: elsewhere each row is a transaction.
+
+Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
+
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut files = Files::new(inputs(&args.sources)?);
+    let filter = Filter::new(args.filter)?;
+    let format: Box<dyn Format> = match args.format {
+        Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
+        Form::Json => Box::new(JsonFormat::new()),
+        Form::Sql => Box::new(SqlFormat::new(sql_options(args.gtids, args.generated))),
+    };
+    let keeps_empty = args.format != Form::Sql || args.gtids;
+    let mut printer = Printer::new(format, filter, keeps_empty);
+    let mut decoder = Decoder::new();
+    print(|output| {
+        while files.advance()? {
+            let (is_first, is_last) = (files.is_first(), files.is_last());
+            let Some(raw) = files.event() else { break };
+            let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
+            printer.enter(is_first, is_last);
+            if printer.is_done(&at) {
+                break;
+            }
+            decoder.walk(raw.offset, raw.bytes, |event| {
+                let at = At { header: event.header, ..at };
+                printer.see(&at, event, &mut output.buffer)
+            })?;
+            output.flush_full()?;
+        }
+        printer.finish(&mut output.buffer);
+        Ok(())
+    })
+    .map_err(|error| match error.downcast::<DecodeError>() {
+        Ok(error) => match files.event() {
+            Some(raw) => anyhow!("{}: {error}", raw.file),
+            None => error.into(),
+        },
+        Err(error) => error,
+    })
+}
+
+fn sql_options(gtids: bool, generated: Vec<Pattern>) -> SqlOptions {
+    let is_generated = move |schema: &str, table: &str, column: &str| {
+        !generated.is_empty() && {
+            let name = format!("{schema}.{table}.{column}");
+            generated.iter().any(|pattern| pattern.matches(&name))
+        }
+    };
+    SqlOptions { gtids, is_generated: Box::new(is_generated) }
+}

@@ -1,0 +1,258 @@
+//! Which transactions and changes are wanted.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use binlogd_decode::changes::{At, Statement, Transaction};
+use binlogd_decode::{Rows, RowsChange};
+use binlogd_event::GtidSet;
+use binlogd_event::body::StatusVar;
+use clap::ValueEnum;
+
+use crate::time;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Choose")]
+pub(crate) struct FilterArgs {
+    /// Only changes in this database (* and ? stand for any); may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    database: Vec<Pattern>,
+
+    /// Only changes of this table, as DB.TABLE (* and ? stand for any); may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    table: Vec<Pattern>,
+
+    /// Only changes of this kind; may be given several times, or with commas between
+    #[arg(long, value_enum, value_delimiter = ',')]
+    kind: Vec<Kind>,
+
+    /// Only transactions from this time on (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    start_time: Option<u32>,
+
+    /// Only transactions before this time (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    stop_time: Option<u32>,
+
+    /// Only transactions that begin at this offset of the first file, or behind it
+    #[arg(long, value_name = "OFFSET")]
+    start_position: Option<u64>,
+
+    /// Only transactions that begin before this offset of the last file
+    #[arg(long, value_name = "OFFSET")]
+    stop_position: Option<u64>,
+
+    /// Only transactions with these GTIDs
+    #[arg(long, value_name = "SET")]
+    include_gtids: Option<String>,
+
+    /// No transactions with these GTIDs
+    #[arg(long, value_name = "SET")]
+    exclude_gtids: Option<String>,
+
+    /// Only transactions that were committed first on the server with this id
+    #[arg(long, value_name = "ID")]
+    server_id: Option<u32>,
+
+    /// Only transactions of the session with this id; MariaDB before 11.5 does not log it
+    #[arg(long, value_name = "ID")]
+    thread_id: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Insert,
+    Update,
+    Delete,
+    /// Statements that are none of the others.
+    Ddl,
+}
+
+/// What is wanted.
+pub(crate) struct Filter {
+    args: FilterArgs,
+    include: Option<GtidSet>,
+    exclude: Option<GtidSet>,
+}
+
+impl Filter {
+    pub(crate) fn new(args: FilterArgs) -> Result<Self> {
+        let set = |option: &str, text: &Option<String>| {
+            let parse =
+                |text: &String| text.parse::<GtidSet>().context(format!("{option} {text:?}"));
+            text.as_ref().map(parse).transpose()
+        };
+        let include = set("--include-gtids", &args.include_gtids)?;
+        let exclude = set("--exclude-gtids", &args.exclude_gtids)?;
+        Ok(Self { args, include, exclude })
+    }
+
+    /// Whether some changes of a transaction may be wanted and others not.
+    pub(crate) fn chooses_changes(&self) -> bool {
+        let FilterArgs { database, table, kind, .. } = &self.args;
+        !(database.is_empty() && table.is_empty() && kind.is_empty())
+    }
+
+    /// Whether no transaction of the last file from `at` on is wanted.
+    pub(crate) fn ends_before(&self, at: &At<'_>) -> bool {
+        self.args.stop_position.is_some_and(|stop| at.offset >= stop)
+    }
+
+    pub(crate) fn wants(&self, transaction: &Transaction, first: bool, last: bool) -> bool {
+        let args = &self.args;
+        let Transaction { offset, time, .. } = *transaction;
+        let of = |set: &GtidSet| transaction.gtid.is_some_and(|gtid| set.contains(&gtid));
+        args.start_time.is_none_or(|start| time >= start)
+            && args.stop_time.is_none_or(|stop| time < stop)
+            && args.start_position.is_none_or(|start| !first || offset >= start)
+            && args.stop_position.is_none_or(|stop| !last || offset < stop)
+            && args.server_id.is_none_or(|id| transaction.server_id == id)
+            && args.thread_id.is_none_or(|id| transaction.thread_id == Some(id))
+            && self.include.as_ref().is_none_or(of)
+            && !self.exclude.as_ref().is_some_and(of)
+    }
+
+    pub(crate) fn wants_rows(&self, rows: &Rows<'_>) -> bool {
+        let FilterArgs { database, table, kind, .. } = &self.args;
+        let is = match rows.change() {
+            RowsChange::Insert => Kind::Insert,
+            RowsChange::Update => Kind::Update,
+            RowsChange::Delete => Kind::Delete,
+        };
+        let names = rows.table();
+        (kind.is_empty() || kind.contains(&is))
+            && (database.is_empty() || database.iter().any(|p| p.matches(names.schema())))
+            && (table.is_empty() || {
+                let name = format!("{}.{}", names.schema(), names.name());
+                table.iter().any(|pattern| pattern.matches(&name))
+            })
+    }
+
+    /// Which tables a statement changes is not known, but in which databases it is.
+    pub(crate) fn wants_statement(&self, statement: &Statement<'_>) -> bool {
+        let FilterArgs { database, table, kind, .. } = &self.args;
+        if !kind.is_empty() && !kind.contains(&Kind::of(statement.text)) {
+            return false;
+        }
+        let schemas = schemas(statement);
+        (database.is_empty() || schemas.iter().any(|s| database.iter().any(|p| p.matches(s))))
+            && (table.is_empty() || schemas.iter().any(|s| table.iter().any(|p| p.may_be_in(s))))
+    }
+}
+
+/// The databases that a statement changes, if it says so, else the default one.
+fn schemas(statement: &Statement<'_>) -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let updated = statement.settings.iter().find_map(|item| match item {
+        Ok(StatusVar::UpdatedSchemas(Some(names))) if !names.is_empty() => Some(names),
+        _ => None,
+    });
+    match updated {
+        Some(names) => {
+            names.split(|&byte| byte == 0).filter(|name| !name.is_empty()).map(text).collect()
+        }
+        None => vec![text(statement.schema)],
+    }
+}
+
+impl Kind {
+    /// By the first word behind comments.
+    fn of(statement: &[u8]) -> Self {
+        let mut text = statement.trim_ascii_start();
+        while let Some(comment) = text.strip_prefix(b"/*") {
+            let end =
+                comment.windows(2).position(|two| two == b"*/").map_or(comment.len(), |at| at + 2);
+            text = comment[end..].trim_ascii_start();
+        }
+        let word: Vec<u8> = text
+            .iter()
+            .take_while(|b| b.is_ascii_alphabetic())
+            .map(u8::to_ascii_lowercase)
+            .collect();
+        match &word[..] {
+            b"insert" | b"replace" | b"load" => Self::Insert,
+            b"update" => Self::Update,
+            b"delete" => Self::Delete,
+            _ => Self::Ddl,
+        }
+    }
+}
+
+/// A name in which `*` stands for any characters and `?` for one.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern(Vec<char>);
+
+impl FromStr for Pattern {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.chars().collect()))
+    }
+}
+
+impl Pattern {
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().collect();
+        matches(&self.0, &name)
+    }
+
+    /// Whether a table in this database can match.
+    fn may_be_in(&self, schema: &str) -> bool {
+        let end = self.0.iter().position(|&c| c == '.').unwrap_or(self.0.len());
+        matches(&self.0[..end], &schema.chars().collect::<Vec<_>>())
+    }
+}
+
+/// Goes back to the last `*` only, so that it takes no more than the product of both lengths.
+fn matches(pattern: &[char], name: &[char]) -> bool {
+    let (mut at, mut taken) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while taken < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, taken));
+                at += 1;
+            }
+            Some(&c) if c == '?' || c == name[taken] => {
+                at += 1;
+                taken += 1;
+            }
+            _ => {
+                let Some((back, from)) = star else { return false };
+                star = Some((back, from + 1));
+                (at, taken) = (back + 1, from + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, is) in [
+            ("shop.orders", "shop.orders", true),
+            ("shop.orders", "shop.orders2", false),
+            ("shop.*", "shop.", true),
+            ("*.log_*", "a.b.log_2024", true),
+            ("*a*b", "xaxbxb", true),
+            ("*a*b", "xaxbxbx", false),
+            ("t?", "tü", true),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(pattern.parse::<Pattern>().unwrap().matches(name), is, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_statements_kind_is_its_first_word() {
+        assert_eq!(Kind::of(b" /* a */ /*b*/insert into t"), Kind::Insert);
+        assert_eq!(Kind::of(b"REPLACE t"), Kind::Insert);
+        assert_eq!(Kind::of(b"create table t"), Kind::Ddl);
+        assert_eq!(Kind::of(b"/* never ends"), Kind::Ddl);
+    }
+}

@@ -1,0 +1,74 @@
+//! Gives a format those changes that pass the filter.
+
+use anyhow::{Result, anyhow};
+use binlogd_decode::Event;
+use binlogd_decode::changes::{At, Change, Changes};
+use binlogd_decode::format::{Format, FormatError};
+
+use super::filter::Filter;
+
+/// Follows transactions and prints what is wanted of them.
+pub(super) struct Printer {
+    changes: Changes,
+    format: Box<dyn Format>,
+    filter: Filter,
+    /// Whether transactions are printed of which no change is: not where a table is chosen.
+    keeps_empty: bool,
+    /// Whether the transaction under way was printed, at least its beginning.
+    begun: bool,
+    is_first: bool,
+    is_last: bool,
+}
+
+impl Printer {
+    pub(super) fn new(format: Box<dyn Format>, filter: Filter, keeps_empty: bool) -> Self {
+        let keeps_empty = keeps_empty && !filter.chooses_changes();
+        let changes = Changes::new();
+        Self { changes, format, filter, keeps_empty, begun: false, is_first: true, is_last: true }
+    }
+
+    /// Says whether what follows is of the first and of the last file.
+    pub(super) fn enter(&mut self, is_first: bool, is_last: bool) {
+        (self.is_first, self.is_last) = (is_first, is_last);
+    }
+
+    /// Whether nothing from `at` on can be wanted.
+    pub(super) fn is_done(&self, at: &At<'_>) -> bool {
+        self.changes.is_outside() && self.is_last && self.filter.ends_before(at)
+    }
+
+    pub(super) fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let failed = |error: FormatError| match error {
+            // It says where by itself.
+            FormatError::Decode(error) => error.into(),
+            error => anyhow!("{}:{}: {} event: {error}", at.file, at.offset, at.header.kind),
+        };
+        let taken = self.changes.take(at, event).map_err(|error| failed(error.into()))?;
+        let Some((transaction, change)) = taken else { return Ok(()) };
+        if !self.filter.wants(transaction, self.is_first, self.is_last) {
+            return Ok(());
+        }
+        let is_end = matches!(change, Change::End(_));
+        let wanted = match &change {
+            Change::End(_) => self.begun || self.keeps_empty,
+            Change::Statement(statement) | Change::Load(statement) => {
+                self.filter.wants_statement(statement)
+            }
+            Change::Rows { rows, .. } => self.filter.wants_rows(rows),
+            _ => true,
+        };
+        if !wanted {
+            return Ok(());
+        }
+        let alone = matches!(&change, Change::Statement(statement) if statement.alone);
+        if !self.begun && !alone {
+            self.format.begin(transaction, out).map_err(failed)?;
+        }
+        self.begun = !is_end && !alone;
+        self.format.change(at, transaction, change, out).map_err(failed)
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.format.finish(out);
+    }
+}

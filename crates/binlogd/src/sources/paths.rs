@@ -1,0 +1,111 @@
+//! From what a user names to inputs in order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use binlogd_store::LogName;
+
+/// A file to read, or standard input.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    /// `-` for standard input.
+    pub(crate) path: PathBuf,
+    /// Its length in bytes when it was looked at; 0 if that cannot be known.
+    pub(crate) len: u64,
+}
+
+impl Input {
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+}
+
+/// What lies at `paths`, in the order given; in a folder by the files' numbers. The folder of a
+/// stream or a data directory has its timelines in folders, which come one after the other.
+pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        let stdin = Input { path: path.clone(), len: 0 };
+        if stdin.is_stdin() {
+            inputs.push(stdin);
+            continue;
+        }
+        let text = path.to_string_lossy();
+        if text.starts_with("mysql://") || text.starts_with("mariadb://") {
+            bail!("a server cannot be read here: name files, folders or -");
+        }
+        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+        if !metadata.is_dir() {
+            inputs.push(Input { path: path.clone(), len: metadata.len() });
+            continue;
+        }
+        let found = folder(path)?;
+        if found.is_empty() {
+            bail!(
+                "{} holds no binlog files (such as mysql-bin.000001). Name files, or the folder \
+                 that they are in",
+                path.display()
+            );
+        }
+        inputs.extend(found);
+    }
+    Ok(inputs)
+}
+
+/// The binlogs of a folder; if it has none itself, of the timelines in it, or of the only stream.
+fn folder(dir: &Path) -> Result<Vec<Input>> {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let entry = entry.with_context(|| dir.display().to_string())?;
+        let path = entry.path();
+        let metadata = fs::metadata(&path).with_context(|| path.display().to_string())?;
+        match entry.file_name().to_str().and_then(LogName::new) {
+            Some(name) if metadata.is_file() => {
+                files.push((name, Input { path, len: metadata.len() }));
+            }
+            _ if metadata.is_dir() => folders.push(path),
+            _ => {}
+        }
+    }
+    if !files.is_empty() {
+        // Relay logs or another server's files may lie beside them.
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let first = files[0].0.base().to_owned();
+        if let Some((other, _)) = files.iter().find(|(name, _)| name.base() != first) {
+            bail!(
+                "{} holds the files of several logs ({first} and {}): name those to read",
+                dir.display(),
+                other.base()
+            );
+        }
+        return Ok(files.into_iter().map(|(_, input)| input).collect());
+    }
+    folders.sort();
+    let timelines: Vec<&PathBuf> = folders.iter().filter(|path| is_timeline(path)).collect();
+    if !timelines.is_empty() {
+        return Ok(timelines
+            .into_iter()
+            .map(|path| folder(path))
+            .collect::<Result<Vec<_>>>()?
+            .concat());
+    }
+    let holds_timelines = |path: &&PathBuf| {
+        fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|e| is_timeline(&e.path())))
+    };
+    match folders.iter().filter(holds_timelines).collect::<Vec<_>>()[..] {
+        [] => Ok(Vec::new()),
+        [stream] => folder(stream),
+        ref several => {
+            let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
+            bail!("{} holds several streams: name one of {}", dir.display(), names.join(", "));
+        }
+    }
+}
+
+/// Whether a folder is called as a store calls its timelines: `0001-` and a server.
+fn is_timeline(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.split_once('-').is_some_and(|(n, _)| n.len() >= 4 && n.bytes().all(|b| b.is_ascii_digit()))
+        && path.is_dir()
+}

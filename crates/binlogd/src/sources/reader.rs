@@ -1,0 +1,228 @@
+//! Reads one binlog file or stream of bytes, event by event.
+//!
+//! Each event is checked: its length and its checksum. What comes out is whole.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use anyhow::{Context, Result, anyhow};
+use binlogd_decode::ENCRYPTED_MAGIC;
+use binlogd_event::{
+    CHECKSUM_LEN, ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, FIRST_EVENT,
+    FormatDescription, HEADER_LEN, MAGIC, event_crc32,
+};
+
+use super::Input;
+
+/// How much is read at once, in bytes.
+const CHUNK_LEN: usize = 1 << 20;
+
+/// An event of a file, whole, with its checksum.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawEvent<'a> {
+    /// The file as it was named.
+    pub(crate) file: &'a str,
+    /// Where the event begins there, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) header: EventHeader,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) format: &'a FormatDescription,
+}
+
+impl<'a> RawEvent<'a> {
+    /// Where it ends in its file, in bytes.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + u64::from(self.header.size)
+    }
+
+    /// The event without its checksum.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        &self.bytes[..self.bytes.len() - self.format.checksum.len()]
+    }
+}
+
+/// Reads a file from its beginning.
+pub(crate) struct Reader {
+    input: Box<dyn Read>,
+    name: String,
+    buffer: Vec<u8>,
+    /// Where in the buffer the last event lies, and what follows it.
+    event: std::ops::Range<usize>,
+    /// The length of what is filled of the buffer.
+    filled: usize,
+    /// The file's offset of what follows the last event.
+    offset: u64,
+    header: Option<EventHeader>,
+    format: Option<FormatDescription>,
+}
+
+impl Reader {
+    pub(crate) fn open(input: &Input) -> Result<Self> {
+        let name = if input.is_stdin() { "-".to_owned() } else { input.path.display().to_string() };
+        let source: Box<dyn Read> = match input.is_stdin() {
+            true => Box::new(io::stdin().lock()),
+            false => Box::new(File::open(&input.path).with_context(|| name.clone())?),
+        };
+        let mut reader = Self {
+            input: source,
+            name,
+            buffer: Vec::new(),
+            event: 0..0,
+            filled: 0,
+            offset: 0,
+            header: None,
+            format: None,
+        };
+        reader.begin()?;
+        Ok(reader)
+    }
+
+    /// Where the next event begins, in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The event that was read last.
+    pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
+        let (header, format) = (self.header?, self.format.as_ref()?);
+        let offset = self.offset - u64::from(header.size);
+        let bytes = &self.buffer[self.event.clone()];
+        Some(RawEvent { file: &self.name, offset, header, bytes, format })
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.fill(MAGIC.len())?;
+        match self.buffer.get(..self.filled.min(MAGIC.len())) {
+            Some(magic) if *magic == MAGIC => {}
+            Some(magic) if *magic == ENCRYPTED_MAGIC => {
+                return Err(anyhow!("{}: {}", self.name, ENCRYPTED));
+            }
+            _ => {
+                return Err(anyhow!(
+                    "{}: not a binlog: it does not begin with fe 62 69 6e. Name binlog files, such \
+                     as mysql-bin.000001, not their index",
+                    self.name
+                ));
+            }
+        }
+        self.event = 0..MAGIC.len();
+        self.offset = FIRST_EVENT;
+        Ok(())
+    }
+
+    /// Reads the next event; `false` at the end of the file.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        if !self.fill(HEADER_LEN)? {
+            let left = self.filled - self.event.end;
+            if left == 0 {
+                return Ok(false);
+            }
+            return Err(self.truncated(EventKind(0), HEADER_LEN, left));
+        }
+        let header = EventHeader::parse(&self.buffer[self.event.end..self.filled])?;
+        let size = header.size as usize;
+        if size < HEADER_LEN || header.size > EVENT_SIZE_MAX {
+            return Err(self.error(
+                header.kind,
+                &format!(
+                    "impossible size of {size} bytes: the bytes are damaged. Fetch the file again"
+                ),
+            ));
+        }
+        if !self.fill(size)? {
+            let left = self.filled - self.event.end;
+            return Err(self.truncated(header.kind, size, left));
+        }
+        let range = self.event.end..self.event.end + size;
+        self.check(&header, range.clone())?;
+        self.header = Some(header);
+        self.event = range;
+        self.offset += u64::from(header.size);
+        Ok(true)
+    }
+
+    fn check(&mut self, header: &EventHeader, range: std::ops::Range<usize>) -> Result<()> {
+        let event = &self.buffer[range];
+        match header.kind {
+            EventKind::FORMAT_DESCRIPTION => {
+                let format = FormatDescription::parse(event)
+                    .map_err(|error| self.error(header.kind, &error.to_string()))?;
+                self.format = Some(format);
+            }
+            EventKind::START_ENCRYPTION => return Err(self.error(header.kind, ENCRYPTED)),
+            _ => {}
+        }
+        let Some(format) = &self.format else {
+            return Err(self.error(
+                header.kind,
+                "a file must begin with its format description event: name it from its beginning",
+            ));
+        };
+        let event = &self.buffer[self.event.end..self.event.end + header.size as usize];
+        if format.checksum == ChecksumAlgorithm::None {
+            return Ok(());
+        }
+        match event.split_last_chunk::<CHECKSUM_LEN>() {
+            Some((body, crc)) if body.len() >= HEADER_LEN => {
+                let (stored, computed) = (u32::from_le_bytes(*crc), event_crc32(body));
+                if stored == computed {
+                    return Ok(());
+                }
+                Err(self.error(
+                    header.kind,
+                    &format!(
+                        "checksum is {computed:08x}, but the event says {stored:08x}: the bytes \
+                         are damaged. Fetch the file again"
+                    ),
+                ))
+            }
+            _ => Err(self.error(header.kind, "too short for its checksum: the bytes are damaged")),
+        }
+    }
+
+    /// Sees to it that `len` bytes follow the last event; `false` if the file has less. Memory grows
+    /// with what comes, not with what a header says.
+    fn fill(&mut self, len: usize) -> Result<bool> {
+        if self.filled - self.event.end >= len {
+            return Ok(true);
+        }
+        self.buffer.copy_within(self.event.end..self.filled, 0);
+        self.filled -= self.event.end;
+        self.event = 0..0;
+        self.header = None;
+        while self.filled < len {
+            if self.buffer.len() < self.filled + CHUNK_LEN {
+                self.buffer.resize(self.filled + CHUNK_LEN.max(self.filled), 0);
+            }
+            match self.input.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("{}:{}", self.name, self.offset));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn truncated(&self, kind: EventKind, wanted: usize, left: usize) -> anyhow::Error {
+        self.error(
+            kind,
+            &format!(
+                "the file ends after {left} of its {wanted} bytes: it was cut, or is being written \
+                 just now. All before it was read. Fetch the file again, or try again later"
+            ),
+        )
+    }
+
+    fn error(&self, kind: EventKind, what: &str) -> anyhow::Error {
+        match kind {
+            EventKind(0) => anyhow!("{}:{}: event: {what}", self.name, self.offset),
+            kind => anyhow!("{}:{}: {kind} event: {what}", self.name, self.offset),
+        }
+    }
+}
+
+const ENCRYPTED: &str = "encrypted: only the server that has the key can read it. Read it from \
+                         there, with mysqlbinlog --read-from-remote-server or through binlogd serve";

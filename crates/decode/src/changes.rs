@@ -1,0 +1,319 @@
+//! Turns events into what they do: transactions with statements and changes of rows.
+//!
+//! What carries no data, such as the file's format, is left out. Nothing is written here: that is
+//! for [`format`](crate::format).
+
+use binlogd_event::body::{self, IntvarKind, Query, StatusVars, UserVar, UserVarType, XaXid};
+use binlogd_event::{EventHeader, Gtid};
+
+use crate::cursor::Cursor;
+use crate::{Body, Charset, Decimal, Event, Rows, Value, ValueError, write};
+
+/// Where an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<'a> {
+    /// The file as it is to be shown.
+    pub file: &'a str,
+    /// Where the event begins there, in bytes; events of a compressed transaction have its place.
+    pub offset: u64,
+    /// Where it ends, in bytes.
+    pub end: u64,
+    /// The event's header.
+    pub header: EventHeader,
+}
+
+/// The transaction that is under way.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// Its identifier, if it has one.
+    pub gtid: Option<Gtid>,
+    /// The file in which it begins.
+    pub file: String,
+    /// Where it begins there, in bytes.
+    pub offset: u64,
+    /// When it began, in seconds since 1970.
+    pub time: u32,
+    /// The id of the server that committed it first.
+    pub server_id: u32,
+    /// The session that ran it, if that is known yet: it comes with the first statement.
+    pub thread_id: Option<u32>,
+    /// The `XA START` that begins it, if it is a distributed one.
+    pub xa_start: Option<String>,
+    /// Its number in the server's log of transactions, once it is known.
+    pub xid: Option<u64>,
+}
+
+/// What an event does.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Change<'a> {
+    /// A statement.
+    Statement(Statement<'a>),
+    /// Rows of one table change.
+    Rows {
+        /// The rows.
+        rows: Rows<'a>,
+        /// The statement that changed them, if the server tells it.
+        query: Option<&'a [u8]>,
+    },
+    /// The transaction ends.
+    End(End),
+    /// `LOAD DATA`, of which the statement without its file is of no use.
+    Load(Statement<'a>),
+}
+
+/// A statement and what it depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    /// The statement, in its session's character set.
+    pub text: &'a [u8],
+    /// The default schema; may be empty.
+    pub schema: &'a [u8],
+    /// The session's settings.
+    pub settings: StatusVars<'a>,
+    /// The MySQL error with which it ended, mostly 0.
+    pub error_code: u16,
+    /// `SET` statements that must run before it, in ASCII but for names.
+    pub context: &'a [String],
+    /// Whether it is a transaction by itself, such as DDL.
+    pub alone: bool,
+}
+
+/// How a transaction ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// By commit.
+    Commit,
+    /// By rollback, which is logged if tables were changed that cannot roll back.
+    Rollback,
+    /// By the first phase of a distributed commit.
+    Prepared(
+        /// The statement: `XA PREPARE` or `XA COMMIT … ONE PHASE`.
+        String,
+    ),
+}
+
+/// Follows events through their transactions.
+#[derive(Debug, Default)]
+pub struct Changes {
+    transaction: Transaction,
+    /// Whether the transaction was given its identity, but nothing of it has come yet.
+    announced: bool,
+    /// Whether statements belong to a transaction, and not each to one of its own.
+    open: bool,
+    query: Option<Vec<u8>>,
+    context: Vec<String>,
+    /// Whether the context's statement has come.
+    context_used: bool,
+}
+
+/// What an event does, without what the events before it have said.
+enum Step<'a> {
+    Nothing,
+    Statement(Query<'a>, bool),
+    Load(Query<'a>),
+    Rows(Rows<'a>),
+    End(End),
+}
+
+impl Changes {
+    /// Before the first event.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no transaction is under way.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        !self.announced && !self.open
+    }
+
+    /// Takes the next event; says what it does, if it does anything, and in which transaction.
+    ///
+    /// # Errors
+    /// If the value of a user variable is damaged.
+    pub fn take<'a>(
+        &'a mut self,
+        at: &At<'_>,
+        event: Event<'a>,
+    ) -> Result<Option<(&'a Transaction, Change<'a>)>, ValueError> {
+        if std::mem::take(&mut self.context_used) {
+            self.context.clear();
+        }
+        let step = match event.body {
+            Body::Rows(rows) => {
+                self.ensure(at);
+                Step::Rows(rows)
+            }
+            Body::Other(body) => self.other(at, body)?,
+            Body::Table(_) | Body::Payload(_) => Step::Nothing,
+        };
+        self.context_used = matches!(step, Step::Statement(..) | Step::Load(_));
+        let change = match step {
+            Step::Nothing => return Ok(None),
+            Step::Rows(rows) => Change::Rows { rows, query: self.query.as_deref() },
+            Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
+            Step::Load(query) => Change::Load(self.statement(&query, false)),
+            Step::End(end) => Change::End(end),
+        };
+        Ok(Some((&self.transaction, change)))
+    }
+
+    fn other<'a>(&mut self, at: &At<'_>, body: body::Body<'a>) -> Result<Step<'a>, ValueError> {
+        use body::Body as B;
+        match body {
+            B::Gtid(gtid) => self.announce(Transaction { gtid: gtid.gtid, ..begin(at) }, false),
+            B::MariadbGtid(gtid) => {
+                const STANDALONE: u8 = 1;
+                const PREPARED_XA: u8 = 64;
+                let xid = gtid.xid.filter(|_| gtid.flags & PREPARED_XA != 0);
+                let transaction = Transaction {
+                    gtid: Some(gtid.gtid),
+                    thread_id: gtid.thread_id,
+                    xa_start: xid.map(|xid| format!("XA START {}", xid_text(&xid))),
+                    ..begin(at)
+                };
+                self.announce(transaction, gtid.flags & STANDALONE == 0);
+            }
+            B::Query(query) => return Ok(self.query(at, query)),
+            B::ExecuteLoadQuery(load) => {
+                self.ensure(at);
+                return Ok(Step::Load(load.query));
+            }
+            B::Xid(xid) => {
+                self.ensure(at);
+                self.transaction.xid = Some(xid.xid);
+                return Ok(self.end(End::Commit));
+            }
+            B::XaPrepare(prepare) => {
+                self.ensure(at);
+                let xid = xid_text(&prepare.xid);
+                return Ok(self.end(End::Prepared(match prepare.one_phase {
+                    true => format!("XA COMMIT {xid} ONE PHASE"),
+                    false => format!("XA PREPARE {xid}"),
+                })));
+            }
+            B::RowsQuery(text) => self.query = Some(text.to_vec()),
+            B::Intvar(intvar) => {
+                let name = match intvar.kind {
+                    IntvarKind::LAST_INSERT_ID => "last_insert_id",
+                    _ => "insert_id",
+                };
+                self.context.push(format!("SET {name}={}", intvar.value));
+            }
+            B::Rand(rand) => {
+                let (one, two) = (rand.seed1, rand.seed2);
+                self.context.push(format!("SET rand_seed1={one}, rand_seed2={two}"));
+            }
+            B::UserVar(var) => self.context.push(user_var(&var)?),
+            _ => {}
+        }
+        Ok(Step::Nothing)
+    }
+
+    fn announce(&mut self, transaction: Transaction, open: bool) {
+        self.transaction = transaction;
+        self.announced = true;
+        self.open = open;
+        self.query = None;
+        self.context.clear();
+    }
+
+    /// Begins a transaction that nothing has announced, as servers without GTIDs write them.
+    fn ensure(&mut self, at: &At<'_>) {
+        if self.is_outside() {
+            self.transaction = begin(at);
+        }
+        self.announced = false;
+    }
+
+    fn query<'a>(&mut self, at: &At<'_>, query: Query<'a>) -> Step<'a> {
+        self.ensure(at);
+        self.transaction.thread_id = Some(query.thread_id);
+        match query.statement {
+            b"BEGIN" => self.open = true,
+            text if text.starts_with(b"XA START") => {
+                self.transaction.xa_start = Some(String::from_utf8_lossy(text).into_owned());
+                self.open = true;
+            }
+            b"COMMIT" => return self.end(End::Commit),
+            b"ROLLBACK" => return self.end(End::Rollback),
+            _ => return Step::Statement(query, !self.open),
+        }
+        Step::Nothing
+    }
+
+    fn statement<'a>(&'a self, query: &Query<'a>, alone: bool) -> Statement<'a> {
+        Statement {
+            text: query.statement,
+            schema: query.schema,
+            settings: query.status_vars,
+            error_code: query.error_code,
+            context: &self.context,
+            alone,
+        }
+    }
+
+    fn end<'a>(&mut self, end: End) -> Step<'a> {
+        self.open = false;
+        self.query = None;
+        self.context.clear();
+        Step::End(end)
+    }
+}
+
+fn begin(at: &At<'_>) -> Transaction {
+    Transaction {
+        file: at.file.to_owned(),
+        offset: at.offset,
+        time: at.header.timestamp,
+        server_id: at.header.server_id,
+        ..Transaction::default()
+    }
+}
+
+fn xid_text(xid: &XaXid<'_>) -> String {
+    let hex = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        write::hex(bytes.iter().copied(), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    format!("X'{}',X'{}',{}", hex(xid.gtrid), hex(xid.bqual), xid.format_id)
+}
+
+/// A user variable as a statement, with the value's bytes in hex.
+fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
+    let mut out = b"SET @".to_vec();
+    write::sql_identifier(&String::from_utf8_lossy(var.name), &mut out);
+    out.push(b'=');
+    let mut cursor = Cursor::new(var.value.map_or(&[], |value| value.bytes));
+    match var.value {
+        None => out.extend_from_slice(b"NULL"),
+        Some(value) => match value.kind {
+            UserVarType::REAL => {
+                Value::Double(f64::from_bits(cursor.little_endian(8)?)).write_sql(&mut out)?;
+            }
+            UserVarType::INTEGER if value.unsigned => {
+                Value::UInt(cursor.little_endian(8)?).write_sql(&mut out)?;
+            }
+            UserVarType::INTEGER => {
+                let number = cursor.little_endian(8)?;
+                Value::Int(i64::from_le_bytes(number.to_le_bytes())).write_sql(&mut out)?;
+            }
+            UserVarType::DECIMAL => {
+                Value::Decimal(Decimal::with_head(&mut cursor)?).write_sql(&mut out)?;
+            }
+            _ => {
+                let charset = Charset::of_collation(u64::from(value.collation));
+                out.push(b'_');
+                out.extend_from_slice(charset.unwrap_or(Charset::BINARY).name().as_bytes());
+                out.extend_from_slice(b" X'");
+                write::hex(value.bytes.iter().copied(), &mut out);
+                out.push(b'\'');
+            }
+        },
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}

@@ -1,0 +1,73 @@
+//! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
+//! [`SqlFormat`].
+//!
+//! What is written of a single value is in [`Value`](crate::Value).
+
+mod json;
+mod sql;
+mod text;
+
+pub use json::JsonFormat;
+pub use sql::{ColumnTest, SqlFormat, SqlOptions};
+pub use text::TextFormat;
+
+use crate::changes::{At, Change, Transaction};
+use crate::{DecodeError, ValueError};
+
+/// Appends changes to a buffer, in their order.
+pub trait Format {
+    /// A transaction begins, of which changes follow. Statements that are
+    /// [alone](crate::changes::Statement::alone) have none.
+    ///
+    /// # Errors
+    /// If it cannot be written in this form.
+    fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError>;
+
+    /// A change in the transaction that was begun, its end, or a statement that is alone.
+    ///
+    /// # Errors
+    /// If it is damaged, or cannot be written in this form; `out` then ends in the middle.
+    fn change(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: Change<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError>;
+
+    /// Nothing follows.
+    fn finish(&mut self, out: &mut Vec<u8>);
+}
+
+/// A change that cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// It is damaged, or its table map does not say enough.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The value of a statement's variable is damaged.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// SQL needs names, and the table map has none.
+    #[error(
+        "the binlog does not name the columns of {table}, which SQL needs. Servers write names with \
+         binlog_row_metadata=FULL, from when that is set on"
+    )]
+    NoNames {
+        /// The table.
+        table: String,
+    },
+    /// A table that was created with its rows in one transaction, which is to keep its GTID.
+    #[error(
+        "CREATE TABLE … SELECT is one transaction of a statement and of rows, which SQL cannot repeat \
+         under one GTID. Leave the GTIDs out, or replay it by a replica"
+    )]
+    CreateSelect,
+    /// The file of `LOAD DATA` is no part of any statement.
+    #[error(
+        "LOAD DATA in statement format has its file in the binlog, which SQL cannot. Replay it by a \
+         replica or by mysqlbinlog"
+    )]
+    LoadData,
+}

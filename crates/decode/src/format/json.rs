@@ -1,0 +1,232 @@
+//! Changes as JSON, an object a line. `docs/tail-json.md` describes it.
+
+use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
+
+use super::{Format, FormatError};
+use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::write::{base64, json_string, unsigned};
+use crate::{Charset, Rows};
+
+/// Writes a JSON object a line for each row that changed, each statement, and each beginning and
+/// end of a transaction.
+#[derive(Debug, Default)]
+pub struct JsonFormat {
+    prefix: Vec<u8>,
+}
+
+impl JsonFormat {
+    /// The version of this form, in each object's `v`.
+    pub const VERSION: u64 = 1;
+
+    /// A writer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn rows(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        rows: Rows<'_>,
+        query: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let kind = match rows.change() {
+            RowsChange::Insert => "insert",
+            RowsChange::Update => "update",
+            RowsChange::Delete => "delete",
+        };
+        let mut prefix = std::mem::take(&mut self.prefix);
+        prefix.clear();
+        head(kind, at, transaction, &mut prefix);
+        let table = rows.table();
+        text_field("db", table.schema(), &mut prefix);
+        text_field("table", table.name(), &mut prefix);
+        if table.primary_key().next().is_some() {
+            prefix.extend_from_slice(b",\"key\":[");
+            for (index, column) in table.primary_key().enumerate() {
+                if index > 0 {
+                    prefix.push(b',');
+                }
+                match table.columns()[column].name() {
+                    Some(name) => json_string(name, &mut prefix),
+                    None => json_string(&format!("@{}", column + 1), &mut prefix),
+                }
+            }
+            prefix.push(b']');
+        }
+        if let Some(query) = query {
+            bytes_field("query", query, Some(Charset::UTF8MB4), &mut prefix);
+        }
+        for (index, row) in rows.enumerate() {
+            let row = row?;
+            out.extend_from_slice(&prefix);
+            number_field("row", index as u64, out);
+            for (name, image) in [("before", row.before), ("after", row.after)] {
+                if let Some(image) = image {
+                    field(name, out);
+                    image.write_json(out)?;
+                }
+            }
+            out.extend_from_slice(b"}\n");
+        }
+        self.prefix = prefix;
+        Ok(())
+    }
+}
+
+impl Format for JsonFormat {
+    fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(b"{\"v\":1,\"type\":\"begin\"");
+        text_field("file", &transaction.file, out);
+        number_field("pos", transaction.offset, out);
+        number_field("time", u64::from(transaction.time), out);
+        identity(transaction, out);
+        if let Some(xa) = &transaction.xa_start {
+            text_field("xa", xa, out);
+        }
+        out.extend_from_slice(b"}\n");
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: Change<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        match change {
+            Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
+            Change::Statement(text) => statement("statement", at, transaction, &text, out),
+            Change::Load(text) => statement("load", at, transaction, &text, out),
+            Change::End(end) => {
+                let kind = match end {
+                    End::Commit => "commit",
+                    End::Rollback => "rollback",
+                    End::Prepared(_) => "prepare",
+                };
+                head(kind, at, transaction, out);
+                if let Some(xid) = transaction.xid {
+                    number_field("xid", xid, out);
+                }
+                if let End::Prepared(xa) = end {
+                    text_field("xa", &xa, out);
+                }
+                out.extend_from_slice(b"}\n");
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Vec<u8>) {}
+}
+
+fn statement(
+    kind: &str,
+    at: &At<'_>,
+    transaction: &Transaction,
+    statement: &Statement<'_>,
+    out: &mut Vec<u8>,
+) {
+    head(kind, at, transaction, out);
+    if !statement.schema.is_empty() {
+        bytes_field("db", statement.schema, Some(Charset::UTF8MB4), out);
+    }
+    let client = statement.settings.iter().find_map(|item| match item {
+        Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
+        _ => None,
+    });
+    bytes_field("sql", statement.text, client, out);
+    out.extend_from_slice(if statement.alone { b",\"alone\":true" } else { b",\"alone\":false" });
+    if statement.error_code != 0 {
+        number_field("error", u64::from(statement.error_code), out);
+    }
+    if !statement.context.is_empty() {
+        out.extend_from_slice(b",\"context\":[");
+        for (index, set) in statement.context.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            json_string(set, out);
+        }
+        out.push(b']');
+    }
+    settings(statement.settings, out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// What has a meaning of its own by name, and all of it as bytes.
+fn settings(settings: StatusVars<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"session\":{\"bytes\":\"");
+    base64(settings.bytes().iter().copied(), out);
+    out.push(b'"');
+    for item in settings.iter().map_while(Result::ok) {
+        match item {
+            StatusVar::SqlMode(mode) => number_field("sql_mode", mode, out),
+            StatusVar::TimeZone(zone) => bytes_field("time_zone", zone, Some(Charset::ASCII), out),
+            StatusVar::Charset { client, connection, server } => {
+                number_field("character_set_client", u64::from(client), out);
+                number_field("collation_connection", u64::from(connection), out);
+                number_field("collation_server", u64::from(server), out);
+            }
+            StatusVar::Microseconds(us) => number_field("microseconds", u64::from(us), out),
+            _ => {}
+        }
+    }
+    out.push(b'}');
+}
+
+/// What every object about an event begins with.
+fn head(kind: &str, at: &At<'_>, transaction: &Transaction, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"v\":");
+    unsigned(JsonFormat::VERSION, out);
+    text_field("type", kind, out);
+    text_field("file", at.file, out);
+    number_field("pos", at.offset, out);
+    number_field("end", at.end, out);
+    number_field("time", u64::from(at.header.timestamp), out);
+    identity(transaction, out);
+}
+
+fn identity(transaction: &Transaction, out: &mut Vec<u8>) {
+    number_field("server_id", u64::from(transaction.server_id), out);
+    if let Some(gtid) = &transaction.gtid {
+        text_field("gtid", &gtid.to_string(), out);
+    }
+    if let Some(thread) = transaction.thread_id {
+        number_field("thread_id", u64::from(thread), out);
+    }
+}
+
+fn field(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {
+    field(name, out);
+    json_string(value, out);
+}
+
+fn number_field(name: &str, value: u64, out: &mut Vec<u8>) {
+    field(name, out);
+    unsigned(value, out);
+}
+
+/// Text in a character set; bytes that are none as `{"$base64":"…"}`.
+fn bytes_field(name: &str, bytes: &[u8], charset: Option<Charset>, out: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    let known = charset.is_some_and(|charset| charset.to_utf8(bytes, &mut text).is_ok());
+    match std::str::from_utf8(&text) {
+        Ok(text) if known => text_field(name, text, out),
+        _ => {
+            field(name, out);
+            out.extend_from_slice(b"{\"$base64\":\"");
+            base64(bytes.iter().copied(), out);
+            out.extend_from_slice(b"\"}");
+        }
+    }
+}
