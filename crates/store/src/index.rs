@@ -11,7 +11,7 @@ use binlogd_event::{EventHeader, EventKind, GtidSet, LogPos, Splitter, gtid_of};
 
 use crate::catalog::{FileHead, read_full};
 use crate::replace::replace;
-use crate::{Catalog, File, Fs, LogFile, StoreError};
+use crate::{Catalog, File, Fs, LogFile, LogName, StoreError};
 
 /// What stands behind the name of a file in that of its index.
 pub(crate) const SUFFIX: &str = ".idx";
@@ -42,10 +42,10 @@ pub(crate) struct FileIndex {
 
 /// The beginning of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Checkpoint {
-    offset: u64,
+pub(crate) struct Checkpoint {
+    pub(crate) offset: u64,
     /// All GTIDs before it, as text: of a hundred a search reads seven.
-    gtids: String,
+    pub(crate) gtids: String,
 }
 
 impl Catalog {
@@ -79,7 +79,8 @@ impl Catalog {
         let handle = self.fs.open(&file.path).map_err(StoreError::io("open", &file.path))?;
         let mut index = file.index();
         if is_closed && index.is_none() {
-            let stored = read(&*self.fs, file, &head, len);
+            let identity = identity(&file.name, &head.format_event, len);
+            let stored = read(&*self.fs, &file.path, &identity);
             if let Some(found) = stored.map(|checkpoints| find(&checkpoints)) {
                 match found {
                     Some(found) if !is_there(&*handle, &found) => {}
@@ -202,8 +203,8 @@ pub(crate) fn path_of(file: &Path) -> PathBuf {
 }
 
 /// What file an index is of: its name, its length and what it begins with.
-fn identity(file: &LogFile, head: &FileHead, len: u64) -> String {
-    format!("{} {len} {:08x}", file.name, crc32fast::hash(&head.format_event))
+pub(crate) fn identity(name: &LogName, format_event: &[u8], len: u64) -> String {
+    format!("{name} {len} {:08x}", crc32fast::hash(format_event))
 }
 
 fn write(
@@ -213,7 +214,7 @@ fn write(
     len: u64,
     checkpoints: &[Checkpoint],
 ) -> Result<(), StoreError> {
-    let mut text = format!("{TITLE}\n{}\n", identity(file, head, len));
+    let mut text = format!("{TITLE}\n{}\n", identity(&file.name, &head.format_event, len));
     for Checkpoint { offset, gtids } in checkpoints {
         // A set's text may have its sources on lines of their own.
         text.push_str(&format!("{offset} {}\n", gtids.replace('\n', "")));
@@ -222,9 +223,9 @@ fn write(
     replace(fs, &path_of(&file.path), &text)
 }
 
-/// The index beside a closed file, if it is whole and of this file.
-fn read(fs: &dyn Fs, file: &LogFile, head: &FileHead, len: u64) -> Option<Vec<Checkpoint>> {
-    let path = path_of(&file.path);
+/// The index beside a closed file, if it is whole and of the file of this [`identity`].
+pub(crate) fn read(fs: &dyn Fs, file: &Path, identity: &str) -> Option<Vec<Checkpoint>> {
+    let path = path_of(file);
     let bytes = fs.len(&path).ok()??;
     let size = usize::try_from(bytes).ok().filter(|size| *size <= 2 * LEN_MAX)?;
     let mut text = vec![0; size];
@@ -236,7 +237,7 @@ fn read(fs: &dyn Fs, file: &LogFile, head: &FileHead, len: u64) -> Option<Vec<Ch
         return None;
     }
     let mut lines = content.lines();
-    if lines.next()? != TITLE || lines.next()? != identity(file, head, len) {
+    if lines.next()? != TITLE || lines.next()? != identity {
         return None;
     }
     lines

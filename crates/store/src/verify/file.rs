@@ -4,6 +4,7 @@
 //! come whole, and a writer that starts an event anew replaces it. So a bad event behind what is
 //! known to be durable is looked at again before it is believed.
 
+use std::collections::VecDeque;
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use super::finding::{Fault, Finding};
 use super::folder::durable_len;
 use super::plan::{Plan, PlannedFile, Sequence};
 use super::{FileEnd, FileSummary, Observer};
-use crate::catalog::read_full;
+use crate::catalog::{FORMAT_SIZE_MAX, read_full};
+use crate::index::{self, Checkpoint, identity};
 use crate::recovery::scan::{BadEvent, scan_with};
 use crate::{File, Fs, StoreError};
 
@@ -96,6 +98,7 @@ impl Check<'_> {
         if !self.check_magic()? {
             return Ok(());
         }
+        self.tally.checkpoints = self.checkpoints()?.into();
         let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
         let bad = self.scan(&mut verifier, buffer);
         // Also after an error, up to where it came.
@@ -110,6 +113,11 @@ impl Check<'_> {
         if self.tally.in_use && self.sequence.is_store {
             self.found(Fault::InUse);
         }
+        if self.checked.is_complete
+            && let Some(offset) = self.tally.wrong_checkpoint()
+        {
+            self.found(Fault::WrongIndex { offset });
+        }
         if verifier.ended() && self.checked.in_transaction {
             self.found(Fault::OpenTransaction);
         }
@@ -117,6 +125,19 @@ impl Check<'_> {
             self.found(Fault::NoEvent);
         }
         Ok(())
+    }
+
+    /// What the index of a closed file claims. One that is damaged claims nothing.
+    fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
+        let Some(name) = self.file.name.as_ref().filter(|_| !self.file.is_last) else {
+            return Ok(Vec::new());
+        };
+        let mut event = vec![0; FORMAT_SIZE_MAX as usize];
+        let len = self.read(&mut event, FIRST_EVENT)?;
+        let size = EventHeader::parse(&event[..len]).map_or(0, |header| header.size as usize);
+        let Some(format_event) = event[..len].get(..size) else { return Ok(Vec::new()) };
+        let identity = identity(name, format_event, self.len);
+        Ok(index::read(self.fs, &self.file.path, &identity).unwrap_or_default())
     }
 
     /// Whether the file begins as binlogs do, and goes on.
@@ -277,6 +298,10 @@ struct Tally<'a> {
     first_twice: Option<(u64, EventKind)>,
     in_use: bool,
     end: FileEnd,
+    /// What the file's index claims of what is still to come.
+    checkpoints: VecDeque<Checkpoint>,
+    /// The first of its claims that is not true.
+    wrong_checkpoint: Option<u64>,
 }
 
 impl<'a> Tally<'a> {
@@ -295,6 +320,8 @@ impl<'a> Tally<'a> {
             first_twice: None,
             in_use: false,
             end: FileEnd::Open,
+            checkpoints: VecDeque::new(),
+            wrong_checkpoint: None,
         }
     }
 
@@ -345,6 +372,25 @@ impl<'a> Tally<'a> {
             self.first_twice.get_or_insert((verifier.last_event().unwrap_or(0), header.kind));
         }
         self.announced = gtid;
+        self.compare_checkpoint(verifier.last_event().unwrap_or(0));
+    }
+
+    /// At a transaction's beginning.
+    fn compare_checkpoint(&mut self, offset: u64) {
+        while let Some(checkpoint) = self.checkpoints.pop_front_if(|next| next.offset <= offset) {
+            let mut before = self.previous.clone().unwrap_or_default();
+            before.extend(&self.own);
+            let is_true = checkpoint.offset == offset
+                && checkpoint.gtids.parse::<GtidSet>().is_ok_and(|claimed| claimed == before);
+            if !is_true {
+                self.wrong_checkpoint.get_or_insert(checkpoint.offset);
+            }
+        }
+    }
+
+    /// The first claim of the file's index that is not true, at the file's end.
+    fn wrong_checkpoint(&self) -> Option<u64> {
+        self.wrong_checkpoint.or(self.checkpoints.front().map(|left| left.offset))
     }
 
     fn tell(&mut self) {

@@ -204,6 +204,12 @@ pub enum Fault {
         /// The name.
         name: String,
     },
+    /// The index beside a file leads readers astray.
+    #[error("its .idx claims which GTIDs come before byte {offset}, and the file has others")]
+    WrongIndex {
+        /// Where the index says that a transaction begins, in bytes.
+        offset: u64,
+    },
     /// There is no list of files.
     #[error("there is no list of files (yet)")]
     NoList,
@@ -293,6 +299,7 @@ impl Finding {
             Fault::GtidGap { .. } => "gtid_gap",
             Fault::GtidsUnknown { .. } => "gtids_unknown",
             Fault::GtidsTwice { .. } => "gtids_twice",
+            Fault::WrongIndex { .. } => "wrong_index",
             Fault::Forked { .. } => "forked",
             Fault::MissingTimelines { .. } => "missing_timelines",
             Fault::TimelineTwice { .. } => "timeline_twice",
@@ -333,6 +340,7 @@ impl Finding {
             Fault::NamesClash { .. } | Fault::TimelineTwice { .. } | Fault::Foreign { .. } => {
                 Some("Move away what binlogd did not put there")
             }
+            Fault::WrongIndex { .. } => Some("Remove the .idx: binlogd makes it anew"),
             Fault::ListedOnly { .. } => Some("If the file was there once, put it back"),
             Fault::NotListed { .. } | Fault::ListDisordered { .. } => Some(
                 "binlogd does not read the list, and writes it anew when the primary begins a file",

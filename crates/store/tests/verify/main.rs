@@ -3,5 +3,6 @@
 
 mod damage;
 mod folders;
+mod index;
 mod live;
 mod support;
