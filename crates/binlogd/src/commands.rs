@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod events;
+pub(crate) mod find;
 pub(crate) mod hash_password;
 pub(crate) mod ls;
 pub(crate) mod serve;

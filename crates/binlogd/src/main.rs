@@ -26,6 +26,7 @@ enum Command {
     Ls(commands::ls::Args),
     Events(commands::events::Args),
     Tail(Box<commands::tail::Args>),
+    Find(commands::find::Args),
     Verify(commands::verify::Args),
     HashPassword(commands::hash_password::Args),
 }
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(*args).map(|()| ExitCode::SUCCESS),
         Command::Ls(args) => commands::ls::run(&args),
         Command::Events(args) => commands::events::run(&args),
+        Command::Find(args) => commands::find::run(&args),
         Command::Tail(args) => commands::tail::run(*args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::HashPassword(args) => {

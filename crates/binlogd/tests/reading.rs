@@ -78,6 +78,7 @@ fn a_real_servers_binlogs_are_listed_decoded_and_replayed() {
     files_are_listed_with_their_gtids(&server, files);
     rows_are_as_many_as_mysqlbinlog_has(&server, files);
     what_is_chosen_comes_alone(files);
+    what_is_looked_for_is_found(files);
     replays_give_the_same_tables(&server, files);
     json_has_the_values_that_select_has(&server);
 }
@@ -256,11 +257,44 @@ fn json_has_the_values_that_select_has(server: &Server) {
     assert_eq!((&rows[1]["v"], &rows[1]["key"]), (&json!(1), &json!(["id"])));
 }
 
+/// A transaction, or the event at a position, is found in the file and at the place where it is listed.
+fn what_is_looked_for_is_found(files: &[PathBuf]) {
+    let find = |args: &[&str]| objects(&[&["find", "--json"], args].concat(), files);
+    let all = objects(&["tail", "--format=json"], files);
+    let begins: Vec<&Value> = all.iter().filter(|object| object["type"] == "begin").collect();
+    for begin in [begins[0], begins[begins.len() / 2], begins[begins.len() - 1]] {
+        let found = find(&["--gtid", begin["gtid"].as_str().unwrap()]);
+        assert_eq!(found.len(), 1);
+        for (ours, theirs) in [("file", "file"), ("position", "pos"), ("gtid", "gtid")] {
+            assert_eq!(found[0][ours], begin[theirs]);
+        }
+    }
+    let row = all.iter().find(|object| object["table"] == "no_key").unwrap();
+    let by_table = find(&["--table=images.no_key", "--all"]);
+    assert_eq!((&by_table[0]["gtid"], by_table.len()), (&row["gtid"], 3));
+    assert_eq!(find(&["--table=images.no_key"]), by_table[..1]);
+    let time = begins[begins.len() / 2]["time"].as_u64().unwrap();
+    let found = &find(&["--time", &time.to_string()])[0];
+    let first = all.iter().find(|object| object["time"].as_u64().unwrap() >= time).unwrap();
+    assert_eq!(found["gtid"], first["gtid"]);
+
+    let row = all.iter().find(|object| object["type"] == "insert").unwrap();
+    let inside = (row["pos"].as_u64().unwrap() + 1).to_string();
+    let found = &objects(&["find", "--json", "--position", &inside], &files[..1])[0];
+    assert_eq!((&found["event"]["position"], &found["event"]["end"]), (&row["pos"], &row["end"]));
+    assert_eq!((&found["event"]["type"], &found["gtid"]), (&json!("Write_rows"), &row["gtid"]));
+    assert!(
+        complaint(&["find", "--gtid=00000000-0000-0000-0000-000000000001:1"], &files[0])
+            .contains("not found")
+    );
+    assert_eq!(binlogd(&["find"], files).status.code(), Some(2));
+}
+
 #[test]
-fn columns_without_names_are_no_sql() {
+fn columns_without_names_are_no_sql_unless_a_schema_names_them() {
     let server = Server::builder(Flavour::Mysql97).arg("--binlog-row-metadata=MINIMAL").start();
     let server = server.unwrap();
-    server.sql("create database d; create table d.t (a int); insert into d.t values (1)").unwrap();
+    server.sql("create database d; create table d.t (a int, twice int as (a * 2)); insert into d.t (a) values (1)").unwrap();
     let file = server.binlog_files().unwrap().pop().unwrap();
     let said = complaint(&["tail", "--format=sql"], &file);
     assert!(
@@ -269,7 +303,18 @@ fn columns_without_names_are_no_sql() {
     );
     assert!(said.contains("binlog_row_metadata=FULL"), "{said}");
     let text = String::from_utf8(printed(&["tail"], &[file])).unwrap();
-    assert!(text.contains(" insert d.t @1=1\n"), "{text}");
+    assert!(text.contains(" insert d.t @1=1 @2=2\n"), "{text}");
+
+    // Its definition makes it so, and tells what is generated.
+    let definition = server.query_rows("show create table d.t").unwrap()[0][1].clone();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    fs::write(&schema, definition).unwrap();
+    let schema = ["--schema", schema.to_str().unwrap(), "--schema-database=d"];
+    let file = server.binlog_files().unwrap().pop().unwrap();
+    let sql = printed(&[&["tail", "--format=sql", "--kind=insert"], &schema[..]].concat(), &[file]);
+    let sql = String::from_utf8(sql).unwrap();
+    assert!(sql.contains("INSERT INTO `d`.`t` (`a`) VALUES (1);\n"), "{sql}");
 }
 
 /// A file with some transactions, and its bytes.

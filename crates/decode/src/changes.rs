@@ -130,6 +130,12 @@ impl Changes {
         !self.announced && !self.open
     }
 
+    /// The transaction that came last; it may have ended.
+    #[must_use]
+    pub fn last(&self) -> &Transaction {
+        &self.transaction
+    }
+
     /// Takes the next event; says what it does, if it does anything, and in which transaction.
     ///
     /// # Errors

@@ -52,7 +52,8 @@ pub enum FormatError {
     /// SQL needs names, and the table map has none.
     #[error(
         "the binlog does not name the columns of {table}, which SQL needs. Servers write names with \
-         binlog_row_metadata=FULL, from when that is set on"
+         binlog_row_metadata=FULL, from when that is set on; for what is written already, give the \
+         table's definition (--schema FILE, of mysqldump --no-data) as it was then"
     )]
     NoNames {
         /// The table.

@@ -41,6 +41,8 @@ pub struct ColumnSchema {
     pub charset: Option<Charset>,
     /// The strings of an `ENUM` or `SET`, in UTF-8.
     pub members: Vec<String>,
+    /// Whether its values are computed, so that no statement may set them.
+    pub generated: bool,
 }
 
 /// A column's type without its sizes.
@@ -140,6 +142,7 @@ impl ColumnSchema {
     }
 
     fn apply(&self, column: &mut Column) {
+        column.generated = self.generated;
         if column.name.is_none() {
             column.name = Some(self.name.as_str().into());
         }

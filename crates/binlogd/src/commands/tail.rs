@@ -2,17 +2,17 @@
 //!
 //! What is written of a change is in `binlogd_decode::format`; which changes, in [`filter`].
 
-mod filter;
+pub(crate) mod filter;
 mod printer;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use binlogd_decode::changes::At;
 use binlogd_decode::format::{Format, JsonFormat, SqlFormat, SqlOptions, TextFormat};
-use binlogd_decode::{DecodeError, Decoder};
+use binlogd_decode::{DecodeError, Decoder, SchemaDump};
 use clap::{ValueEnum, ValueHint};
 
 use crate::output::print;
@@ -35,6 +35,16 @@ pub(crate) struct Args {
     /// With SQL: keep the transactions' GTIDs
     #[arg(long)]
     gtids: bool,
+
+    /// A file of CREATE TABLE statements, as mysqldump --no-data --databases or SHOW CREATE TABLE print
+    /// them, of tables as they were when the binlog was written: tells names and types that it does
+    /// not. May be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    schema: Vec<PathBuf>,
+
+    /// The database of tables that such a file does not say it of
+    #[arg(long, value_name = "DB", requires = "schema")]
+    schema_database: Option<String>,
 
     /// With SQL: leave out a generated column, as DB.TABLE.COLUMN (* and ? stand for any)
     #[arg(long = "generated-column", value_name = "PATTERN")]
@@ -69,7 +79,8 @@ Examples:
 Times are UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
 where and when it begins. A statement belongs to its default database.
 
-SQL needs the names of columns, which servers write with binlog_row_metadata=FULL. The other server's
+SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
+which also tells generated columns. The other server's
 tables must have no triggers: what they did is in the binlog. With --gtids they must be able to roll
 back, as InnoDB's can: elsewhere each row is a transaction.
 
@@ -86,6 +97,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let mut printer = Printer::new(format, filter, keeps_empty);
     let mut decoder = Decoder::new();
+    if let Some(schema) = schema(&args.schema, args.schema_database.as_deref())? {
+        decoder = decoder.with_schema(schema);
+    }
     print(|output| {
         while files.advance()? {
             let (is_first, is_last) = (files.is_first(), files.is_last());
@@ -111,6 +125,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         },
         Err(error) => error,
     })
+}
+
+fn schema(files: &[PathBuf], database: Option<&str>) -> Result<Option<SchemaDump>> {
+    let mut all: Option<SchemaDump> = None;
+    for file in files {
+        let name = || file.display().to_string();
+        let sql = std::fs::read(file).with_context(name)?;
+        let dump =
+            SchemaDump::parse(&String::from_utf8_lossy(&sql), database).with_context(name)?;
+        all.get_or_insert_default().extend(dump);
+    }
+    Ok(all)
 }
 
 fn sql_options(gtids: bool, generated: Vec<Pattern>) -> SqlOptions {

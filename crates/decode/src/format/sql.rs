@@ -17,8 +17,8 @@ pub type ColumnTest = dyn Fn(&str, &str, &str) -> bool + Send;
 pub struct SqlOptions {
     /// Whether transactions keep their GTIDs.
     pub gtids: bool,
-    /// Says which columns are left out, by schema, table and name: generated ones, which no
-    /// statement may set, and which binlogs do not tell from others.
+    /// Says which columns are left out, by schema, table and name, beside those that a schema calls
+    /// generated: no statement may set them, and binlogs do not tell them from others.
     pub is_generated: Box<ColumnTest>,
 }
 
@@ -309,12 +309,13 @@ impl Names {
         full.push(b'.');
         sql_identifier(name, &mut full);
         let columns = table.columns().iter().map(|column| {
-            let Some(column) = column.name() else {
+            let Some(text) = column.name() else {
                 return Err(FormatError::NoNames { table: format!("{schema}.{name}") });
             };
             let mut quoted = Vec::new();
-            sql_identifier(column, &mut quoted);
-            Ok((!(options.is_generated)(schema, name, column)).then_some(quoted))
+            sql_identifier(text, &mut quoted);
+            let generated = column.is_generated() || (options.is_generated)(schema, name, text);
+            Ok((!generated).then_some(quoted))
         });
         let columns = columns.collect::<Result<_, _>>()?;
         Ok(Self { table: full, columns, key: table.primary_key().collect() })

@@ -204,6 +204,7 @@ impl Parser<'_> {
             unsigned: type_name == "serial",
             charset: type_name.ends_with("blob").then_some(Charset::BINARY),
             members: Vec::new(),
+            generated: false,
             name,
         };
         if type_name.ends_with("binary") || is_fixed_bytes(&type_name) {
@@ -282,6 +283,8 @@ impl Parser<'_> {
                 // ZEROFILL makes a column unsigned.
                 token if depth == 0 && token.is_word("zerofill") => column.unsigned = true,
                 token if depth == 0 && token.is_word("compressed") => {}
+                // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
+                token if depth == 0 && token.is_word("as") => column.generated = true,
                 token if depth == 0 && token.is_word("primary") => {
                     table.primary_key.push(column.name.clone());
                 }

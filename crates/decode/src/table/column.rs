@@ -14,6 +14,7 @@ pub struct Column {
     index: usize,
     pub(crate) nullable: bool,
     pub(crate) visible: Option<bool>,
+    pub(crate) generated: bool,
     pub(crate) key_part: Option<u16>,
     pub(crate) geometry_type: Option<u64>,
     pub(crate) dimensions: Option<u64>,
@@ -227,6 +228,7 @@ impl Column {
             index,
             nullable,
             visible: None,
+            generated: false,
             key_part: None,
             geometry_type: None,
             dimensions: None,
@@ -251,6 +253,12 @@ impl Column {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Whether its values are computed, which only a schema tells.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        self.generated
     }
 
     /// Its place in the table, from 0.

@@ -1,0 +1,251 @@
+//! `binlogd find`: where in binlog files a GTID, a time, a table's changes or a position is.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow, bail};
+use binlogd_decode::changes::{At, Change, Changes, Transaction};
+use binlogd_decode::{DecodeError, Decoder};
+use binlogd_event::{FIRST_EVENT, Gtid, previous_gtids};
+use clap::ValueHint;
+use serde::Serialize;
+
+use super::tail::filter::Pattern;
+use crate::output::{Output, print};
+use crate::sources::{Files, Input, RawEvent, Reader, inputs};
+use crate::time;
+
+/// Find a GTID, a time, a table's changes or a position in binlog files.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Binlog files, folders of them, or - for standard input
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+
+    #[command(flatten)]
+    what: What,
+
+    /// With --table: every transaction that changes it, not the first alone
+    #[arg(long, requires = "table")]
+    all: bool,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The transaction with this GTID
+    #[arg(long, value_name = "GTID")]
+    gtid: Option<Gtid>,
+
+    /// The first transaction at this time (UTC) or behind it
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    time: Option<u32>,
+
+    /// The first transaction that changes rows of this table, as DB.TABLE (* and ? stand for any)
+    #[arg(long, value_name = "PATTERN")]
+    table: Option<Pattern>,
+
+    /// The event at this offset of the first file, or around it
+    #[arg(long, value_name = "OFFSET")]
+    position: Option<u64>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Where a transaction is:
+    binlogd find --gtid 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 /var/lib/mysql
+
+  From where to replay, for an hour:
+    binlogd find --time '2026-01-31 12:00' /var/lib/binlogd/default
+
+  Who has changed a table:
+    binlogd find --table shop.orders --all mysql-bin.000007
+
+  What stands at a position that an error names:
+    binlogd find --position 4567 mysql-bin.000007
+
+A line has the file and where the transaction begins there, when, and its GTID; with --position the
+event comes first. Of several files those are passed over whose heads say that it cannot be there.
+JSON's 'time' is seconds since 1970.
+
+Exit codes: 0 found, 1 not found or it failed, 2 wrong usage.";
+
+#[derive(Serialize)]
+struct Found<'a> {
+    file: &'a str,
+    position: u64,
+    time: u32,
+    gtid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
+}
+
+/// The event around a position.
+#[derive(Serialize)]
+struct Event {
+    position: u64,
+    end: u64,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let What { gtid, time, .. } = &args.what;
+    let inputs = skip_before(inputs(&args.sources)?, gtid.as_ref(), *time)?;
+    let mut search = Search { args, changes: Changes::new(), found: None };
+    let (mut files, mut decoder) = (Files::new(inputs), Decoder::new());
+    print(|output| {
+        while files.advance()? && !search.is_done() {
+            let Some(raw) = files.event() else { break };
+            if args.what.position.is_some() && !files.is_first() {
+                break;
+            }
+            let was_outside = search.changes.is_outside();
+            let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
+            let mut is_within = false;
+            decoder
+                .walk(raw.offset, raw.bytes, |event| {
+                    is_within |= search.see(&At { header: event.header, ..at }, event, output)?;
+                    Ok(())
+                })
+                .map_err(|error: anyhow::Error| match error.downcast::<DecodeError>() {
+                    Ok(error) => anyhow!("{}: {error}", raw.file),
+                    Err(error) => error,
+                })?;
+            is_within |= !was_outside || !search.changes.is_outside();
+            search.see_place(&raw, is_within, output)?;
+        }
+        match search.found {
+            Some(_) => Ok(()),
+            None => bail!("not found in what was named"),
+        }
+    })
+}
+
+/// A search that is under way.
+struct Search<'a> {
+    args: &'a Args,
+    changes: Changes,
+    /// Where the transaction begins that was found last.
+    found: Option<(String, u64)>,
+}
+
+impl Search<'_> {
+    fn is_done(&self) -> bool {
+        self.found.is_some() && !self.args.all
+    }
+
+    /// Shows the transaction of an event if it is one that is searched for. Says whether there is
+    /// a transaction.
+    fn see(
+        &mut self,
+        at: &At<'_>,
+        event: binlogd_decode::Event<'_>,
+        output: &mut Output,
+    ) -> Result<bool> {
+        let is_done = self.is_done();
+        let What { gtid, time, table, .. } = &self.args.what;
+        let Some((transaction, change)) = self.changes.take(at, event)? else { return Ok(false) };
+        let wanted = match (time, table, gtid) {
+            (Some(time), ..) => transaction.time >= *time,
+            (_, Some(table), _) => changes_table(&change, table),
+            (.., Some(gtid)) => transaction.gtid == Some(*gtid),
+            _ => false,
+        };
+        let place = (transaction.file.clone(), transaction.offset);
+        if wanted && !is_done && self.found.as_ref() != Some(&place) {
+            show(self.args.json, transaction, None, output)?;
+            self.found = Some(place);
+        }
+        Ok(true)
+    }
+
+    /// Shows the event if it is at the place that is searched for.
+    fn see_place(
+        &mut self,
+        raw: &RawEvent<'_>,
+        is_within: bool,
+        output: &mut Output,
+    ) -> Result<()> {
+        if self.args.what.position.is_none_or(|position| position >= raw.end()) {
+            return Ok(());
+        }
+        let kind = raw.header.kind.to_string();
+        let event = Event { position: raw.offset, end: raw.end(), kind };
+        let outside = Transaction {
+            file: raw.file.to_owned(),
+            offset: raw.offset,
+            time: raw.header.timestamp,
+            ..Transaction::default()
+        };
+        let transaction = if is_within { self.changes.last() } else { &outside };
+        self.found = Some((transaction.file.clone(), transaction.offset));
+        show(self.args.json, transaction, Some(event), output)
+    }
+}
+
+fn changes_table(change: &Change<'_>, table: &Pattern) -> bool {
+    match change {
+        Change::Rows { rows, .. } => {
+            let names = rows.table();
+            table.matches(&format!("{}.{}", names.schema(), names.name()))
+        }
+        _ => false,
+    }
+}
+
+/// Leaves out the files in front that are older than what is searched for, by the next one's head.
+fn skip_before(inputs: Vec<Input>, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Vec<Input>> {
+    let mut first = 0;
+    if gtid.is_none() && time.is_none() || inputs.iter().any(Input::is_stdin) {
+        return Ok(inputs);
+    }
+    for (index, input) in inputs.iter().enumerate().skip(1) {
+        let mut reader = Reader::open(input)?;
+        let mut is_behind = false;
+        // The format description, and the GTIDs before, perhaps with an event between.
+        for _ in 0..4 {
+            if !reader.advance()? {
+                break;
+            }
+            let Some(event) = reader.event() else { break };
+            is_behind |= time
+                .is_some_and(|time| event.offset == FIRST_EVENT && event.header.timestamp < time);
+            if let Some(gtid) = gtid.filter(|_| event.header.kind.is_previous_gtids()) {
+                is_behind |= !previous_gtids(event.body())?.contains(gtid);
+            }
+        }
+        if is_behind {
+            first = index;
+        }
+    }
+    Ok(inputs.into_iter().skip(first).collect())
+}
+
+fn show(
+    json: bool,
+    transaction: &Transaction,
+    event: Option<Event>,
+    output: &mut Output,
+) -> Result<()> {
+    let Transaction { file, offset, time, gtid, .. } = transaction;
+    let gtid = gtid.map(|gtid| gtid.to_string());
+    let out = &mut output.buffer;
+    if json {
+        let found = Found { file, position: *offset, time: *time, gtid, event };
+        serde_json::to_writer(&mut *out, &found)?;
+        out.push(b'\n');
+        return Ok(());
+    }
+    if let Some(Event { position, end, kind }) = event {
+        write!(out, "{position} to {end}: {kind}, in ")?;
+    }
+    writeln!(out, "{file}:{offset}  {}  {}", time::show(*time), gtid.as_deref().unwrap_or("-"))?;
+    Ok(())
+}
