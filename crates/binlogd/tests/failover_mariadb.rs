@@ -64,7 +64,8 @@ mod on_mariadb {
     fn binlogs(dir: &Path) -> Vec<PathBuf> {
         let mut files: Vec<_> =
             std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("binlog.0"));
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.retain(|path| name(path).starts_with("binlog.0") && !name(path).ends_with(".idx"));
         files.sort();
         files
     }

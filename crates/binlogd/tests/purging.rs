@@ -45,7 +45,7 @@ fn stored(daemon: &Daemon, primary: &Server) -> Vec<String> {
     let dir = daemon.timeline_dir(primary).unwrap();
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
-    names.retain(|name| name.starts_with("binlog.0"));
+    names.retain(|name| name.starts_with("binlog.0") && !name.ends_with(".idx"));
     names.sort();
     names
 }
