@@ -1,63 +1,92 @@
-//! Where events come from: binlog files, folders of them, standard input.
+//! Where events come from: binlog files, folders of them, standard input, servers.
 //!
-//! What is named becomes a list of inputs in [`paths`]; [`reader`] reads one of them, event by event.
-//! Nothing here decodes an event.
+//! What is named becomes a list of inputs in [`paths`]; [`reader`] reads one of them, event by event,
+//! [`files`] one after the other; [`server`] is a replica's way to a server. Nothing here decodes an
+//! event.
 
+mod files;
 mod paths;
 mod reader;
+mod server;
 
 use anyhow::Result;
+use binlogd_store::LogName;
 
-pub(crate) use paths::{Input, inputs};
+pub(crate) use files::Files;
+pub(crate) use paths::{Input, inputs, is_server};
 pub(crate) use reader::{RawEvent, Reader};
+pub(crate) use server::Server;
 
-use crate::progress::Progress;
-
-/// The events of inputs, one after the other.
-pub(crate) struct Files {
-    inputs: Vec<Input>,
-    next: usize,
-    reader: Option<Reader>,
-    progress: Progress,
-    /// Bytes of the inputs before.
-    before: u64,
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum From {
+    /// With the oldest file that there is.
+    Oldest,
+    /// With what will be written.
+    End,
+    /// In a file, at an offset.
+    At(LogName, u64),
 }
 
-impl Files {
-    pub(crate) fn new(inputs: Vec<Input>) -> Self {
-        let progress = Progress::new(inputs.iter().map(|input| input.len).sum());
-        Self { inputs, next: 0, reader: None, progress, before: 0 }
+/// What a source says when it is asked for the next event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is there.
+    Event,
+    /// It has not come yet: wait for it.
+    Wait,
+    /// There is none.
+    End,
+}
+
+/// Where a command reads from that takes either.
+pub(crate) enum Source {
+    Files(Box<Files>),
+    Server(Box<Server>),
+}
+
+impl Source {
+    /// Reads the next event.
+    pub(crate) fn advance(&mut self) -> Result<Next> {
+        match self {
+            Self::Files(files) => Ok(match files.advance()? {
+                true => Next::Event,
+                false if files.follows() => Next::Wait,
+                false => Next::End,
+            }),
+            Self::Server(server) => server.advance(),
+        }
     }
 
-    /// Reads the next event, of the next input where one ends; `false` behind the last one.
-    /// [`event`](Self::event) has it then.
-    pub(crate) fn advance(&mut self) -> Result<bool> {
-        loop {
-            if let Some(reader) = &mut self.reader {
-                if reader.advance()? {
-                    self.progress.at(self.before + reader.offset());
-                    return Ok(true);
-                }
-                self.before += reader.offset();
-            }
-            let Some(input) = self.inputs.get(self.next) else { return Ok(false) };
-            self.reader = Some(Reader::open(input)?);
-            self.next += 1;
+    /// Waits until there may be more; perhaps there is not.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        match self {
+            Self::Files(files) => files.wait(),
+            Self::Server(server) => server.wait(),
         }
     }
 
     /// The event that was read last.
     pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
-        self.reader.as_ref().and_then(Reader::event)
+        match self {
+            Self::Files(files) => files.event(),
+            Self::Server(server) => server.event(),
+        }
     }
 
-    /// Whether it is of the first input.
-    pub(crate) fn is_first(&self) -> bool {
-        self.next <= 1
+    /// Whether the event was given out before and comes again for what it tells of later ones.
+    pub(crate) fn is_repeated(&self) -> bool {
+        match self {
+            Self::Files(_) => false,
+            Self::Server(server) => server.is_repeated(),
+        }
     }
 
-    /// Whether it is of the last input.
-    pub(crate) fn is_last(&self) -> bool {
-        self.next == self.inputs.len()
+    /// Whether the event is of the first, and of the last file.
+    pub(crate) fn is_first_and_last(&self) -> (bool, bool) {
+        match self {
+            Self::Files(files) => (files.is_first(), files.is_last() && !files.follows()),
+            Self::Server(server) => server.is_first_and_last(),
+        }
     }
 }

@@ -211,7 +211,7 @@ fn skip_before(inputs: Vec<Input>, gtid: Option<&Gtid>, time: Option<u32>) -> Re
         let mut is_behind = false;
         // The format description, and the GTIDs before, perhaps with an event between.
         for _ in 0..4 {
-            if !reader.advance()? {
+            if !reader.advance(false)? {
                 break;
             }
             let Some(event) = reader.event() else { break };

@@ -104,7 +104,7 @@ impl Summary {
             ..Self::default()
         };
         let (mut events, mut transactions, mut state) = (0, 0, TransactionState::Outside);
-        while reader.advance()? {
+        while reader.advance(false)? {
             let Some(event) = reader.event() else { break };
             events += 1;
             let before = state;

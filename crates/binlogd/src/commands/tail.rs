@@ -3,6 +3,7 @@
 //! What is written of a change is in `binlogd_decode::format`; which changes, in [`filter`].
 
 pub(crate) mod filter;
+mod from;
 mod printer;
 
 use std::io::{self, IsTerminal};
@@ -16,17 +17,22 @@ use binlogd_decode::{DecodeError, Decoder, SchemaDump};
 use clap::{ValueEnum, ValueHint};
 
 use crate::output::print;
-use crate::sources::{Files, inputs};
+use crate::sources::Next;
 use filter::{Filter, FilterArgs, Pattern};
+use from::FromArgs;
 use printer::Printer;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, or - for standard input
+    /// Binlog files, folders of them, a binlogd's store, - for standard input, or one server as
+    /// mysql://USER:PASSWORD@HOST:PORT, which is read as a replica does
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     sources: Vec<PathBuf>,
+
+    #[command(flatten)]
+    from: FromArgs,
 
     /// What to write: a line for people, a JSON object a line, or SQL for the client mysql
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -73,6 +79,10 @@ Examples:
   Replay up to a moment (point-in-time recovery):
     binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
 
+  What a server does from now on, also when it is restarted in between; what comes to a binlogd's store:
+    binlogd tail --follow --from end --password-file pw mysql://repl@127.0.0.1:3306
+    binlogd tail --follow /var/lib/binlogd/default
+
   One transaction:
     binlogd tail --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007
 
@@ -87,8 +97,11 @@ back, as InnoDB's can: elsewhere each row is a transaction.
 Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut files = Files::new(inputs(&args.sources)?);
-    let filter = Filter::new(args.filter)?;
+    let (mut source, start) = from::open(&args.sources, &args.from)?;
+    let mut filter = Filter::new(args.filter)?;
+    if let Some(offset) = start {
+        filter.start_at(offset);
+    }
     let format: Box<dyn Format> = match args.format {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),
@@ -101,15 +114,29 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         decoder = decoder.with_schema(schema);
     }
     print(|output| {
-        while files.advance()? {
-            let (is_first, is_last) = (files.is_first(), files.is_last());
-            let Some(raw) = files.event() else { break };
+        loop {
+            match source.advance()? {
+                Next::Event => {}
+                Next::End => break,
+                Next::Wait => {
+                    // Whoever follows wants to see what there is.
+                    output.flush()?;
+                    source.wait()?;
+                    continue;
+                }
+            }
+            let (is_first, is_last) = source.is_first_and_last();
+            let Some(raw) = source.event() else { break };
             let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
             printer.enter(is_first, is_last);
             if printer.is_done(&at) {
                 break;
             }
+            let is_repeated = source.is_repeated();
             decoder.walk(raw.offset, raw.bytes, |event| {
+                if is_repeated {
+                    return Ok(());
+                }
                 let at = At { header: event.header, ..at };
                 printer.see(&at, event, &mut output.buffer)
             })?;
@@ -119,7 +146,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Ok(())
     })
     .map_err(|error| match error.downcast::<DecodeError>() {
-        Ok(error) => match files.event() {
+        Ok(error) => match source.event() {
             Some(raw) => anyhow!("{}: {error}", raw.file),
             None => error.into(),
         },

@@ -1,6 +1,7 @@
 //! From what a user names to inputs in order.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -31,8 +32,7 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
             inputs.push(stdin);
             continue;
         }
-        let text = path.to_string_lossy();
-        if text.starts_with("mysql://") || text.starts_with("mariadb://") {
+        if is_server(path) {
             bail!("a server cannot be read here: name files, folders or -");
         }
         let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
@@ -53,13 +53,47 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
     Ok(inputs)
 }
 
+/// Whether it is the URL of a server.
+pub(crate) fn is_server(source: &Path) -> bool {
+    let text = source.to_string_lossy();
+    text.starts_with("mysql://") || text.starts_with("mariadb://")
+}
+
+/// The folder that a binlog file lies in, and its name; `None` if it is not called like one.
+pub(super) fn folder_and_name(path: &Path) -> Option<(&Path, LogName)> {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(LogName::new)?;
+    Some((path.parent()?, name))
+}
+
+/// The files of one log in a folder, in order.
+pub(super) fn log(dir: &Path, base: &str) -> Result<Vec<Input>> {
+    // The parent of a bare name.
+    let here = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(here).with_context(|| here.display().to_string())? {
+        let entry = entry.with_context(|| here.display().to_string())?;
+        let name = entry.file_name().to_str().and_then(LogName::new);
+        let Some(name) = name.filter(|name| name.base() == base) else { continue };
+        // One that is gone since was removed.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let path = dir.join(name.as_str());
+        files.push((name, Input { path, len: metadata.len() }));
+    }
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(files.into_iter().map(|(_, input)| input).collect())
+}
+
 /// The binlogs of a folder; if it has none itself, of the timelines in it, or of the only stream.
-fn folder(dir: &Path) -> Result<Vec<Input>> {
+pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let entry = entry.with_context(|| dir.display().to_string())?;
         let path = entry.path();
-        let metadata = fs::metadata(&path).with_context(|| path.display().to_string())?;
+        let metadata = match fs::metadata(&path) {
+            // Removed since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            metadata => metadata.with_context(|| path.display().to_string())?,
+        };
         match entry.file_name().to_str().and_then(LogName::new) {
             Some(name) if metadata.is_file() => {
                 files.push((name, Input { path, len: metadata.len() }));

@@ -3,7 +3,8 @@
 //! Each event is checked: its length and its checksum. What comes out is whole.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use binlogd_decode::ENCRYPTED_MAGIC;
@@ -41,9 +42,15 @@ impl<'a> RawEvent<'a> {
     }
 }
 
+/// Where bytes come from.
+enum Bytes {
+    File(File),
+    Stdin(io::StdinLock<'static>),
+}
+
 /// Reads a file from its beginning.
 pub(crate) struct Reader {
-    input: Box<dyn Read>,
+    input: Bytes,
     name: String,
     buffer: Vec<u8>,
     /// Where in the buffer the last event lies, and what follows it.
@@ -59,9 +66,9 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn open(input: &Input) -> Result<Self> {
         let name = if input.is_stdin() { "-".to_owned() } else { input.path.display().to_string() };
-        let source: Box<dyn Read> = match input.is_stdin() {
-            true => Box::new(io::stdin().lock()),
-            false => Box::new(File::open(&input.path).with_context(|| name.clone())?),
+        let source = match input.is_stdin() {
+            true => Bytes::Stdin(io::stdin().lock()),
+            false => Bytes::File(File::open(&input.path).with_context(|| name.clone())?),
         };
         let mut reader = Self {
             input: source,
@@ -110,11 +117,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads the next event; `false` at the end of the file.
-    pub(crate) fn advance(&mut self) -> Result<bool> {
+    /// Reads the next event; `false` at the end of the file. If it `grows`, an event of which only a
+    /// part is there has not come yet.
+    pub(crate) fn advance(&mut self, grows: bool) -> Result<bool> {
         if !self.fill(HEADER_LEN)? {
             let left = self.filled - self.event.end;
-            if left == 0 {
+            if left == 0 || grows {
                 return Ok(false);
             }
             return Err(self.truncated(EventKind(0), HEADER_LEN, left));
@@ -130,6 +138,9 @@ impl Reader {
             ));
         }
         if !self.fill(size)? {
+            if grows {
+                return Ok(false);
+            }
             let left = self.filled - self.event.end;
             return Err(self.truncated(header.kind, size, left));
         }
@@ -139,6 +150,30 @@ impl Reader {
         self.event = range;
         self.offset += u64::from(header.size);
         Ok(true)
+    }
+
+    /// Sees whether the file that ended has still all that was read of it. What came of an event that
+    /// is not whole yet may be cut off by the server, after a crash, and begun anew.
+    pub(crate) fn look_again(&mut self, path: &Path) -> Result<()> {
+        let Bytes::File(file) = &mut self.input else { return Ok(()) };
+        let len = file.metadata().with_context(|| self.name.clone())?.len();
+        // A file of the same name may have taken its place.
+        let there = std::fs::metadata(path).map_or(len, |metadata| metadata.len());
+        if there.min(len) < self.offset {
+            return Err(anyhow!(
+                "{}: was cut to {} bytes after {} were read: the server lost its tail, or was reset. \
+                 What was printed of what is gone did not happen there",
+                self.name,
+                there.min(len),
+                self.offset
+            ));
+        }
+        let left = (self.filled - self.event.end) as u64;
+        if len < self.offset + left {
+            file.seek(SeekFrom::Start(self.offset)).with_context(|| self.name.clone())?;
+            self.filled = self.event.end;
+        }
+        Ok(())
     }
 
     fn check(&mut self, header: &EventHeader, range: std::ops::Range<usize>) -> Result<()> {
@@ -194,7 +229,12 @@ impl Reader {
             if self.buffer.len() < self.filled + CHUNK_LEN {
                 self.buffer.resize(self.filled + CHUNK_LEN.max(self.filled), 0);
             }
-            match self.input.read(&mut self.buffer[self.filled..]) {
+            let free = &mut self.buffer[self.filled..];
+            let read = match &mut self.input {
+                Bytes::File(file) => file.read(free),
+                Bytes::Stdin(stdin) => stdin.read(free),
+            };
+            match read {
                 Ok(0) => return Ok(false),
                 Ok(read) => self.filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

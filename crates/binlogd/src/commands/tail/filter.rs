@@ -35,11 +35,11 @@ pub(crate) struct FilterArgs {
     stop_time: Option<u32>,
 
     /// Only transactions that begin at this offset of the first file, or behind it
-    #[arg(long, value_name = "OFFSET")]
+    #[arg(long, value_name = "OFFSET", conflicts_with = "from")]
     start_position: Option<u64>,
 
     /// Only transactions that begin before this offset of the last file
-    #[arg(long, value_name = "OFFSET")]
+    #[arg(long, value_name = "OFFSET", conflicts_with = "follow")]
     stop_position: Option<u64>,
 
     /// Only transactions with these GTIDs
@@ -85,6 +85,11 @@ impl Filter {
         let include = set("--include-gtids", &args.include_gtids)?;
         let exclude = set("--exclude-gtids", &args.exclude_gtids)?;
         Ok(Self { args, include, exclude })
+    }
+
+    /// Wants no transaction that begins before `offset` of the first file.
+    pub(crate) fn start_at(&mut self, offset: u64) {
+        self.args.start_position = Some(offset);
     }
 
     /// Whether some changes of a transaction may be wanted and others not.

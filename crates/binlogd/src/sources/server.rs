@@ -1,0 +1,333 @@
+//! Reads a server's binlog as a replica does, and goes on where it was when the connection breaks.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use binlogd_client::{BinlogStream, ClientError, ConnectOptions};
+use binlogd_event::{
+    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, LogPos, Rotate,
+    ServerUuid, TransactionState, event_crc32,
+};
+use binlogd_server::config::Choose;
+use binlogd_server::identity::Identity;
+use binlogd_server::upstream::{
+    Backoff, Chosen, Dump, HEARTBEAT_PERIOD, UpstreamError, choose, start_dump,
+};
+use binlogd_store::{LogName, SourceId};
+use binlogd_wire::ErrorCode;
+use binlogd_wire::dump::Step;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use super::{From, Next, RawEvent};
+
+/// A server that is read.
+pub(crate) struct Server {
+    runtime: Runtime,
+    options: ConnectOptions,
+    identity: Identity,
+    from: From,
+    follow: bool,
+    backoff: Backoff,
+    /// How long to wait before connecting again.
+    pause: Duration,
+    stream: Option<BinlogStream>,
+    /// What was found at the first connection.
+    begun: Option<Begun>,
+    file: String,
+    /// The offset of what comes next, in bytes.
+    next: u64,
+    /// Where the last whole transaction ends: where to begin again.
+    resume: Option<(LogName, u64)>,
+    /// How far events were given out.
+    given: (String, u64),
+    state: TransactionState,
+    checksum: ChecksumAlgorithm,
+    format: Option<FormatDescription>,
+    bytes: Vec<u8>,
+    header: Option<EventHeader>,
+    /// Where the last event begins, in bytes.
+    offset: u64,
+}
+
+struct Begun {
+    source: SourceId,
+    file: LogName,
+    /// Where reading ends; nowhere if it follows.
+    end: Option<(LogName, u64)>,
+}
+
+/// After so long a connection on which nothing comes is dead.
+const SILENCE_MAX: Duration = HEARTBEAT_PERIOD.saturating_mul(3);
+
+impl Server {
+    /// Without a `server_id` it takes a random one, in the upper half of all ids, where people put
+    /// none.
+    pub(crate) fn new(
+        options: ConnectOptions,
+        server_id: Option<u32>,
+        from: From,
+        follow: bool,
+    ) -> Result<Self> {
+        let random = || RandomState::new().build_hasher().finish();
+        let uuid = u128::from(random()) << 64 | u128::from(random());
+        let server_id = server_id.unwrap_or_else(|| {
+            let [a, b, c, d, ..] = random().to_be_bytes();
+            u32::from_be_bytes([a, b, c, d]) | 1 << 31
+        });
+        Ok(Self {
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            options,
+            // Of one run: a server takes who comes with the same one for the same replica.
+            identity: Identity { uuid: ServerUuid(uuid.to_be_bytes()), server_id },
+            from,
+            follow,
+            backoff: Backoff::new(),
+            pause: Duration::ZERO,
+            stream: None,
+            begun: None,
+            file: String::new(),
+            next: 0,
+            resume: None,
+            given: (String::new(), 0),
+            state: TransactionState::Outside,
+            checksum: ChecksumAlgorithm::None,
+            format: None,
+            bytes: Vec::new(),
+            header: None,
+            offset: 0,
+        })
+    }
+
+    /// The event that was read last.
+    pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
+        let (header, format) = (self.header?, self.format.as_ref()?);
+        Some(RawEvent { file: &self.file, offset: self.offset, header, bytes: &self.bytes, format })
+    }
+
+    /// Whether the event has come before: it is there again because a transaction is read from its
+    /// beginning after the connection broke.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.offset < self.given.1 && self.file == self.given.0
+    }
+
+    /// Whether the event is of the first file that was asked for, and of the last one.
+    pub(crate) fn is_first_and_last(&self) -> (bool, bool) {
+        let Some(begun) = &self.begun else { return (true, false) };
+        let is_last = begun.end.as_ref().is_some_and(|(file, _)| file.as_str() == self.file);
+        (begun.file.as_str() == self.file, is_last)
+    }
+
+    /// Takes the next event of those that have come.
+    pub(crate) fn advance(&mut self) -> Result<Next> {
+        loop {
+            if self.header.take().is_some() {
+                if !self.is_repeated() {
+                    self.given = (self.file.clone(), self.next);
+                }
+                self.bytes.clear();
+            }
+            if self.is_at_end() {
+                return Ok(Next::End);
+            }
+            match self.receive() {
+                Ok(true) if self.take()? => return Ok(Next::Event),
+                // One that is for the stream alone.
+                Ok(true) => self.bytes.clear(),
+                Ok(false) => return Ok(Next::Wait),
+                Err(error) => self.lost(error.into())?,
+            }
+        }
+    }
+
+    /// Waits until more has come, or connects.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        let Some(stream) = &mut self.stream else {
+            sleep(std::mem::take(&mut self.pause));
+            return self.connect();
+        };
+        let filled = self.runtime.block_on(timeout_of(&self.options, stream.fill()));
+        filled.or_else(|error| self.lost(error.into()))
+    }
+
+    fn is_at_end(&self) -> bool {
+        let end = self.begun.as_ref().and_then(|begun| begun.end.as_ref());
+        end.is_some_and(|(file, offset)| {
+            file.as_str() == self.file && self.next >= *offset
+                || LogName::new(&self.file).is_some_and(|now| now > *file)
+        })
+    }
+
+    /// Connects and asks for what comes next.
+    fn connect(&mut self) -> Result<()> {
+        let options = std::slice::from_ref(&self.options);
+        let Chosen { connection, primary, .. } =
+            match self.runtime.block_on(choose(options, Choose::First)) {
+                Ok(chosen) => chosen,
+                Err(error) => return self.lost(error),
+            };
+        match &self.begun {
+            Some(begun) if begun.source != primary.source => bail!(
+                "{} is another server now ({}, it was {}): its files and positions are its own. \
+                 Begin anew",
+                self.options.address(),
+                primary.source,
+                begun.source
+            ),
+            Some(_) => {}
+            None => {
+                let oldest = primary.logs.first().context("the server has no binlog files")?;
+                let newest = primary.logs.last().context("the server has no binlog files")?;
+                let (file, offset) = match &self.from {
+                    From::At(file, offset) => (file.clone(), *offset),
+                    From::End => (newest.name.clone(), newest.size),
+                    From::Oldest => (oldest.name.clone(), FIRST_EVENT),
+                };
+                let end = (!self.follow).then(|| (newest.name.clone(), newest.size));
+                let source = primary.source.clone();
+                self.begun = Some(Begun { source, file: file.clone(), end });
+                self.resume = Some((file, offset));
+            }
+        }
+        let Some((file, offset)) = self.resume.clone() else { return Ok(()) };
+        (self.file, self.next) = (file.to_string(), offset);
+        self.checksum = primary.checksum;
+        self.state = TransactionState::Outside;
+        let dump = Dump { file, offset, semi_sync: false };
+        let begun = timeout_of(&self.options, async {
+            Ok(start_dump(connection, &primary, &self.identity, &dump).await)
+        });
+        match self.runtime.block_on(begun) {
+            Ok(Ok(stream)) => self.stream = Some(stream),
+            Ok(Err(error)) => self.lost(error)?,
+            Err(error) => self.lost(error.into())?,
+        }
+        Ok(())
+    }
+
+    /// Decides whether to try again, which [`wait`](Self::wait) does.
+    fn lost(&mut self, error: UpstreamError) -> Result<()> {
+        self.stream = None;
+        self.bytes.clear();
+        if !self.follow || self.begun.is_none() || error.needs_somebody() || is_refusal(&error) {
+            return Err(error.into());
+        }
+        self.pause = self.backoff.next_wait();
+        tracing::warn!("{error}; trying again in {:.1} s", self.pause.as_secs_f64());
+        Ok(())
+    }
+
+    /// Gathers the parts of an event; `false` if they have not all come yet.
+    fn receive(&mut self) -> Result<bool, ClientError> {
+        let Some(stream) = &mut self.stream else { return Ok(false) };
+        loop {
+            match stream.step()? {
+                Step::Event(part) => {
+                    self.bytes.extend_from_slice(part.bytes);
+                    if part.last {
+                        return Ok(true);
+                    }
+                }
+                Step::NeedMore => return Ok(false),
+                _ => return Err(silent(&self.options, "by ending the stream")),
+            }
+        }
+    }
+
+    /// Makes sense of the event that was received; `false` if it is not to be given out.
+    fn take(&mut self) -> Result<bool> {
+        let header = EventHeader::parse(&self.bytes).map_err(|error| self.bad(&error))?;
+        let is_format = header.kind == EventKind::FORMAT_DESCRIPTION;
+        if is_format {
+            let format = FormatDescription::parse(&self.bytes).map_err(|error| self.bad(&error))?;
+            self.checksum = format.checksum;
+            self.format = Some(format);
+        }
+        let body = self.check(&header)?;
+        self.backoff.reset();
+        if header.is_artificial() && !is_format {
+            if header.kind == EventKind::ROTATE {
+                let rotate =
+                    Rotate::parse(&self.bytes[..body]).map_err(|error| self.bad(&error))?;
+                if rotate.file != self.file {
+                    (self.file, self.next) = (rotate.file.to_owned(), rotate.position);
+                    self.resume = LogName::new(&self.file).map(|name| (name, self.next));
+                }
+            }
+            return Ok(false);
+        }
+        self.header = Some(header);
+        if header.is_artificial() {
+            // The format of a file in whose middle reading begins: for the decoder alone.
+            self.offset = 0;
+            return Ok(true);
+        }
+        self.offset = self.next;
+        self.next += u64::from(header.size);
+        if header.log_pos.0 != 0 && header.log_pos != LogPos::of(self.next) {
+            bail!(
+                "{}:{}: {} event: it says that it ends at {}, but it ends at {}: events are missing",
+                self.file,
+                self.offset,
+                header.kind,
+                header.log_pos,
+                self.next
+            );
+        }
+        let query = self.format.as_ref().and_then(|f| f.post_header_len(EventKind::QUERY));
+        // Reading may have begun in the middle of a transaction.
+        self.state = self
+            .state
+            .after(&header, &self.bytes[..body], true, query.unwrap_or(13))
+            .unwrap_or_default();
+        if self.state.is_outside() {
+            self.resume = LogName::new(&self.file).map(|name| (name, self.next));
+        }
+        Ok(true)
+    }
+
+    /// The length without the checksum, which is right.
+    fn check(&self, header: &EventHeader) -> Result<usize> {
+        let len = self.bytes.len();
+        let body = len.checked_sub(self.checksum.len()).context("an event without a checksum")?;
+        if self.checksum == ChecksumAlgorithm::Crc32 {
+            let (event, crc) = self.bytes.split_at(body);
+            if event_crc32(event).to_le_bytes() != *crc {
+                bail!(
+                    "{}:{}: {} event: its checksum is wrong: the bytes were damaged on the way, or \
+                     on the server",
+                    self.file,
+                    self.next,
+                    header.kind
+                );
+            }
+        }
+        Ok(body)
+    }
+
+    fn bad(&self, error: &dyn std::fmt::Display) -> anyhow::Error {
+        anyhow!("{}:{}: {error}", self.file, self.next)
+    }
+}
+
+/// Whether the server will say the same the next time: it has purged what is wanted, say, or another
+/// replica has this one's id.
+fn is_refusal(error: &UpstreamError) -> bool {
+    let UpstreamError::Client(error) = error else { return false };
+    let code = error.server_error().map(|error| error.code);
+    code == Some(ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG)
+}
+
+fn silent(options: &ConnectOptions, during: &'static str) -> ClientError {
+    ClientError::Closed { address: options.address(), during }
+}
+
+async fn timeout_of<T>(
+    options: &ConnectOptions,
+    work: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    let done = timeout(SILENCE_MAX, work).await;
+    done.unwrap_or_else(|_| Err(silent(options, "by saying nothing for too long")))
+}
