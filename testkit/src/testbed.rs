@@ -103,12 +103,29 @@ pub fn cache_dir() -> Result<PathBuf> {
 /// # Errors
 /// If they cannot be fetched, or `flavour` is no MariaDB.
 pub fn mariadb_plugins(flavour: Flavour) -> Result<PathBuf> {
-    let dir = cache_dir()?.join(format!("{flavour}-plugins"));
+    plugins(flavour, "plugins", recipe::mariadb_plugins)
+}
+
+/// The directory (for `--plugin-dir` of clients and replicas) with MariaDB's `client_ed25519.so`,
+/// likewise.
+///
+/// # Errors
+/// If it cannot be fetched, or `flavour` is no MariaDB.
+pub fn mariadb_client_plugins(flavour: Flavour) -> Result<PathBuf> {
+    plugins(flavour, "client-plugins", recipe::mariadb_client_plugins)
+}
+
+fn plugins(
+    flavour: Flavour,
+    what: &str,
+    recipe: fn(Flavour, &Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let dir = cache_dir()?.join(format!("{flavour}-{what}"));
     build_once(&dir, |unfinished| {
-        say(&format!("fetching plugins of {flavour}"));
-        recipe::mariadb_plugins(flavour, unfinished)
+        say(&format!("fetching {what} of {flavour}"));
+        recipe(flavour, unfinished)
     })
-    .with_context(|| format!("no plugins of {flavour} to test with, and fetching them failed"))?;
+    .with_context(|| format!("no {what} of {flavour} to test with, and fetching them failed"))?;
     Ok(dir)
 }
 

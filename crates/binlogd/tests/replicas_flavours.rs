@@ -3,11 +3,13 @@
 
 mod common;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{PATIENCE, follow};
 use testkit::workload::{self, Scenario};
-use testkit::{Daemon, Flavour, Server, SourceSpec};
+use testkit::{Daemon, Endpoint, Flavour, Server, SourceSpec, testbed};
 
 /// Applying everything takes a while on two busy cores.
 const APPLY: Duration = Duration::from_secs(240);
@@ -123,6 +125,62 @@ mod on_mariadb {
         hears("Could not find GTID state requested by slave in any binlog files");
         replica.sql("stop slave; set global gtid_slave_pos = '0-99-7'; start slave").unwrap();
         hears("requested to start from GTID 0-99-7, which is not in the master's binlog");
+    }
+
+    /// Behind MySQL the greeting names another plugin than behind MariaDB.
+    #[test]
+    fn who_signs_logs_in_and_follows() {
+        let dir = testbed::mariadb_client_plugins(Flavour::Mariadb118).unwrap();
+        let dir = format!("--plugin-dir={}", dir.display());
+        let client = testbed::ensure(Flavour::Mariadb118).unwrap();
+        let users = format!(
+            "[[stream.user]]\nname = 'hash'\n{}\n\
+             [[stream.user]]\nname = 'plain'\npassword = 's3cret'\nplugin = 'ed25519'\n",
+            hash_of("s3cret", "--ed25519")
+        );
+        let as_user = |daemon: &Daemon, user: &str, password: &str| Endpoint {
+            user: user.into(),
+            password: password.into(),
+            ..daemon.endpoint()
+        };
+        let signed_in = |primary: &Server| {
+            let daemon = Daemon::new(common::BINLOGD, &primary.endpoint()).unwrap();
+            let daemon = daemon.configured(&users).unwrap().started().unwrap();
+            let log_in = |user: &str, password: &str| {
+                let mut client = client.mysql_to(&as_user(&daemon, user, password));
+                let output = client.args([&dir, "-NBe", "select current_user()"]).output().unwrap();
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                (text(&output.stdout), text(&output.stderr))
+            };
+            for user in ["hash", "plain"] {
+                assert_eq!(log_in(user, "s3cret"), (format!("{user}@%\n"), String::new()));
+            }
+            for user in ["hash", "plain", "nobody"] {
+                let (rows, error) = log_in(user, "S3cret");
+                let denied = format!("ERROR 1045 (28000): Access denied for user '{user}'@");
+                assert!(rows.is_empty() && error.starts_with(&denied), "{rows}{error}");
+            }
+            daemon
+        };
+        signed_in(&Server::start_new(Flavour::Mysql97).unwrap());
+
+        let primary = Server::start_new(Flavour::Mariadb118).unwrap();
+        let daemon = signed_in(&primary);
+        let replica = Server::builder(Flavour::Mariadb118).arg(&dir).start().unwrap();
+        let endpoint = as_user(&daemon, "hash", "s3cret");
+        replica.replicate_from(&SourceSpec { endpoint, ..SourceSpec::local(0) }).unwrap();
+        primary.sql("create database d; create table d.t (a int) select 1 as a").unwrap();
+        replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+        assert_eq!(replica.sql("select a from d.t").unwrap().trim(), "1");
+    }
+
+    /// The line that `binlogd hash-password` makes of a password.
+    fn hash_of(password: &str, option: &str) -> String {
+        let mut command = Command::new(common::BINLOGD);
+        let command = command.args(["hash-password", option]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
     }
 }
 

@@ -112,7 +112,7 @@ pub struct UserConfig {
     /// What is checked.
     pub credential: Credential,
     /// `caching_sha2_password` refuses the weaker proof of `mysql_native_password`; otherwise the client
-    /// chooses. A stored hash decides by its kind.
+    /// chooses. `ed25519` takes signatures only. A stored hash decides by its kind.
     pub plugin: Option<AuthPlugin>,
     /// What the account may do.
     pub rights: Rights,
@@ -140,15 +140,18 @@ pub enum AuthPlugin {
     MysqlNativePassword,
     /// `caching_sha2_password`: for MySQL 8 and later.
     CachingSha2Password,
+    /// MariaDB's `ed25519`, whose clients need their plugin `client_ed25519`.
+    Ed25519,
 }
 
 impl AuthPlugin {
-    /// The name on the wire.
+    /// The name in `mysql.user`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::MysqlNativePassword => "mysql_native_password",
             Self::CachingSha2Password => "caching_sha2_password",
+            Self::Ed25519 => "ed25519",
         }
     }
 }

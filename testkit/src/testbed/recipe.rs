@@ -60,6 +60,15 @@ fn mariadb(dir: &Path, suite: &str) -> Result<()> {
 
 /// Fills `dir` with the plugins of MariaDB's server package, which is more than its program.
 pub(super) fn mariadb_plugins(flavour: Flavour, dir: &Path) -> Result<()> {
+    plugins(flavour, dir, "mariadb-server", &["auth_ed25519.so", "file_key_management.so"])
+}
+
+/// Fills `dir` with the plugins of MariaDB's client library.
+pub(super) fn mariadb_client_plugins(flavour: Flavour, dir: &Path) -> Result<()> {
+    plugins(flavour, dir, "libmariadb3", &["client_ed25519.so"])
+}
+
+fn plugins(flavour: Flavour, dir: &Path, package: &str, names: &[&str]) -> Result<()> {
     let suite = match flavour {
         Flavour::Mariadb118 => "sid",
         Flavour::Mariadb1011 => "bookworm",
@@ -67,11 +76,13 @@ pub(super) fn mariadb_plugins(flavour: Flavour, dir: &Path) -> Result<()> {
     };
     let (debs, all) = (dir.join("debs"), dir.join("all"));
     fs::create_dir(&debs)?;
-    let deb = Apt::new(suite, &dir.join("apt"))?.download("mariadb-server", &debs)?;
+    let deb = Apt::new(suite, &dir.join("apt"))?.download(package, &debs)?;
     command::output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&all))?;
-    for plugin in ["auth_ed25519.so", "file_key_management.so"] {
-        fs::rename(all.join("usr/lib/mysql/plugin").join(plugin), dir.join(plugin))
-            .with_context(|| format!("no {plugin} in {}", deb.display()))?;
+    for plugin in names {
+        let found = command::output(Command::new("find").arg(&all).args(["-name", plugin]))?;
+        let file = found.lines().next();
+        let file = file.with_context(|| format!("no {plugin} in {}", deb.display()))?;
+        fs::rename(file, dir.join(plugin))?;
     }
     for leftover in [debs, all, dir.join("apt")] {
         fs::remove_dir_all(leftover)?;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, bail};
-use binlogd_client::wire::auth::{CryptHash, native};
+use binlogd_client::wire::auth::{CryptHash, ed25519, native};
 
 /// Make the hash of a password, for auth_string in a configuration file.
 ///
@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// mysql_native_password; otherwise the hash is for caching_sha2_password
     #[arg(long)]
     native: bool,
+    /// For accounts of MariaDB replicas and clients that sign, by their plugin client_ed25519
+    #[arg(long, conflicts_with = "native")]
+    ed25519: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -35,10 +38,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         bail!("a password of 1 to {PASSWORD_LEN_MAX} bytes is expected on standard input");
     }
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-    let hash = match args.native {
-        true => format!("*{}", hex(&native::hash(password.as_bytes()))),
+    let hash = if args.native {
+        format!("*{}", hex(&native::hash(password.as_bytes())))
+    } else if args.ed25519 {
+        ed25519::PublicKey::of_password(password.as_bytes()).stored()
+    } else {
         // The salt has bytes that no file would take.
-        false => format!("0x{}", hex(&CryptHash::generate(password.as_bytes()).stored())),
+        format!("0x{}", hex(&CryptHash::generate(password.as_bytes()).stored()))
     };
     writeln!(std::io::stdout(), "auth_string = \"{hash}\"").context("cannot write")
 }

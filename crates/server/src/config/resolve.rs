@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use binlogd_client::ConnectOptions;
+use binlogd_wire::auth::ed25519;
 use toml::Spanned;
 
 use super::error::Place;
@@ -249,8 +250,10 @@ impl<'a> Resolver<'a> {
             Some(plugin) => Some(match plugin.get_ref().as_str() {
                 "mysql_native_password" => AuthPlugin::MysqlNativePassword,
                 "caching_sha2_password" => AuthPlugin::CachingSha2Password,
+                "ed25519" => AuthPlugin::Ed25519,
                 _ => {
-                    let message = "write \"mysql_native_password\" or \"caching_sha2_password\"";
+                    let message = "write \"mysql_native_password\", \"caching_sha2_password\" or \
+                                   \"ed25519\"";
                     return Err(self.invalid(at("stream.user.plugin", plugin), message));
                 }
             }),
@@ -329,9 +332,11 @@ impl<'a> Resolver<'a> {
             AuthPlugin::MysqlNativePassword
         } else if text.starts_with("$A$") || text.starts_with("0x244124") {
             AuthPlugin::CachingSha2Password
+        } else if ed25519::PublicKey::from_stored(text.as_bytes()).is_some() {
+            AuthPlugin::Ed25519
         } else {
             let message = "this is no hash as mysql.user has it: *40 hexadecimal digits, $A$…, or \
-                           0x244124… in hex";
+                           0x244124… in hex, or ed25519's 43 characters of base64";
             return Err(self.invalid(at("stream.user.auth_string", hash), message));
         };
         if named.is_some_and(|named| named != made_by) {

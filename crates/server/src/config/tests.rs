@@ -93,6 +93,12 @@ fn errors_name_file_line_and_key() {
             with_user("auth_string='$A$005$x'\nplugin='mysql_native_password'"),
             "binlogd.toml:8: stream.user.auth_string: this is a hash of caching_sha2_password",
         ),
+        (
+            with_user(
+                "auth_string='ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY'\nplugin='caching_sha2_password'",
+            ),
+            "binlogd.toml:8: stream.user.auth_string: this is a hash of ed25519",
+        ),
         (with_user("password=''\nplugin='x'"), "binlogd.toml:9: stream.user.plugin: write"),
         (with_user("password=''\nrights=['x']"), "binlogd.toml:9: stream.user.rights: rights are"),
         (

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use binlogd_wire::auth::{
     CACHING_SHA2_PASSWORD, Credential, CredentialError, MYSQL_NATIVE_PASSWORD, Outcome,
-    RsaPrivateKey, ServerAuth, ServerAuthOptions, ServerReply,
+    RsaPrivateKey, ServerAuth, ServerAuthOptions, ServerReply, ed25519,
 };
 use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
 use tokio::sync::OnceCell;
@@ -83,10 +83,13 @@ impl Accounts {
         greeted: &str,
     ) -> Result<Verdict, ReadError> {
         let account = self.find(claim.user);
+        let credential = account.map_or_else(|| self.decoy.clone(), Account::credential);
         let named = claim.plugin.filter(|plugin| !plugin.is_empty());
         let mut plugin = named.unwrap_or(MYSQL_NATIVE_PASSWORD);
         let (mut response, mut scramble) = (claim.response.to_vec(), claim.scramble);
-        if let Some(wanted) = plugin_to_ask_for(account, plugin, &response, greeted) {
+        if !credential.wants_signature()
+            && let Some(wanted) = plugin_to_ask_for(account, plugin, &response, greeted)
+        {
             plugin = wanted;
             scramble = Scramble::random();
             let request = AuthSwitchRequest { plugin, data: &scramble.0 };
@@ -96,7 +99,7 @@ impl Accounts {
         }
         let secure = connection.transport.is_secure();
         let mut auth = ServerAuth::new(ServerAuthOptions {
-            credential: account.map_or_else(|| self.decoy.clone(), Account::credential),
+            credential,
             scramble,
             secure,
             rsa_key: if secure { None } else { self.rsa_key().await },
@@ -179,17 +182,24 @@ fn plugin_to_ask_for(
 
 impl Account {
     fn new(user: &UserConfig) -> Result<Self, CredentialError> {
+        let no_password = config::Credential::Password(Secret::new(""));
+        let has_password = user.credential != no_password;
         let credential = match &user.credential {
+            config::Credential::Password(password)
+                if has_password && user.plugin == Some(AuthPlugin::Ed25519) =>
+            {
+                let key = ed25519::PublicKey::of_password(password.expose().as_bytes());
+                Credential::from_stored(key.stored().as_bytes())?
+            }
             config::Credential::Password(password) => Credential::from_password(password.expose()),
             config::Credential::AuthString(hash) => {
                 Credential::from_stored(hash.expose().as_bytes())?
             }
         };
-        let no_password = config::Credential::Password(Secret::new(""));
         Ok(Self {
             credential: Mutex::new(credential),
             takes_native: user.plugin != Some(AuthPlugin::CachingSha2Password),
-            has_password: user.credential != no_password,
+            has_password,
             rights: user.rights,
             require_tls: user.require_tls,
             require_client_cert: user.require_client_cert,

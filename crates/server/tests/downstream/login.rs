@@ -2,7 +2,7 @@
 
 use binlogd_client::{Connection, SslMode};
 use binlogd_wire::Capabilities;
-use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native};
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, CLIENT_ED25519, MYSQL_NATIVE_PASSWORD, native};
 use binlogd_wire::handshake::{AuthSwitchRequest, HandshakeResponse};
 use testkit::Pki;
 
@@ -50,9 +50,13 @@ async fn who_has_no_right_password_is_denied_alike() {
         async move { Connection::connect(&options).await }
     };
     for mode in [SslMode::Disabled, SslMode::Required] {
-        for (user, password) in
-            [("repl", "wrong"), ("native", "wrong"), ("unknown", "x"), ("open", "x")]
-        {
+        for (user, password) in [
+            ("repl", "wrong"),
+            ("native", "wrong"),
+            ("signs", "wrong"),
+            ("unknown", "x"),
+            ("open", "x"),
+        ] {
             let error = connect(user, password, mode).await.unwrap_err();
             let said = format!("Access denied for user '{user}'@'127.0.0.1' (using password: YES)");
             assert!(error.to_string().contains(&said), "{error}");
@@ -60,6 +64,7 @@ async fn who_has_no_right_password_is_denied_alike() {
         }
         let error = connect("repl", "", mode).await.unwrap_err().to_string();
         assert!(error.contains("(using password: NO)"), "{error}");
+        connect("signs", "signs", mode).await.unwrap();
     }
     assert_eq!(code(connect("tls", "tls", SslMode::Disabled).await), 3159);
     connect("tls", "tls", SslMode::Required).await.unwrap();
@@ -68,7 +73,9 @@ async fn who_has_no_right_password_is_denied_alike() {
 #[tokio::test]
 async fn a_weaker_proof_than_the_account_wants_is_not_taken() {
     let fixture = Fixture::start().await;
-    for (user, asked_for) in [("strict", Some(CACHING_SHA2_PASSWORD)), ("repl", None)] {
+    for (user, asked_for) in
+        [("strict", Some(CACHING_SHA2_PASSWORD)), ("signs", Some(CLIENT_ED25519)), ("repl", None)]
+    {
         let (mut raw, greeting) = Raw::greeted(&fixture).await;
         let mut payload = Vec::new();
         HandshakeResponse {

@@ -26,7 +26,7 @@ pub(crate) const REFUSAL: &str = "Could not find first log file name in binary l
 
 /// Users: `repl`/`repl` replicates; `admin`/`admin` sees and kills; `nobody`/`nobody` may nothing;
 /// `native` and `sha2` are known by hashes of `repl`; `tls`/`tls` needs TLS; `strict`/`strict` refuses
-/// mysql_native_password; `open` has no password.
+/// mysql_native_password; `signs`/`signs` takes signatures alone; `open` has no password.
 const USERS: &str = r#"
 [[stream.user]]
 name = "repl"
@@ -50,6 +50,10 @@ require_tls = true
 name = "strict"
 password = "strict"
 plugin = "caching_sha2_password"
+[[stream.user]]
+name = "signs"
+password = "signs"
+plugin = "ed25519"
 [[stream.user]]
 name = "open"
 password = ""

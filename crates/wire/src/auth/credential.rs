@@ -56,8 +56,8 @@ impl Credential {
     }
 
     /// Of a hash as `mysql.user.authentication_string` shows it, for mysql_native_password,
-    /// caching_sha2_password or MariaDB's ed25519; also in hex behind `0x`, as `SHOW CREATE USER` prints it under
-    /// `print_identified_with_as_hex`.
+    /// caching_sha2_password or MariaDB's ed25519; also in hex behind `0x`, as `SHOW CREATE USER`
+    /// prints it under `print_identified_with_as_hex`.
     ///
     /// # Errors
     /// It is none of these.
@@ -111,6 +111,13 @@ impl Credential {
     /// Whether no password is needed.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self.kind, Kind::Empty)
+    }
+
+    /// Whether only a signature proves the password, for which
+    /// [`ServerAuth::start`](super::ServerAuth::start) asks whatever the client has sent.
+    #[must_use]
+    pub fn wants_signature(&self) -> bool {
+        matches!(self.kind, Kind::Ed25519(_))
     }
 
     /// What mysql_native_password needs, if it is known.

@@ -48,6 +48,23 @@ impl PublicKey {
         (bits.trailing_zeros() >= count).then_some(Self(key))
     }
 
+    /// The key as `mysql.user.authentication_string` has it.
+    #[must_use]
+    pub fn stored(&self) -> String {
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for three in self.0.chunks(3) {
+            let byte = |i: usize| u32::from(three.get(i).copied().unwrap_or_default());
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for shift in [18, 12, 6, 0].into_iter().take(three.len() + 1) {
+                let [digit, ..] = (bits >> shift & 63).to_le_bytes();
+                text.push(char::from(DIGITS[usize::from(digit)]));
+            }
+        }
+        text
+    }
+
     /// Whether a signature of `nonce` was made with the password of this key.
     #[must_use]
     pub fn verify(&self, nonce: &[u8], signature: &[u8]) -> bool {
@@ -141,6 +158,7 @@ mod tests {
         // MariaDB's manual: ed25519_password("secret").
         let stored = b"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY";
         assert_eq!(PublicKey::from_stored(stored), Some(PublicKey::of_password(b"secret")));
+        assert_eq!(PublicKey::of_password(b"secret").stored().as_bytes(), stored);
         assert_eq!(PublicKey::from_stored(&stored[..42]), None);
         let mut wrong = *stored;
         wrong[3] = b'*';

@@ -91,7 +91,7 @@ impl ServerAuth {
 
     /// Takes the client's plugin, if it named one, and its data.
     pub fn start(&mut self, plugin: Option<&str>, response: &[u8]) -> ServerReply {
-        if matches!(self.options.credential.kind, Kind::Ed25519(_)) {
+        if self.options.credential.wants_signature() {
             return self.ask_for_signature();
         }
         match plugin {
