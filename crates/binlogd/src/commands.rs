@@ -6,4 +6,5 @@ pub(crate) mod hash_password;
 pub(crate) mod ls;
 pub(crate) mod serve;
 pub(crate) mod tail;
+pub(crate) mod undo;
 pub(crate) mod verify;

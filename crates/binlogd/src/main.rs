@@ -5,6 +5,7 @@ mod logging;
 mod output;
 mod progress;
 mod sources;
+mod spill;
 mod time;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ enum Command {
     Events(commands::events::Args),
     Tail(Box<commands::tail::Args>),
     Find(commands::find::Args),
+    Undo(Box<commands::undo::Args>),
     Verify(commands::verify::Args),
     HashPassword(commands::hash_password::Args),
 }
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Events(args) => commands::events::run(&args),
         Command::Find(args) => commands::find::run(&args),
         Command::Tail(args) => commands::tail::run(*args),
+        Command::Undo(args) => commands::undo::run(*args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::HashPassword(args) => {
             commands::hash_password::run(&args).map(|()| ExitCode::SUCCESS)

@@ -3,7 +3,9 @@
 //! What carries no data, such as the file's format, is left out. Nothing is written here: that is
 //! for [`format`](crate::format).
 
-use binlogd_event::body::{self, IntvarKind, Query, StatusVars, UserVar, UserVarType, XaXid};
+use binlogd_event::body::{
+    self, IntvarKind, Query, RowsChange, StatusVars, UserVar, UserVarType, XaXid,
+};
 use binlogd_event::{EventHeader, Gtid};
 
 use crate::cursor::Cursor;
@@ -77,6 +79,15 @@ pub struct Statement<'a> {
     pub context: &'a [String],
     /// Whether it is a transaction by itself, such as DDL.
     pub alone: bool,
+}
+
+impl Statement<'_> {
+    /// What it does to rows, by its first word behind comments; `None` if that is none of the words
+    /// that change rows.
+    #[must_use]
+    pub fn kind(&self) -> Option<RowsChange> {
+        kind(self.text)
+    }
 }
 
 /// How a transaction ends.
@@ -270,6 +281,23 @@ impl Changes {
     }
 }
 
+fn kind(statement: &[u8]) -> Option<RowsChange> {
+    let mut text = statement.trim_ascii_start();
+    while let Some(comment) = text.strip_prefix(b"/*") {
+        let end =
+            comment.windows(2).position(|two| two == b"*/").map_or(comment.len(), |at| at + 2);
+        text = comment[end..].trim_ascii_start();
+    }
+    let word: Vec<u8> =
+        text.iter().take_while(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
+    match &word[..] {
+        b"insert" | b"replace" | b"load" => Some(RowsChange::Insert),
+        b"update" => Some(RowsChange::Update),
+        b"delete" => Some(RowsChange::Delete),
+        _ => None,
+    }
+}
+
 fn begin(at: &At<'_>) -> Transaction {
     Transaction {
         file: at.file.to_owned(),
@@ -322,4 +350,17 @@ fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
         },
     }
     Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statements_kind_is_its_first_word() {
+        assert_eq!(kind(b" /* a */ /*b*/insert into t"), Some(RowsChange::Insert));
+        assert_eq!(kind(b"REPLACE t"), Some(RowsChange::Insert));
+        assert_eq!(kind(b"create table t"), None);
+        assert_eq!(kind(b"/* never ends"), None);
+    }
 }

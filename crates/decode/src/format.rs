@@ -1,15 +1,18 @@
 //! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
-//! [`SqlFormat`].
+//! [`SqlFormat`]; and what takes them back: [`UndoFormat`].
 //!
 //! What is written of a single value is in [`Value`](crate::Value).
 
 mod json;
+mod names;
 mod sql;
 mod text;
+mod undo;
 
 pub use json::JsonFormat;
 pub use sql::{ColumnTest, SqlFormat, SqlOptions};
 pub use text::TextFormat;
+pub use undo::{UndoFlaw, UndoFormat, last_piece};
 
 use crate::changes::{At, Change, Transaction};
 use crate::{DecodeError, ValueError};
@@ -65,6 +68,14 @@ pub enum FormatError {
          under one GTID. Leave the GTIDs out, or replay it by a replica"
     )]
     CreateSelect,
+    /// A transaction that cannot be taken back.
+    #[error("{transaction} cannot be undone: {flaw}")]
+    Undo {
+        /// What it is called.
+        transaction: Box<str>,
+        /// Why.
+        flaw: Box<UndoFlaw>,
+    },
     /// The file of `LOAD DATA` is no part of any statement.
     #[error(
         "LOAD DATA in statement format has its file in the binlog, which SQL cannot. Replay it by a \

@@ -5,22 +5,24 @@
 pub(crate) mod filter;
 mod from;
 mod printer;
+pub(crate) mod schema;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use binlogd_decode::changes::At;
 use binlogd_decode::format::{Format, JsonFormat, SqlFormat, SqlOptions, TextFormat};
-use binlogd_decode::{DecodeError, Decoder, SchemaDump};
+use binlogd_decode::{DecodeError, Decoder};
 use clap::{ValueEnum, ValueHint};
 
 use crate::output::print;
-use crate::sources::Next;
-use filter::{Filter, FilterArgs, Pattern};
+use crate::sources::{Next, Source};
+use filter::{Filter, FilterArgs};
 use from::FromArgs;
-use printer::Printer;
+pub(crate) use printer::Printer;
+use schema::SchemaArgs;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
 #[derive(Debug, clap::Args)]
@@ -42,19 +44,8 @@ pub(crate) struct Args {
     #[arg(long)]
     gtids: bool,
 
-    /// A file of CREATE TABLE statements, as mysqldump --no-data --databases or SHOW CREATE TABLE print
-    /// them, of tables as they were when the binlog was written: tells names and types that it does
-    /// not. May be given several times
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    schema: Vec<PathBuf>,
-
-    /// The database of tables that such a file does not say it of
-    #[arg(long, value_name = "DB", requires = "schema")]
-    schema_database: Option<String>,
-
-    /// With SQL: leave out a generated column, as DB.TABLE.COLUMN (* and ? stand for any)
-    #[arg(long = "generated-column", value_name = "PATTERN")]
-    generated: Vec<Pattern>,
+    #[command(flatten)]
+    schema: SchemaArgs,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -102,76 +93,65 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if let Some(offset) = start {
         filter.start_at(offset);
     }
+    let mut decoder = args.schema.decoder()?;
     let format: Box<dyn Format> = match args.format {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),
-        Form::Sql => Box::new(SqlFormat::new(sql_options(args.gtids, args.generated))),
+        Form::Sql => {
+            let is_generated = args.schema.into_generated();
+            Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
+        }
     };
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let mut printer = Printer::new(format, filter, keeps_empty);
-    let mut decoder = Decoder::new();
-    if let Some(schema) = schema(&args.schema, args.schema_database.as_deref())? {
-        decoder = decoder.with_schema(schema);
-    }
     print(|output| {
-        loop {
-            match source.advance()? {
-                Next::Event => {}
-                Next::End => break,
-                Next::Wait => {
-                    // Whoever follows wants to see what there is.
-                    output.flush()?;
-                    source.wait()?;
-                    continue;
-                }
-            }
-            let (is_first, is_last) = source.is_first_and_last();
-            let Some(raw) = source.event() else { break };
-            let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
-            printer.enter(is_first, is_last);
-            if printer.is_done(&at) {
-                break;
-            }
-            let is_repeated = source.is_repeated();
-            decoder.walk(raw.offset, raw.bytes, |event| {
-                if is_repeated {
-                    return Ok(());
-                }
-                let at = At { header: event.header, ..at };
-                printer.see(&at, event, &mut output.buffer)
-            })?;
-            output.flush_full()?;
-        }
-        printer.finish(&mut output.buffer);
-        Ok(())
-    })
-    .map_err(|error| match error.downcast::<DecodeError>() {
-        Ok(error) => match source.event() {
-            Some(raw) => anyhow!("{}: {error}", raw.file),
-            None => error.into(),
-        },
-        Err(error) => error,
+        decode(&mut source, &mut decoder, &mut printer, &mut |more, now| {
+            output.buffer.append(more);
+            // Whoever follows wants to see what there is.
+            if now { output.flush() } else { output.flush_full() }
+        })
     })
 }
 
-fn schema(files: &[PathBuf], database: Option<&str>) -> Result<Option<SchemaDump>> {
-    let mut all: Option<SchemaDump> = None;
-    for file in files {
-        let name = || file.display().to_string();
-        let sql = std::fs::read(file).with_context(name)?;
-        let dump =
-            SchemaDump::parse(&String::from_utf8_lossy(&sql), database).with_context(name)?;
-        all.get_or_insert_default().extend(dump);
+/// Gives what the printer makes of a source to `put`, and with it whether to put it out at once.
+pub(crate) fn decode(
+    source: &mut Source,
+    decoder: &mut Decoder,
+    printer: &mut Printer,
+    put: &mut dyn FnMut(&mut Vec<u8>, bool) -> Result<()>,
+) -> Result<()> {
+    let mut buffer = Vec::new();
+    loop {
+        match source.advance()? {
+            Next::Event => {}
+            Next::End => break,
+            Next::Wait => {
+                put(&mut buffer, true)?;
+                source.wait()?;
+                continue;
+            }
+        }
+        let (is_first, is_last) = source.is_first_and_last();
+        let Some(raw) = source.event() else { break };
+        let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
+        printer.enter(is_first, is_last);
+        if printer.is_done(&at) {
+            break;
+        }
+        let is_repeated = source.is_repeated();
+        let seen = decoder.walk(raw.offset, raw.bytes, |event| {
+            if is_repeated {
+                return Ok(());
+            }
+            let at = At { header: event.header, ..at };
+            printer.see(&at, event, &mut buffer)
+        });
+        put(&mut buffer, false)?;
+        seen.map_err(|error| match error.downcast::<DecodeError>() {
+            Ok(error) => anyhow!("{}: {error}", raw.file),
+            Err(error) => error,
+        })?;
     }
-    Ok(all)
-}
-
-fn sql_options(gtids: bool, generated: Vec<Pattern>) -> SqlOptions {
-    let is_generated = move |schema: &str, table: &str, column: &str| {
-        !generated.is_empty() && {
-            let name = format!("{schema}.{table}.{column}");
-            generated.iter().any(|pattern| pattern.matches(&name))
-        }
-    };
-    SqlOptions { gtids, is_generated: Box::new(is_generated) }
+    printer.finish(&mut buffer);
+    put(&mut buffer, false)
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use binlogd_event::body::{RowsBody, RowsChange};
 use binlogd_event::{GtidSource, body::StatusVar};
 
+use super::names::Names;
 use super::{Format, FormatError};
 use crate::changes::{At, Change, End, Statement, Transaction};
-use crate::write::{hex, sql_identifier, unsigned};
-use crate::{Image, Row, Rows, Table, Value};
+use crate::write::sql_identifier;
+use crate::{Charset, Row, Rows};
 
 /// Whether a column, by schema, table and name, is of some kind.
 pub type ColumnTest = dyn Fn(&str, &str, &str) -> bool + Send;
@@ -54,8 +55,6 @@ struct Session {
 /// What ends statements that have a semicolon.
 const DELIMITER: &str = "/*binlogd*/;;";
 
-const NO_FOREIGN_KEY_CHECKS: u16 = 2;
-const RELAXED_UNIQUE_CHECKS: u16 = 4;
 /// In an event's header: the statement does not depend on the default schema.
 const SUPPRESS_USE: u16 = 8;
 
@@ -90,7 +89,7 @@ impl SqlFormat {
         if rows.body().table_id == RowsBody::DUMMY_TABLE_ID && table.columns().is_empty() {
             return Ok(());
         }
-        let names = Names::of(table, &self.options)?;
+        let names = Names::of(table, &self.options.is_generated)?;
         self.session.prepare_rows(rows.body().flags, out);
         let change = rows.change();
         for row in rows {
@@ -155,6 +154,23 @@ impl SqlFormat {
     }
 }
 
+/// Makes a session one in which literals hold and rows are stored as they were.
+pub(super) const FOR_ROWS: &[u8] = b"SET NAMES utf8mb4;\nSET time_zone='+00:00', \
+    sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
+
+/// Whether the session that a row event comes from had foreign key checks off, and unique checks off.
+pub(super) fn checks_of(flags: u16) -> (bool, bool) {
+    const NO_FOREIGN_KEY_CHECKS: u16 = 2;
+    const RELAXED_UNIQUE_CHECKS: u16 = 4;
+    (flags & NO_FOREIGN_KEY_CHECKS != 0, flags & RELAXED_UNIQUE_CHECKS != 0)
+}
+
+pub(super) fn set_checks((no_foreign_keys, relaxed): (bool, bool), out: &mut Vec<u8>) {
+    let (keys, unique) = (u8::from(!no_foreign_keys), u8::from(!relaxed));
+    let text = format!("SET foreign_key_checks={keys}, unique_checks={unique};\n");
+    out.extend_from_slice(text.as_bytes());
+}
+
 impl Format for SqlFormat {
     fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError> {
         self.session.begin(out);
@@ -216,24 +232,17 @@ impl Session {
 
     fn prepare_rows(&mut self, flags: u16, out: &mut Vec<u8>) {
         if !self.for_rows {
-            out.extend_from_slice(
-                b"SET NAMES utf8mb4;\nSET time_zone='+00:00', \
-                  sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n",
-            );
+            out.extend_from_slice(FOR_ROWS);
             self.for_rows = true;
             self.settings.clear();
         }
-        self.check(flags & NO_FOREIGN_KEY_CHECKS != 0, flags & RELAXED_UNIQUE_CHECKS != 0, out);
+        let (no_foreign_keys, relaxed) = checks_of(flags);
+        self.check(no_foreign_keys, relaxed, out);
     }
 
     fn check(&mut self, no_foreign_keys: bool, relaxed: bool, out: &mut Vec<u8>) {
         if self.checks != Some((no_foreign_keys, relaxed)) {
-            let text = format!(
-                "SET foreign_key_checks={}, unique_checks={};\n",
-                u8::from(!no_foreign_keys),
-                u8::from(!relaxed)
-            );
-            out.extend_from_slice(text.as_bytes());
+            set_checks((no_foreign_keys, relaxed), out);
             self.checks = Some((no_foreign_keys, relaxed));
         }
     }
@@ -258,10 +267,17 @@ impl Session {
                     StatusVar::AutoIncrement { increment, offset } => format!(
                         ", auto_increment_increment={increment}, auto_increment_offset={offset}"
                     ),
-                    StatusVar::Charset { client, connection, server } => format!(
-                        ", character_set_client={client}, collation_connection={connection}, \
-                         collation_server={server}"
-                    ),
+                    StatusVar::Charset { client, connection, server } => {
+                        // MariaDB does not take its newer collations' numbers for a character set.
+                        let client = match Charset::of_collation(u64::from(client)) {
+                            Some(charset) => charset.name().to_owned(),
+                            None => client.to_string(),
+                        };
+                        format!(
+                            ", character_set_client={client}, collation_connection={connection}, \
+                             collation_server={server}"
+                        )
+                    }
                     StatusVar::TimeZone(zone) => {
                         format!(", time_zone='{}'", String::from_utf8_lossy(zone))
                     }
@@ -289,177 +305,6 @@ impl Session {
                     (flags & NO_FOREIGN_KEY_CHECKS != 0, flags & RELAXED_UNIQUE_CHECKS != 0);
                 self.check(no_keys, relaxed, out);
             }
-        }
-    }
-}
-
-/// A table's names as SQL.
-struct Names {
-    table: Vec<u8>,
-    /// `None` where a column is generated.
-    columns: Vec<Option<Vec<u8>>>,
-    key: Vec<usize>,
-}
-
-impl Names {
-    fn of(table: &Table, options: &SqlOptions) -> Result<Self, FormatError> {
-        let (schema, name) = (table.schema(), table.name());
-        let mut full = Vec::new();
-        sql_identifier(schema, &mut full);
-        full.push(b'.');
-        sql_identifier(name, &mut full);
-        let columns = table.columns().iter().map(|column| {
-            let Some(text) = column.name() else {
-                return Err(FormatError::NoNames { table: format!("{schema}.{name}") });
-            };
-            let mut quoted = Vec::new();
-            sql_identifier(text, &mut quoted);
-            let generated = column.is_generated() || (options.is_generated)(schema, name, text);
-            Ok((!generated).then_some(quoted))
-        });
-        let columns = columns.collect::<Result<_, _>>()?;
-        Ok(Self { table: full, columns, key: table.primary_key().collect() })
-    }
-
-    fn insert(&self, after: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        out.extend_from_slice(b"INSERT INTO ");
-        out.extend_from_slice(&self.table);
-        out.extend_from_slice(b" (");
-        let written = |index: &usize| after.has(*index) && self.columns[*index].is_some();
-        let mut comma = Separator::new(b", ");
-        for column in (0..self.columns.len()).filter(written) {
-            comma.write(out);
-            out.extend_from_slice(self.columns[column].as_deref().unwrap_or_default());
-        }
-        out.extend_from_slice(b") VALUES (");
-        let mut comma = Separator::new(b", ");
-        for item in after.values() {
-            let (index, value) = item?;
-            if self.columns[index].is_some() {
-                comma.write(out);
-                value.write_sql(out).map_err(|error| after.error(index, error))?;
-            }
-        }
-        out.extend_from_slice(b");\n");
-        Ok(())
-    }
-
-    fn update(
-        &self,
-        before: &Image<'_>,
-        after: &Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
-        let start = out.len();
-        out.extend_from_slice(b"UPDATE ");
-        out.extend_from_slice(&self.table);
-        out.extend_from_slice(b" SET ");
-        let mut comma = Separator::new(b", ");
-        for item in after.values() {
-            let (index, value) = item?;
-            let Some(name) = &self.columns[index] else { continue };
-            comma.write(out);
-            out.extend_from_slice(name);
-            out.push(b'=');
-            let written = match value {
-                Value::JsonDiffs(diffs) => diffs.write_sql(name, out),
-                value => value.write_sql(out),
-            };
-            written.map_err(|error| after.error(index, error))?;
-        }
-        if comma.first {
-            // Nothing but generated columns.
-            out.truncate(start);
-            return Ok(());
-        }
-        self.condition(before, out)
-    }
-
-    fn delete(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        out.extend_from_slice(b"DELETE FROM ");
-        out.extend_from_slice(&self.table);
-        self.condition(before, out)
-    }
-
-    /// Finds the row: by its primary key if that is known, else by all of its values.
-    fn condition(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let by_key = !self.key.is_empty() && self.key.iter().all(|&column| before.has(column));
-        out.extend_from_slice(b" WHERE ");
-        let mut and = Separator::new(b" AND ");
-        for item in before.values() {
-            let (index, value) = item?;
-            let Some(name) = &self.columns[index] else { continue };
-            if by_key && !self.key.contains(&index) {
-                continue;
-            }
-            and.write(out);
-            comparison(name, &value, by_key, out).map_err(|error| before.error(index, error))?;
-        }
-        out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
-        Ok(())
-    }
-}
-
-fn comparison(
-    name: &[u8],
-    value: &Value<'_>,
-    by_key: bool,
-    out: &mut Vec<u8>,
-) -> Result<(), crate::ValueError> {
-    // Collations may take different texts for the same.
-    let stored = match value {
-        Value::Text(text) if !by_key => Some(text.bytes),
-        Value::TextOrBytes(bytes) if !by_key => Some(*bytes),
-        _ => None,
-    };
-    if let Some(stored) = stored {
-        out.extend_from_slice(b"HEX(");
-        out.extend_from_slice(name);
-        out.extend_from_slice(b")='");
-        let start = out.len();
-        hex(stored.iter().copied(), out);
-        out[start..].make_ascii_uppercase();
-        out.push(b'\'');
-        return Ok(());
-    }
-    out.extend_from_slice(name);
-    match value {
-        Value::Null => out.extend_from_slice(b" IS NULL"),
-        // As the server widens the column.
-        Value::Float(number) => {
-            out.push(b'=');
-            Value::Double(f64::from(*number)).write_sql(out)?;
-        }
-        Value::Enum(value) if !by_key => {
-            out.extend_from_slice(b"+0=");
-            unsigned(value.number, out);
-        }
-        Value::Set(value) if !by_key => {
-            out.extend_from_slice(b"+0=");
-            unsigned(value.bits, out);
-        }
-        value => {
-            out.push(b'=');
-            value.write_sql(out)?;
-        }
-    }
-    Ok(())
-}
-
-/// What stands between items.
-struct Separator {
-    text: &'static [u8],
-    first: bool,
-}
-
-impl Separator {
-    fn new(text: &'static [u8]) -> Self {
-        Self { text, first: true }
-    }
-
-    fn write(&mut self, out: &mut Vec<u8>) {
-        if !std::mem::take(&mut self.first) {
-            out.extend_from_slice(self.text);
         }
     }
 }

@@ -17,11 +17,11 @@ use crate::sources::{Files, From, Input, Server, Source, inputs, is_server};
 pub(crate) struct FromArgs {
     /// Wait for more at the end: of the last file and those that come behind it, or of a server, to
     /// which a connection that breaks is made again
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "stop_position")]
     follow: bool,
 
     /// Where to begin: oldest, end, or FILE[:OFFSET]; of a server, OFFSET must be where an event begins
-    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest")]
+    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest", conflicts_with = "start_position")]
     from: From,
 
     /// The id to register at a server with, which no other server or replica may have [default: a

@@ -8,7 +8,7 @@ use binlogd_decode::format::{Format, FormatError};
 use super::filter::Filter;
 
 /// Follows transactions and prints what is wanted of them.
-pub(super) struct Printer {
+pub(crate) struct Printer {
     changes: Changes,
     format: Box<dyn Format>,
     filter: Filter,
@@ -21,23 +21,23 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(format: Box<dyn Format>, filter: Filter, keeps_empty: bool) -> Self {
+    pub(crate) fn new(format: Box<dyn Format>, filter: Filter, keeps_empty: bool) -> Self {
         let keeps_empty = keeps_empty && !filter.chooses_changes();
         let changes = Changes::new();
         Self { changes, format, filter, keeps_empty, begun: false, is_first: true, is_last: true }
     }
 
     /// Says whether what follows is of the first and of the last file.
-    pub(super) fn enter(&mut self, is_first: bool, is_last: bool) {
+    pub(crate) fn enter(&mut self, is_first: bool, is_last: bool) {
         (self.is_first, self.is_last) = (is_first, is_last);
     }
 
     /// Whether nothing from `at` on can be wanted.
-    pub(super) fn is_done(&self, at: &At<'_>) -> bool {
+    pub(crate) fn is_done(&self, at: &At<'_>) -> bool {
         self.changes.is_outside() && self.is_last && self.filter.ends_before(at)
     }
 
-    pub(super) fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
         let failed = |error: FormatError| match error {
             // It says where by itself.
             FormatError::Decode(error) => error.into(),
@@ -68,7 +68,7 @@ impl Printer {
         self.format.change(at, transaction, change, out).map_err(failed)
     }
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         self.format.finish(out);
     }
 }

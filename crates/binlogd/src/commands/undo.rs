@@ -1,0 +1,77 @@
+//! `binlogd undo`: SQL that takes changes of rows back.
+//!
+//! How a change is reversed is in `binlogd_decode::format`; what is read last is printed first, so
+//! all of it waits in [`Spill`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use binlogd_decode::format::UndoFormat;
+use clap::ValueHint;
+
+use super::tail::filter::{Filter, FilterArgs};
+use super::tail::schema::SchemaArgs;
+use super::tail::{Printer, decode};
+use crate::output::print;
+use crate::sources::{Files, Source, inputs};
+use crate::spill::Spill;
+
+/// Write SQL that takes changes of rows back, the last one first.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Binlog files, folders of them, a binlogd's store, or - for standard input
+    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+
+    #[command(flatten)]
+    schema: SchemaArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Look at what would take one transaction back, then do it:
+    binlogd undo --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007
+    binlogd undo --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007 | mysql --binary-mode
+
+  What a session did to a table since noon:
+    binlogd undo --table shop.orders --kind insert,update,delete --thread-id 4711 --start-time '2026-01-31 12:00' \\
+        /var/lib/mysql
+
+Transactions come in reverse order, and each is one transaction again. The tables must be as the chosen
+changes left them: what came later is to be undone as well, or not to have touched the same rows.
+Whatever cannot be undone is an error that names it, and nothing is printed then: changes of tables
+themselves, statements in statement format, rows without all columns (binlog_row_image other than
+FULL), XA. What foreign keys did to other tables is undone only if the server logged it, as MySQL does
+from 9.6 on; counters of AUTO_INCREMENT stay as they are. MariaDB's sequences and system-versioned
+tables cannot be changed back.
+
+SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
+which also tells generated columns. Rows of tables without a known primary key are found by all their
+values. The other server's tables must have no triggers.
+
+What is more than 64 MiB waits in a file in TMPDIR that has no name. Times are UTC. Positions, times,
+GTIDs, servers and threads choose whole transactions: one belongs to where and when it begins.
+
+Exit codes: 0 all was written, 1 something cannot be undone, an event is damaged or it failed, 2 wrong
+usage.";
+
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut source = Source::Files(Box::new(Files::new(inputs(&args.sources)?)));
+    let filter = Filter::new(args.filter)?;
+    let mut decoder = args.schema.decoder()?;
+    let format = Box::new(UndoFormat::new(args.schema.into_generated()));
+    let mut printer = Printer::new(format, filter, false);
+    print(|output| {
+        let mut spill = Spill::new();
+        decode(&mut source, &mut decoder, &mut printer, &mut |more, _| spill.append(more))?;
+        spill.reverse(|piece| {
+            output.buffer.extend_from_slice(piece);
+            output.flush_full()
+        })
+    })
+}

@@ -1,0 +1,214 @@
+//! A table's names, and statements that change single rows of it.
+
+use super::{ColumnTest, FormatError};
+use crate::write::{hex, sql_identifier, unsigned};
+use crate::{Image, Table, Value};
+
+/// A table's names as SQL.
+pub(super) struct Names {
+    table: Vec<u8>,
+    /// `None` where a column is generated.
+    columns: Vec<Option<Vec<u8>>>,
+    key: Vec<usize>,
+}
+
+impl Names {
+    pub(super) fn of(table: &Table, is_generated: &ColumnTest) -> Result<Self, FormatError> {
+        let (schema, name) = (table.schema(), table.name());
+        let mut full = Vec::new();
+        sql_identifier(schema, &mut full);
+        full.push(b'.');
+        sql_identifier(name, &mut full);
+        let columns = table.columns().iter().map(|column| {
+            let Some(text) = column.name() else {
+                return Err(FormatError::NoNames { table: format!("{schema}.{name}") });
+            };
+            let mut quoted = Vec::new();
+            sql_identifier(text, &mut quoted);
+            let generated = column.is_generated() || is_generated(schema, name, text);
+            Ok((!generated).then_some(quoted))
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        Ok(Self { table: full, columns, key: table.primary_key().collect() })
+    }
+
+    pub(super) fn insert(&self, after: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(b"INSERT INTO ");
+        out.extend_from_slice(&self.table);
+        out.extend_from_slice(b" (");
+        let written = |index: &usize| after.has(*index) && self.columns[*index].is_some();
+        let mut comma = Separator::new(b", ");
+        for column in (0..self.columns.len()).filter(written) {
+            comma.write(out);
+            out.extend_from_slice(self.columns[column].as_deref().unwrap_or_default());
+        }
+        out.extend_from_slice(b") VALUES (");
+        let mut comma = Separator::new(b", ");
+        for item in after.values() {
+            let (index, value) = item?;
+            if self.columns[index].is_some() {
+                comma.write(out);
+                value.write_sql(out).map_err(|error| after.error(index, error))?;
+            }
+        }
+        out.extend_from_slice(b");\n");
+        Ok(())
+    }
+
+    pub(super) fn update(
+        &self,
+        before: &Image<'_>,
+        after: &Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let start = out.len();
+        out.extend_from_slice(b"UPDATE ");
+        out.extend_from_slice(&self.table);
+        out.extend_from_slice(b" SET ");
+        let mut comma = Separator::new(b", ");
+        for item in after.values() {
+            let (index, value) = item?;
+            let Some(name) = &self.columns[index] else { continue };
+            comma.write(out);
+            out.extend_from_slice(name);
+            out.push(b'=');
+            let written = match value {
+                Value::JsonDiffs(diffs) => diffs.write_sql(name, out),
+                value => value.write_sql(out),
+            };
+            written.map_err(|error| after.error(index, error))?;
+        }
+        if comma.first {
+            // Nothing but generated columns.
+            out.truncate(start);
+            return Ok(());
+        }
+        self.condition(before, out)
+    }
+
+    pub(super) fn delete(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(b"DELETE FROM ");
+        out.extend_from_slice(&self.table);
+        self.condition(before, out)
+    }
+
+    /// The columns that a statement can set.
+    pub(super) fn settable(&self) -> impl Iterator<Item = usize> {
+        (0..self.columns.len()).filter(|&column| self.columns[column].is_some())
+    }
+
+    pub(super) fn by_key(&self, image: &Image<'_>) -> bool {
+        !self.key.is_empty() && self.key.iter().all(|&column| image.has(column))
+    }
+
+    /// Gives the row that is now as `after` says the values of `before`, in the columns that changed.
+    pub(super) fn restore(
+        &self,
+        before: &Image<'_>,
+        after: &Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let start = out.len();
+        out.extend_from_slice(b"UPDATE ");
+        out.extend_from_slice(&self.table);
+        out.extend_from_slice(b" SET ");
+        let mut comma = Separator::new(b", ");
+        for item in before.values() {
+            let (index, value) = item?;
+            let Some(name) = self.columns[index].as_ref().filter(|_| after.has(index)) else {
+                continue;
+            };
+            comma.write(out);
+            out.extend_from_slice(name);
+            out.push(b'=');
+            value.write_sql(out).map_err(|error| before.error(index, error))?;
+        }
+        if comma.first {
+            out.truncate(start);
+            return Ok(());
+        }
+        self.condition(after, out)
+    }
+
+    /// Finds the row: by its primary key if that is known, else by all of its values.
+    fn condition(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let by_key = self.by_key(before);
+        out.extend_from_slice(b" WHERE ");
+        let mut and = Separator::new(b" AND ");
+        for item in before.values() {
+            let (index, value) = item?;
+            let Some(name) = &self.columns[index] else { continue };
+            if by_key && !self.key.contains(&index) {
+                continue;
+            }
+            and.write(out);
+            comparison(name, &value, by_key, out).map_err(|error| before.error(index, error))?;
+        }
+        out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
+        Ok(())
+    }
+}
+
+fn comparison(
+    name: &[u8],
+    value: &Value<'_>,
+    by_key: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), crate::ValueError> {
+    // Collations may take different texts for the same.
+    let stored = match value {
+        Value::Text(text) if !by_key => Some(text.bytes),
+        Value::TextOrBytes(bytes) if !by_key => Some(*bytes),
+        _ => None,
+    };
+    if let Some(stored) = stored {
+        out.extend_from_slice(b"HEX(");
+        out.extend_from_slice(name);
+        out.extend_from_slice(b")='");
+        let start = out.len();
+        hex(stored.iter().copied(), out);
+        out[start..].make_ascii_uppercase();
+        out.push(b'\'');
+        return Ok(());
+    }
+    out.extend_from_slice(name);
+    match value {
+        Value::Null => out.extend_from_slice(b" IS NULL"),
+        // As the server widens the column.
+        Value::Float(number) => {
+            out.push(b'=');
+            Value::Double(f64::from(*number)).write_sql(out)?;
+        }
+        Value::Enum(value) if !by_key => {
+            out.extend_from_slice(b"+0=");
+            unsigned(value.number, out);
+        }
+        Value::Set(value) if !by_key => {
+            out.extend_from_slice(b"+0=");
+            unsigned(value.bits, out);
+        }
+        value => {
+            out.push(b'=');
+            value.write_sql(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands between items.
+struct Separator {
+    text: &'static [u8],
+    first: bool,
+}
+
+impl Separator {
+    fn new(text: &'static [u8]) -> Self {
+        Self { text, first: true }
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::take(&mut self.first) {
+            out.extend_from_slice(self.text);
+        }
+    }
+}
