@@ -100,10 +100,7 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
 
 impl Rounds {
     fn begin(self, usual: u32) -> Result<(Plan, ProgressBar)> {
-        let binary = match self.binary {
-            Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
-            None => product::binlogd()?,
-        };
+        let binary = product::named_or_built(self.binary.as_deref())?;
         let rounds = self.rounds.unwrap_or(usual);
         let seed = self.seed.unwrap_or_else(some_seed);
         println!("seed {seed}, {rounds} rounds, {} clients", self.clients);

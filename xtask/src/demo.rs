@@ -63,10 +63,7 @@ pub(crate) struct DemoArgs {
 /// # Errors
 /// If a server cannot be had or fails, or at Ctrl-C.
 pub(crate) fn run(args: &DemoArgs) -> Result<bool> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
-        None => product::binlogd()?,
-    };
+    let binary = product::named_or_built(args.binary.as_deref())?;
     println!("Starting MySQL twice, and binlogd between them …");
     let runtime = Runtime::new().context("cannot start the runtime")?;
     interrupt_on_signals(&runtime)?;

@@ -1,7 +1,7 @@
 //! The program that is measured, built as it is released.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +15,17 @@ use crate::repo;
 pub(crate) fn binlogd() -> Result<PathBuf> {
     eprintln!("Building binlogd (cargo build --release; the first time takes some minutes) …");
     build(&["--release"])
+}
+
+/// The binary that the user named, or else one that is built as [`binlogd`] does.
+///
+/// # Errors
+/// If there is no such file, or binlogd does not build.
+pub(crate) fn named_or_built(named: Option<&Path>) -> Result<PathBuf> {
+    match named {
+        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string()),
+        None => binlogd(),
+    }
 }
 
 /// Builds binlogd as tests run it and returns the binary.

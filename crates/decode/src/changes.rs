@@ -3,9 +3,7 @@
 //! What carries no data, such as the file's format, is left out. Nothing is written here: that is
 //! for [`format`](crate::format).
 
-use binlogd_event::body::{
-    self, IntvarKind, Query, RowsChange, StatusVars, UserVar, UserVarType, XaXid,
-};
+use binlogd_event::body::{self, IntvarKind, Query, RowsChange, StatusVars, UserVar, UserVarType};
 use binlogd_event::{EventHeader, Gtid};
 
 use crate::cursor::Cursor;
@@ -189,7 +187,7 @@ impl Changes {
                 let transaction = Transaction {
                     gtid: Some(gtid.gtid),
                     thread_id: gtid.thread_id,
-                    xa_start: xid.map(|xid| format!("XA START {}", xid_text(&xid))),
+                    xa_start: xid.map(|xid| format!("XA START {xid}")),
                     ..begin(at)
                 };
                 self.announce(transaction, gtid.flags & STANDALONE == 0);
@@ -206,7 +204,7 @@ impl Changes {
             }
             B::XaPrepare(prepare) => {
                 self.ensure(at);
-                let xid = xid_text(&prepare.xid);
+                let xid = prepare.xid;
                 return Ok(self.end(End::Prepared(match prepare.one_phase {
                     true => format!("XA COMMIT {xid} ONE PHASE"),
                     false => format!("XA PREPARE {xid}"),
@@ -306,15 +304,6 @@ fn begin(at: &At<'_>) -> Transaction {
         server_id: at.header.server_id,
         ..Transaction::default()
     }
-}
-
-fn xid_text(xid: &XaXid<'_>) -> String {
-    let hex = |bytes: &[u8]| {
-        let mut out = Vec::new();
-        write::hex(bytes.iter().copied(), &mut out);
-        String::from_utf8_lossy(&out).into_owned()
-    };
-    format!("X'{}',X'{}',{}", hex(xid.gtrid), hex(xid.bqual), xid.format_id)
 }
 
 /// A user variable as a statement, with the value's bytes in hex.

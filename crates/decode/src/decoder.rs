@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use binlogd_event::body::{self, CompressedQuery, RowsBody, TableMapBody, TransactionPayload};
+use binlogd_event::body::{self, CompressedQuery, RowsBody, TableMapBody};
 use binlogd_event::{EventHeader, EventKind, FormatDescription, HEADER_LEN};
 
 use crate::inflate::{event_parts, inflate};
@@ -214,10 +214,12 @@ impl Decoder {
         event: &[u8],
         mut see: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Event { header, place, body } = self.event(offset, event)?;
-        let Body::Payload(_) = body else { return see(Event { header, place, body }) };
-        drop(body);
-        see(self.event(offset, event)?)?;
+        let seen = self.event(offset, event)?;
+        let (header, place) = (seen.header, seen.place);
+        see(seen)?;
+        if header.kind != EventKind::TRANSACTION_PAYLOAD {
+            return Ok(());
+        }
         // The transaction's own bytes are not the decoder's, so that both can be used.
         let crc = self.format.as_ref().map_or(0, |format| format.checksum.len());
         let mut payload = self.payload(header, place, &event[..event.len() - crc])?;
@@ -262,7 +264,9 @@ impl Decoder {
         let body = match parsed {
             body::Body::TableMap(map) => Body::Table(self.table(&map, event, place)?),
             body::Body::Rows(rows) => Body::Rows(self.rows(rows, place)?),
-            body::Body::TransactionPayload(payload) => Body::Payload(self.unpack(&payload, place)?),
+            body::Body::TransactionPayload(payload) => {
+                Body::Payload(Payload::new(&payload, &self.limits, place)?)
+            }
             body::Body::QueryCompressed(CompressedQuery(query)) => {
                 let statement = self.inflate(query.statement, place)?;
                 Body::Other(body::Body::Query(body::Query { statement, ..query }))
@@ -285,14 +289,6 @@ impl Decoder {
             }
             _ => {}
         }
-    }
-
-    fn unpack<'e>(
-        &self,
-        payload: &TransactionPayload<'e>,
-        place: Place,
-    ) -> Result<Payload<'e>, DecodeError> {
-        Payload::new(payload, &self.limits, place)
     }
 
     fn table(

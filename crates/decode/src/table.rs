@@ -8,7 +8,7 @@ use binlogd_event::EventKind;
 use binlogd_event::body::TableMapBody;
 
 pub use column::{Column, ColumnType, Members, Sign};
-pub(crate) use layout::Width;
+pub(crate) use layout::{Width, length_len};
 
 use crate::schema::TableSchema;
 use crate::{Charset, DecodeError, Place};

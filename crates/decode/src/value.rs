@@ -11,7 +11,7 @@ mod text;
 pub use bits::{Bits, EnumValue, SetValue};
 pub use compressed::Compressed;
 pub use decimal::Decimal;
-pub(crate) use decimal::stored_len as decimal_len;
+pub(crate) use decimal::{precision_and_scale, stored_len as decimal_len};
 pub use geometry::{Geometry, Vector};
 pub(crate) use read::{read, whole_string};
 pub use temporal::{Date, DateTime, Time, Timestamp};

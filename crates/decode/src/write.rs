@@ -10,7 +10,7 @@ mod temporal;
 mod text;
 
 pub(crate) use json::{base64, json_string};
-pub(crate) use number::{double, json_double, signed, unsigned};
+pub(crate) use number::{double, json_double, padded, signed, unsigned};
 pub(crate) use sql::{hex, quote_sql_from, sql_identifier, sql_text};
 
 /// The most that is decompressed of one value, in bytes: what a server can send at all.

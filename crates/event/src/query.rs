@@ -1,5 +1,6 @@
 //! The one thing that structure needs of a Query event: its statement.
 
+use crate::body::Query;
 use crate::fields::Fields;
 use crate::{EventError, HEADER_LEN};
 
@@ -13,12 +14,5 @@ use crate::{EventError, HEADER_LEN};
 pub fn statement(event: &[u8], post_header_len: usize) -> Result<&[u8], EventError> {
     let mut fields = Fields::new(event);
     fields.take("event header", HEADER_LEN)?;
-    let mut fixed = Fields::new(fields.take("fixed part", post_header_len)?);
-    fixed.take("thread id and execution time", 8)?;
-    let database_len = fixed.u8("database length")?;
-    fixed.u16("error code")?;
-    let status_vars_len = fixed.u16("status variables length")?;
-    fields.take("status variables", usize::from(status_vars_len))?;
-    fields.take("database and its NUL", usize::from(database_len) + 1)?;
-    Ok(fields.rest())
+    Query::read(fields, post_header_len).map(|query| query.statement)
 }

@@ -69,10 +69,7 @@ fn setting(text: &str) -> Result<Setting, String> {
 /// # Errors
 /// If a commit was not acknowledged, or something does not start.
 pub(super) fn run(args: &CommitArgs) -> Result<bool> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
-        None => product::binlogd()?,
-    };
+    let binary = product::named_or_built(args.binary.as_deref())?;
     let machine = super::machine();
     eprintln!("Starting a primary and a replica …");
     let servers = Servers::start()?;

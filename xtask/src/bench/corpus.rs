@@ -8,10 +8,13 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use testkit::{Flavour, Server};
+use testkit::{Daemon, Flavour, Server};
+
+use super::sink::USER;
 
 /// The one file that is fetched.
 const FILE: &str = "binlog.000002";
@@ -47,6 +50,8 @@ end//
 delimiter ;
 flush binary logs;
 ";
+
+const MIRROR_PATIENCE: Duration = Duration::from_secs(300);
 
 /// The primary, and what there is to fetch from it.
 #[derive(Debug)]
@@ -99,6 +104,22 @@ impl Corpus {
         let path = primary.datadir().join(FILE);
         let len = fs::metadata(&path)?.len();
         Ok(Self { primary, file: FILE.to_owned(), path, len, events })
+    }
+
+    /// A binlogd that has mirrored the file, and was started again: what it needed to receive is
+    /// not what is measured.
+    ///
+    /// # Errors
+    /// If it does not get all of the file in five minutes.
+    pub(super) fn mirrored_by(&self, binary: &Path) -> Result<Daemon> {
+        let mut daemon = Daemon::new(binary, &self.primary.endpoint())?
+            .arg(format!("--start={}", self.file))
+            .arg(format!("--user={USER}:"))
+            .started()?;
+        daemon.wait_for_all_of(&self.primary, MIRROR_PATIENCE)?;
+        daemon.stop()?;
+        daemon.start()?;
+        Ok(daemon)
     }
 
     /// The average length of an event in bytes.

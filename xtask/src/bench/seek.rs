@@ -1,23 +1,20 @@
 //! `cargo xtask bench seek`: a reader comes back with the GTIDs of half a large file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use binlogd_event::GtidSet;
 use clap::Args;
 use serde_json::{Value, json};
-use testkit::Daemon;
 
 use super::corpus::Corpus;
-use super::sink::{Sink, USER};
+use super::sink::Sink;
 use super::stats::{median, median_ratio};
 use super::table::Table;
 use super::target::{Bound, Target};
 use crate::product;
 
 const MIB: u64 = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(300);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,20 +68,11 @@ impl Asked {
 /// # Errors
 /// If something does not start, or no transaction comes.
 pub(super) fn run(args: &SeekArgs) -> Result<bool> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
-        None => product::binlogd()?,
-    };
+    let binary = product::named_or_built(args.binary.as_deref())?;
     let machine = super::machine();
     eprintln!("Making a primary with a binlog file to seek in …");
     let corpus = Corpus::small_events(args.size_mib * MIB)?;
-    let mut daemon = Daemon::new(binary, &corpus.primary.endpoint())?
-        .arg(format!("--start={}", corpus.file))
-        .arg(format!("--user={USER}:"))
-        .started()?;
-    daemon.wait_for_all_of(&corpus.primary, PATIENCE)?;
-    daemon.stop()?;
-    daemon.start()?;
+    let daemon = corpus.mirrored_by(&binary)?;
     let has = half_of(&corpus.primary.executed_gtids()?)?;
     let index = daemon.timeline_dir(&corpus.primary)?.join(format!("{}.idx", corpus.file));
     let mut samples = Vec::new();

@@ -7,7 +7,7 @@ mod live;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -99,10 +99,7 @@ impl Sender {
 /// # Errors
 /// If not everything arrives, or something does not start.
 pub(super) fn run(args: &ServeArgs) -> Result<bool> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
-        None => product::binlogd()?,
-    };
+    let binary = product::named_or_built(args.binary.as_deref())?;
     let machine = super::machine();
     let catch_up = match args.only {
         Some(Part::Live) => None,

@@ -205,12 +205,29 @@ fn short(
     Ok(())
 }
 
-/// A line stays a line, and a terminal is not told what to do.
+/// A line stays a line, and a terminal is not told what to do, neither by ASCII's control characters
+/// nor by U+0080 to U+009F.
 fn end_line(start: usize, out: &mut Vec<u8>) {
-    for byte in &mut out[start..] {
-        if byte.is_ascii_control() {
-            *byte = b' ';
+    let mut line = &mut out[start..];
+    while let [first, rest @ ..] = line {
+        if first.is_ascii_control() {
+            *first = b' ';
+        } else if let (0xc2, Some(second @ 0x80..=0x9f)) = (*first, rest.first_mut()) {
+            (*first, *second) = (b' ', b' ');
         }
+        line = rest;
     }
     out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_orders_from_a_line() {
+        let mut out = "\x1b[0m \u{9b}31m a\nb ü\u{7f}\0".as_bytes().to_vec();
+        end_line(4, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[0m   31m a b ü  \n");
+    }
 }

@@ -273,36 +273,22 @@ impl Parser<'_> {
 
     /// What follows a column's type, as far as it matters.
     fn attributes(&mut self, column: &mut ColumnSchema, table: &mut TableSchema) {
-        let mut depth = 0_usize;
-        while let Some(token) = self.lexer.peek() {
-            match token {
-                Token::Symbol(',' | ')') if depth == 0 => break,
-                Token::Symbol('(') => depth += 1,
-                Token::Symbol(')') => depth -= 1,
-                token if depth == 0 && token.is_word("unsigned") => column.unsigned = true,
-                // ZEROFILL makes a column unsigned.
-                token if depth == 0 && token.is_word("zerofill") => column.unsigned = true,
-                token if depth == 0 && token.is_word("compressed") => {}
+        while let Some(token) = self.next_of_element() {
+            // ZEROFILL makes a column unsigned.
+            if token.is_word("unsigned") || token.is_word("zerofill") {
+                column.unsigned = true;
+            } else if token.is_word("as") {
                 // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
-                token if depth == 0 && token.is_word("as") => column.generated = true,
-                token if depth == 0 && token.is_word("primary") => {
-                    table.primary_key.push(column.name.clone());
-                }
-                token if depth == 0 && (token.is_word("charset") || token.is_word("character")) => {
-                    self.lexer.next();
-                    self.lexer.take_word("set");
-                    column.charset = self.charset_name();
-                    continue;
-                }
-                token if depth == 0 && token.is_word("collate") => {
-                    self.lexer.next();
-                    let charset = self.charset_name();
-                    column.charset = column.charset.or(charset);
-                    continue;
-                }
-                _ => {}
+                column.generated = true;
+            } else if token.is_word("primary") {
+                table.primary_key.push(column.name.clone());
+            } else if token.is_word("charset") || token.is_word("character") {
+                self.lexer.take_word("set");
+                column.charset = self.charset_name();
+            } else if token.is_word("collate") {
+                let charset = self.charset_name();
+                column.charset = column.charset.or(charset);
             }
-            self.lexer.next();
         }
     }
 
@@ -339,16 +325,25 @@ impl Parser<'_> {
 
     /// Goes on to the comma or parenthesis that ends an element.
     fn rest_of_element(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(token) = self.lexer.peek() {
-            match token {
-                Token::Symbol(',' | ')') if depth == 0 => break,
+        while self.next_of_element().is_some() {}
+    }
+
+    /// The next token of an element, what is in parentheses left out; `None` at the comma or
+    /// parenthesis that ends it, which is left to be read.
+    fn next_of_element(&mut self) -> Option<Token> {
+        if let Some(Token::Symbol(',' | ')')) = self.lexer.peek() {
+            return None;
+        }
+        let token = self.lexer.next()?;
+        let mut depth = usize::from(token == Token::Symbol('('));
+        while depth > 0 {
+            match self.lexer.next()? {
                 Token::Symbol('(') => depth += 1,
                 Token::Symbol(')') => depth -= 1,
                 _ => {}
             }
-            self.lexer.next();
         }
+        Some(token)
     }
 
     fn name(&mut self) -> Result<String, SchemaError> {

@@ -37,9 +37,7 @@ impl Width {
             ColumnType::Timestamp { decimals } => Self::Fixed(4 + decimals.div_ceil(2)),
             ColumnType::Char { len_max, .. }
             | ColumnType::VarChar { len_max, .. }
-            | ColumnType::CompressedVarChar { len_max, .. } => {
-                Self::Prefixed(if len_max < 256 { 1 } else { 2 })
-            }
+            | ColumnType::CompressedVarChar { len_max, .. } => Self::Prefixed(length_len(len_max)),
             ColumnType::Blob { len_bytes, .. }
             | ColumnType::CompressedBlob { len_bytes, .. }
             | ColumnType::Json { len_bytes }
@@ -58,6 +56,12 @@ impl Width {
             Self::Unknown(code) => Err(ValueError::UnknownType { code }),
         }
     }
+}
+
+/// The bytes of the length in front of a string of at most `len_max` bytes.
+#[inline]
+pub(crate) fn length_len(len_max: u16) -> u8 {
+    if len_max < 256 { 1 } else { 2 }
 }
 
 /// Type codes of `enum_field_types`, as far as they stand in table maps.
@@ -117,10 +121,7 @@ fn column_type(code: u8, metadata: &mut Cursor<'_>) -> Result<ColumnType, ValueE
         242 => ColumnType::Vector { len_bytes: len_bytes(metadata, 4)? },
         245 => ColumnType::Json { len_bytes: len_bytes(metadata, 4)? },
         246 => {
-            let [precision, scale] = metadata.array()?;
-            if precision > 65 || scale > 30 || scale > precision || precision == 0 {
-                return Err(ValueError::bad("decimal precision", precision));
-            }
+            let (precision, scale) = crate::value::precision_and_scale(metadata)?;
             ColumnType::Decimal { precision, scale }
         }
         249..=252 => ColumnType::Blob { len_bytes: len_bytes(metadata, 4)?, charset: None },

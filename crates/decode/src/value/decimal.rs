@@ -4,8 +4,8 @@
 //! takes as few bytes as it needs. The highest bit of all is inverted, and all bits of negative
 //! numbers are. [Decimals](https://dev.mysql.com/doc/refman/9.1/en/precision-math-decimal-characteristics.html)
 
-use crate::ValueError;
 use crate::cursor::Cursor;
+use crate::{ValueError, write};
 
 /// An exact number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub(crate) fn stored_len(precision: u8, scale: u8) -> u8 {
     side(precision - scale) + side(scale)
 }
 
+/// A number's digits, and how many of them stand behind the point, in the limits that servers have.
+pub(crate) fn precision_and_scale(cursor: &mut Cursor<'_>) -> Result<(u8, u8), ValueError> {
+    let [precision, scale] = cursor.array()?;
+    if precision == 0 || precision > 65 || scale > 30 || scale > precision {
+        return Err(ValueError::bad("decimal precision", precision));
+    }
+    Ok((precision, scale))
+}
+
 impl<'a> Decimal<'a> {
     #[inline]
     pub(crate) fn new(bytes: &'a [u8], precision: u8, scale: u8) -> Self {
@@ -33,10 +42,7 @@ impl<'a> Decimal<'a> {
 
     /// A number of which precision and scale stand in front, as in JSON and user variables.
     pub(crate) fn with_head(cursor: &mut Cursor<'a>) -> Result<Self, ValueError> {
-        let [precision, scale] = cursor.array()?;
-        if precision == 0 || precision > 65 || scale > 30 || scale > precision {
-            return Err(ValueError::bad("decimal precision", precision));
-        }
+        let (precision, scale) = precision_and_scale(cursor)?;
         let bytes = cursor.take(usize::from(stored_len(precision, scale)))?;
         Ok(Self { bytes, precision, scale })
     }
@@ -78,9 +84,9 @@ impl<'a> Decimal<'a> {
             }
             let group = groups.take(digits)?;
             if !blank {
-                push_digits(group, digits, out);
+                write::padded(group, usize::from(digits), out);
             } else if group != 0 {
-                crate::write::unsigned(u64::from(group), out);
+                write::unsigned(u64::from(group), out);
                 blank = false;
             }
         }
@@ -92,7 +98,7 @@ impl<'a> Decimal<'a> {
         }
         for digits in full_groups(self.scale).chain(std::iter::once(self.scale % GROUP)) {
             if digits > 0 {
-                push_digits(groups.take(digits)?, digits, out);
+                write::padded(groups.take(digits)?, usize::from(digits), out);
             }
         }
         Ok(())
@@ -101,16 +107,6 @@ impl<'a> Decimal<'a> {
 
 fn full_groups(digits: u8) -> impl Iterator<Item = u8> {
     std::iter::repeat_n(GROUP, usize::from(digits / GROUP))
-}
-
-fn push_digits(group: u32, digits: u8, out: &mut Vec<u8>) {
-    let mut text = [b'0'; 9];
-    let mut left = group;
-    for place in text[..usize::from(digits)].iter_mut().rev() {
-        *place = b'0' + (left % 10).to_le_bytes()[0];
-        left /= 10;
-    }
-    out.extend_from_slice(&text[..usize::from(digits)]);
 }
 
 /// The groups of digits, with the inversions undone.

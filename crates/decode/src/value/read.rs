@@ -6,7 +6,7 @@ use super::{
 };
 use crate::cursor::Cursor;
 use crate::json::Json;
-use crate::table::{ColumnType, Sign};
+use crate::table::{ColumnType, Sign, length_len};
 use crate::{Charset, ValueError};
 
 /// Reads a value of `kind` that is not NULL.
@@ -18,13 +18,11 @@ pub(crate) fn read<'a>(
     Ok(match *kind {
         ColumnType::Integer { len, sign } => integer(len, sign, cursor)?,
         ColumnType::VarChar { len_max, charset } => {
-            let len_bytes = if len_max < 256 { 1 } else { 2 };
-            string(cursor.prefixed(len_bytes)?, charset, 0)
+            string(cursor.prefixed(length_len(len_max))?, charset, 0)
         }
         ColumnType::Char { len_max, charset } => {
-            let len_bytes = if len_max < 256 { 1 } else { 2 };
             // Servers cut trailing spaces off, or the zeros that fill up BINARY.
-            string(cursor.prefixed(len_bytes)?, charset, len_max)
+            string(cursor.prefixed(length_len(len_max))?, charset, len_max)
         }
         ColumnType::Blob { len_bytes, charset } => string(cursor.prefixed(len_bytes)?, charset, 0),
         ColumnType::Decimal { precision, scale } => {
@@ -61,8 +59,7 @@ pub(crate) fn read<'a>(
             Value::Vector(Vector::new(cursor.prefixed(len_bytes)?)?)
         }
         ColumnType::CompressedVarChar { len_max, charset } => {
-            let len_bytes = if len_max < 256 { 1 } else { 2 };
-            Value::Compressed(Compressed::new(cursor.prefixed(len_bytes)?, charset)?)
+            Value::Compressed(Compressed::new(cursor.prefixed(length_len(len_max))?, charset)?)
         }
         ColumnType::CompressedBlob { len_bytes, charset } => {
             Value::Compressed(Compressed::new(cursor.prefixed(len_bytes)?, charset)?)

@@ -128,11 +128,7 @@ fn enum_json(value: &EnumValue<'_>, out: &mut Vec<u8>) {
 }
 
 fn set_json(value: &SetValue<'_>, out: &mut Vec<u8>) {
-    let all_text = value
-        .members
-        .zip(value.names())
-        .is_some_and(|(members, mut names)| names.all(|name| is_text(members, name)));
-    if !all_text {
+    if !are_text(value) {
         return number::unsigned(value.bits, out);
     }
     out.push(b'"');
@@ -140,6 +136,12 @@ fn set_json(value: &SetValue<'_>, out: &mut Vec<u8>) {
     set_text(value, out);
     escape_from(start, out);
     out.push(b'"');
+}
+
+/// Whether all strings of the value are known to be text.
+pub(super) fn are_text(value: &SetValue<'_>) -> bool {
+    let known = value.members.zip(value.names());
+    known.is_some_and(|(members, mut names)| names.all(|name| is_text(members, name)))
 }
 
 pub(super) fn is_text(members: &Members, name: &[u8]) -> bool {

@@ -41,7 +41,7 @@ pub(super) fn two(n: u8, out: &mut Vec<u8>) {
 }
 
 /// Exactly `len` digits, at most ten.
-pub(super) fn padded(n: u32, len: usize, out: &mut Vec<u8>) {
+pub(crate) fn padded(n: u32, len: usize, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 10];
     let mut left = n;
     for place in digits[..len].iter_mut().rev() {

@@ -1,6 +1,6 @@
 //! Values as SQL literals.
 
-use super::json::is_text;
+use super::json::{are_text, is_text};
 use super::number;
 use super::text::{decompressed, set_text};
 use crate::value::{EnumValue, SetValue, Value};
@@ -122,11 +122,7 @@ fn enum_sql(value: &EnumValue<'_>, out: &mut Vec<u8>) {
 }
 
 fn set_sql(value: &SetValue<'_>, out: &mut Vec<u8>) {
-    let all_text = value
-        .members
-        .zip(value.names())
-        .is_some_and(|(members, mut names)| names.all(|name| is_text(members, name)));
-    if !all_text {
+    if !are_text(value) {
         return number::unsigned(value.bits, out);
     }
     let start = out.len();

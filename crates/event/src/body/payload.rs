@@ -26,15 +26,30 @@ impl PayloadCompression {
 }
 
 impl<'a> TransactionPayload<'a> {
-    /// The head is a list of fields, each a number, a length and a value, ended by number 0.
     pub(super) fn read(mut f: Fields<'a>) -> Result<Self, EventError> {
+        let (mut body, len) = Self::read_head(&mut f)?;
+        body.payload = match len {
+            Some(len) => f.take("payload", len)?,
+            None => f.rest(),
+        };
+        Ok(body)
+    }
+
+    /// What the front of an event's body says, without the payload, which may be cut short.
+    pub(crate) fn head(body: &[u8]) -> Result<Self, EventError> {
+        Self::read_head(&mut Fields::new(body)).map(|(head, _)| head)
+    }
+
+    /// The head is a list of fields, each a number, a length and a value, ended by number 0. One of
+    /// them is the payload's length.
+    fn read_head(f: &mut Fields<'_>) -> Result<(Self, Option<usize>), EventError> {
         let mut len = None;
         let mut body =
             Self { compression: PayloadCompression::NONE, uncompressed_len: None, payload: &[] };
         loop {
             let field = f.packed("payload field")?;
             if field == 0 {
-                break;
+                return Ok((body, len));
             }
             let value_len = f.packed_len("payload field length")?;
             let mut value = Fields::new(f.take("payload field value", value_len)?);
@@ -45,10 +60,5 @@ impl<'a> TransactionPayload<'a> {
                 _ => {}
             }
         }
-        body.payload = match len {
-            Some(len) => f.take("payload", len)?,
-            None => f.rest(),
-        };
-        Ok(body)
     }
 }

@@ -22,7 +22,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    pub(super) fn read(mut f: Fields<'a>, fixed_len: usize) -> Result<Self, EventError> {
+    pub(crate) fn read(mut f: Fields<'a>, fixed_len: usize) -> Result<Self, EventError> {
         let fixed = Fields::new(f.take("fixed part", fixed_len)?);
         Self::read_parts(fixed, f)
     }

@@ -1,5 +1,7 @@
 //! What stands before a statement so that it gives the same on a replica, and XA's first phase.
 
+use std::fmt;
+
 use crate::EventError;
 use crate::fields::Fields;
 
@@ -87,6 +89,20 @@ pub struct XaXid<'a> {
     pub gtrid: &'a [u8],
     /// The branch qualifier.
     pub bqual: &'a [u8],
+}
+
+impl fmt::Display for XaXid<'_> {
+    /// As servers write it behind `XA`: `X'…',X'…',1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [self.gtrid, self.bqual] {
+            f.write_str("X'")?;
+            for byte in part {
+                write!(f, "{byte:02x}")?;
+            }
+            f.write_str("',")?;
+        }
+        write!(f, "{}", self.format_id)
+    }
 }
 
 impl Intvar {

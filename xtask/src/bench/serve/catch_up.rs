@@ -1,7 +1,7 @@
 //! One reader that catches up over a whole file.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -10,14 +10,13 @@ use testkit::Daemon;
 use super::{Sender, ServeArgs};
 use crate::bench::corpus::Corpus;
 use crate::bench::process;
-use crate::bench::sink::{FRAMING_LEN, Sink, USER};
+use crate::bench::sink::{FRAMING_LEN, Sink};
 use crate::bench::stats::{median, median_ratio, ratio};
 use crate::bench::table::Table;
 use crate::bench::target::{Bound, Target};
 use crate::units::float;
 
 const MIB: u64 = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -35,14 +34,7 @@ struct Sample {
 pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
     eprintln!("Making a primary with a binlog file to read …");
     let corpus = Corpus::small_events(args.size_mib * MIB)?;
-    let mut daemon = Daemon::new(binary, &corpus.primary.endpoint())?
-        .arg(format!("--start={}", corpus.file))
-        .arg(format!("--user={USER}:"))
-        .started()?;
-    daemon.wait_for_all_of(&corpus.primary, PATIENCE)?;
-    // What it needed to receive is not what is measured.
-    daemon.stop()?;
-    daemon.start()?;
+    let daemon = corpus.mirrored_by(binary)?;
     rustix::fs::sync();
     let mut samples = Vec::new();
     // Once for nothing: the page cache is to be as warm for the first as for the last.
