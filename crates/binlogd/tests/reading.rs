@@ -78,6 +78,7 @@ fn a_real_servers_binlogs_are_listed_decoded_and_replayed() {
     files_are_listed_with_their_gtids(&server, files);
     rows_are_as_many_as_mysqlbinlog_has(&server, files);
     what_is_chosen_comes_alone(files);
+    debezium_has_an_envelope_for_each_insert(files);
     what_is_looked_for_is_found(files);
     replays_give_the_same_tables(&server, files);
     json_has_the_values_that_select_has(&server);
@@ -200,6 +201,31 @@ fn what_is_chosen_comes_alone(files: &[PathBuf]) {
 }
 
 /// What it leaves a server with that had nothing.
+fn debezium_has_an_envelope_for_each_insert(files: &[PathBuf]) {
+    let inserts = |args: &[&str]| {
+        let args = [&["tail", "--kind", "insert", "--table", "columns_.*"][..], args].concat();
+        objects(&args, files)
+    };
+    let envelopes = inserts(&["--format", "debezium", "--option", "decimal.handling.mode=string"]);
+    let rows = inserts(&["--format", "json"]);
+    let rows: Vec<_> = rows.iter().filter(|row| row["type"] == "insert").collect();
+    assert_eq!(envelopes.len(), rows.len());
+    assert!(rows.len() > 20, "{}", rows.len());
+    for (envelope, row) in envelopes.iter().zip(rows) {
+        assert_eq!((&envelope["op"], &envelope["before"]), (&json!("c"), &Value::Null));
+        let names = |image: &Value| image.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&envelope["after"]), names(&row["after"]));
+        assert_eq!(envelope["source"]["pos"], row["pos"]);
+    }
+    let wrong = complaint(
+        &["tail", "--format", "debezium", "--option", "decimal.handling.mode=exact"],
+        &files[0],
+    );
+    assert!(wrong.contains("can be 'precise', 'double' or 'string', not 'exact'"), "{wrong}");
+    let wrong = complaint(&["tail", "--option", "include.query=true"], &files[0]);
+    assert!(wrong.contains("--option is for --format debezium"), "{wrong}");
+}
+
 fn replay(args: &[&str], files: &[PathBuf]) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("replay.sql");

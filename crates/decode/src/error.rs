@@ -147,6 +147,12 @@ pub enum ValueError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The log has only what an update changed in a document, and the format wants all of it.
+    #[error(
+        "only what changed in the document is logged (binlog_row_value_options=PARTIAL_JSON), which \
+         this format cannot say"
+    )]
+    PartialJson,
     /// The value cannot be written as SQL, as the column may be signed or unsigned.
     #[error("without the table's schema it cannot be told whether it is {signed} or {unsigned}")]
     UnknownSign {

@@ -1,14 +1,18 @@
 //! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
-//! [`SqlFormat`]; and what takes them back: [`UndoFormat`].
+//! [`SqlFormat`], [`DebeziumFormat`]; and what takes them back: [`UndoFormat`].
 //!
 //! What is written of a single value is in [`Value`](crate::Value).
 
+mod debezium;
 mod json;
 mod names;
 mod sql;
 mod text;
 mod undo;
 
+pub use debezium::{
+    BinaryMode, DebeziumFormat, DebeziumOptions, DecimalMode, TimeMode, UnsignedMode,
+};
 pub use json::JsonFormat;
 pub use sql::{ColumnTest, SqlFormat, SqlOptions};
 pub use text::TextFormat;

@@ -12,6 +12,7 @@ mod text;
 pub(crate) use json::{base64, json_string};
 pub(crate) use number::{double, json_double, padded, signed, unsigned};
 pub(crate) use sql::{hex, quote_sql_from, sql_identifier, sql_text};
+pub(crate) use text::decompressed;
 
 /// The most that is decompressed of one value, in bytes: what a server can send at all.
 const DECOMPRESSED_MAX: usize = 1 << 30;

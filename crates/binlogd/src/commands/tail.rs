@@ -11,9 +11,11 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use binlogd_decode::changes::At;
-use binlogd_decode::format::{Format, JsonFormat, SqlFormat, SqlOptions, TextFormat};
+use binlogd_decode::format::{
+    DebeziumFormat, DebeziumOptions, Format, JsonFormat, SqlFormat, SqlOptions, TextFormat,
+};
 use binlogd_decode::{DecodeError, Decoder};
 use clap::{ValueEnum, ValueHint};
 
@@ -36,9 +38,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     from: FromArgs,
 
-    /// What to write: a line for people, a JSON object a line, or SQL for the client mysql
+    /// What to write: a line for people, a JSON object a line, SQL for the client mysql, or the
+    /// envelopes of Debezium's connector
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
+
+    /// With debezium: a setting of its connector, such as decimal.handling.mode=string. May be
+    /// given several times
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    options: Vec<String>,
 
     /// With SQL: keep the transactions' GTIDs
     #[arg(long)]
@@ -56,6 +64,7 @@ enum Form {
     Text,
     Json,
     Sql,
+    Debezium,
 }
 
 const EXAMPLES: &str = "\
@@ -66,6 +75,9 @@ Examples:
 
   Deletes, for a program (docs/tail-json.md describes the objects):
     binlogd tail --format json --kind delete mysql-bin.000007 | jq .before
+
+  For what reads Debezium's topics (docs/tail-debezium.md):
+    binlogd tail --format debezium --option decimal.handling.mode=string mysql-bin.000007
 
   Replay up to a moment (point-in-time recovery):
     binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
@@ -101,7 +113,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let is_generated = args.schema.into_generated();
             Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
         }
+        Form::Debezium => Box::new(DebeziumFormat::new(debezium_options(&args.options)?)),
     };
+    if args.format != Form::Debezium && !args.options.is_empty() {
+        bail!("--option is for --format debezium");
+    }
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let mut printer = Printer::new(format, filter, keeps_empty);
     print(|output| {
@@ -154,4 +170,15 @@ pub(crate) fn decode(
     }
     printer.finish(&mut buffer);
     put(&mut buffer, false)
+}
+
+fn debezium_options(settings: &[String]) -> Result<DebeziumOptions> {
+    let mut options = DebeziumOptions::default();
+    for setting in settings {
+        let Some((name, value)) = setting.split_once('=') else {
+            bail!("--option wants NAME=VALUE, not '{setting}'");
+        };
+        options.set(name, value).map_err(|error| anyhow!("--option: {error}"))?;
+    }
+    Ok(options)
 }

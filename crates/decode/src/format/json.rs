@@ -200,24 +200,24 @@ fn identity(transaction: &Transaction, out: &mut Vec<u8>) {
     }
 }
 
-fn field(name: &str, out: &mut Vec<u8>) {
+pub(super) fn field(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
 }
 
-fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {
+pub(super) fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {
     field(name, out);
     json_string(value, out);
 }
 
-fn number_field(name: &str, value: u64, out: &mut Vec<u8>) {
+pub(super) fn number_field(name: &str, value: u64, out: &mut Vec<u8>) {
     field(name, out);
     unsigned(value, out);
 }
 
 /// Text in a character set; bytes that are none as `{"$base64":"…"}`.
-fn bytes_field(name: &str, bytes: &[u8], charset: Option<Charset>, out: &mut Vec<u8>) {
+pub(super) fn bytes_field(name: &str, bytes: &[u8], charset: Option<Charset>, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     let known = charset.is_some_and(|charset| charset.to_utf8(bytes, &mut text).is_ok());
     match std::str::from_utf8(&text) {

@@ -98,19 +98,19 @@ fn member(members: &Members, name: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A compressed value's bytes, owned, with what is known of them.
-pub(super) struct Decompressed {
+pub(crate) struct Decompressed {
     bytes: Vec<u8>,
     charset: Option<crate::Charset>,
 }
 
-pub(super) fn decompressed(value: &Compressed<'_>) -> Result<Decompressed, ValueError> {
+pub(crate) fn decompressed(value: &Compressed<'_>) -> Result<Decompressed, ValueError> {
     let mut bytes = Vec::new();
     value.decompress(DECOMPRESSED_MAX, &mut bytes)?;
     Ok(Decompressed { bytes, charset: value.charset() })
 }
 
 impl Decompressed {
-    pub(super) fn value(&self) -> Value<'_> {
+    pub(crate) fn value(&self) -> Value<'_> {
         crate::value::whole_string(&self.bytes, self.charset)
     }
 
