@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{BINLOGD, PATIENCE, follow_semi_sync, primary};
+use common::{BINLOGD, PATIENCE, follow_semi_sync, primary, primary_with};
 use testkit::server::Server;
 use testkit::workload::{self, Load, LoadSpec};
 use testkit::{Daemon, Flavour, SourceSpec};
@@ -16,6 +16,7 @@ const APPLY: Duration = Duration::from_secs(240);
 fn replica() -> Server {
     // What comes from a source is written to the replica's own binlog only where that is wanted.
     Server::builder(Flavour::Mysql97)
+        .semi_sync()
         .args(["--replica-preserve-commit-order=1", "--skip-log-replica-updates"])
         .start()
         .unwrap()
@@ -59,9 +60,11 @@ fn by_gtid_from_the_beginning_and_on() {
 }
 
 #[test]
-fn by_file_and_position() {
-    let primary = primary();
-    let daemon = follow_semi_sync(&primary);
+fn by_file_and_position_acknowledging_compressed_transactions() {
+    let primary = primary_with(&["--binlog-transaction-compression=ON"]);
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured("[stream.ack]\noffer = true").unwrap().started().unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
     let (file, pos) = primary.binlog_end().unwrap();
     for scenario in workload::ALL {
         scenario.run(&primary).unwrap();
@@ -70,6 +73,7 @@ fn by_file_and_position() {
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     replica.replicate_from(&source(&daemon).at(file, pos)).unwrap();
     assert_equal(&primary, &replica);
+    assert_eq!(replica.status_var("Rpl_semi_sync_replica_status").unwrap(), "ON");
 }
 
 #[test]

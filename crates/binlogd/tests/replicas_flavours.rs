@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{PATIENCE, follow};
+use common::{BINLOGD, PATIENCE};
 use testkit::workload::{self, Scenario};
 use testkit::{Daemon, Endpoint, Flavour, Server, SourceSpec, testbed};
 
@@ -16,6 +16,42 @@ const APPLY: Duration = Duration::from_secs(240);
 
 /// The large scenario would only add time: it is mirrored elsewhere.
 const SCENARIOS: &[Scenario] = workload::ALL.split_at(8).0;
+
+/// A binlogd that lets replicas acknowledge.
+fn follow(primary: &Server) -> Daemon {
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    daemon.configured("[stream.ack]\noffer = true").unwrap().started().unwrap()
+}
+
+fn replica(flavour: Flavour) -> Server {
+    let builder = Server::builder(flavour);
+    // MySQL 5.6 as it is fetched has no plugins.
+    let builder = if flavour == Flavour::Mysql56 { builder } else { builder.semi_sync() };
+    builder.start().unwrap()
+}
+
+/// Lets a stopped replica acknowledge, or not, where it can.
+fn acknowledge(replica: &Server, wanted: bool) {
+    let role = match replica.flavour() {
+        Flavour::Mysql56 => return,
+        Flavour::Mysql97 => "replica",
+        Flavour::Mariadb118 | Flavour::Mariadb1011 => "slave",
+    };
+    replica.sql(&format!("set global rpl_semi_sync_{role}_enabled = {wanted}")).unwrap();
+}
+
+/// Waits until a replica says that it acknowledges, or not.
+fn wait_until_acknowledging(replica: &Server, wanted: bool) {
+    let (name, wanted) = match replica.flavour() {
+        Flavour::Mysql56 => return,
+        Flavour::Mysql97 => ("Rpl_semi_sync_replica_status", wanted),
+        Flavour::Mariadb118 | Flavour::Mariadb1011 => ("Rpl_semi_sync_slave_status", wanted),
+    };
+    let wanted = if wanted { "ON" } else { "OFF" };
+    let waited =
+        replica.wait_for(name, PATIENCE, |replica| Ok(replica.status_var(name)? == wanted));
+    waited.unwrap();
+}
 
 fn source(daemon: &Daemon) -> SourceSpec {
     SourceSpec { endpoint: daemon.endpoint(), ..SourceSpec::local(0) }.workers(4)
@@ -40,7 +76,8 @@ fn assert_equal(primary: &Server, replica: &Server) {
     assert!(status.io_running() && status.sql_running(), "{}", status.errors());
 }
 
-/// Replicas of these flavours, by GTID and by file and position, are started in the middle.
+/// Replicas of these flavours, by GTID and by file and position, are started in the middle; first the
+/// ones acknowledge, then the others.
 fn end_with_equal_tables(primary: &Server, flavours: &[Flavour]) {
     let daemon = follow(primary);
     let (file, pos) = primary.binlog_end().unwrap();
@@ -49,14 +86,15 @@ fn end_with_equal_tables(primary: &Server, flavours: &[Flavour]) {
     }
     daemon.wait_for_all_of(primary, PATIENCE).unwrap();
     let mut replicas = Vec::new();
-    for (index, flavour) in flavours.iter().enumerate() {
-        let replica = Server::start_new(*flavour).unwrap();
-        replica.replicate_from(&source(&daemon)).unwrap();
-        replicas.push(replica);
-        if index == 0 {
-            let by_position = Server::start_new(*flavour).unwrap();
-            by_position.replicate_from(&source(&daemon).at(file.as_str(), pos)).unwrap();
-            replicas.push(by_position);
+    for flavour in flavours {
+        for (from, acks) in
+            [(source(&daemon), false), (source(&daemon).at(file.as_str(), pos), true)]
+        {
+            let replica = replica(*flavour);
+            acknowledge(&replica, acks);
+            replica.replicate_from(&from).unwrap();
+            wait_until_acknowledging(&replica, acks);
+            replicas.push((replica, acks));
         }
     }
     for scenario in SCENARIOS[4..].iter().filter(|scenario| scenario.name != "gtids") {
@@ -64,23 +102,24 @@ fn end_with_equal_tables(primary: &Server, flavours: &[Flavour]) {
     }
     if primary.flavour().is_mariadb() {
         // Domains are applied in parallel, also where one needs what another does.
-        for replica in &replicas {
+        for (replica, _) in &replicas {
             replica.wait_for_replica_of(primary, APPLY).unwrap();
             replica.sql("stop slave; set global slave_parallel_threads = 0; start slave").unwrap();
         }
     }
     workload::GTIDS.run(primary).unwrap();
-    for replica in &replicas {
+    for (replica, _) in &replicas {
         assert_equal(primary, replica);
+        replica.stop_replica().unwrap();
     }
-    // And on, after either side was away.
-    let [first, ..] = replicas.as_slice() else { return };
-    first.stop_replica().unwrap();
+    // And on, after all were away.
     let more = "create database more; create table more.t (a int primary key); \
                 insert into more.t values (1), (2)";
     primary.sql(more).unwrap();
-    first.start_replica().unwrap();
-    for replica in &replicas {
+    for (replica, acked) in &replicas {
+        acknowledge(replica, !acked);
+        replica.start_replica().unwrap();
+        wait_until_acknowledging(replica, !acked);
         replica.wait_for_replica_of(primary, APPLY).unwrap();
         assert_eq!(
             replica.checksum_tables("more").unwrap(),
@@ -198,6 +237,7 @@ mod on_mysql_5_6 {
     fn of_9_7_behind_5_6() {
         let primary = Server::start_new(Flavour::Mysql56).unwrap();
         let daemon = follow(&primary);
+        let (file, pos) = primary.binlog_end().unwrap();
         primary
             .sql(
                 "create database d; create table d.t (a int primary key, b text) engine = innodb;
@@ -206,11 +246,22 @@ mod on_mysql_5_6 {
             )
             .unwrap();
         daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
-        let replica = Server::start_new(Flavour::Mysql97).unwrap();
-        replica.replicate_from(&source(&daemon)).unwrap();
-        replica.wait_for_replica_of(&primary, APPLY).unwrap();
-        assert_eq!(replica.checksum_tables("d").unwrap(), primary.checksum_tables("d").unwrap());
-        let status = replica.replica_status().unwrap();
-        assert!(status.io_running() && status.sql_running(), "{}", status.errors());
+        for from in [source(&daemon), source(&daemon).at(file, pos)] {
+            // It asks only for what newer servers call semi-sync, and does without.
+            let replica = replica(Flavour::Mysql97);
+            replica.replicate_from(&SourceSpec { heartbeat_s: Some(1), ..from }).unwrap();
+            replica.wait_for_replica_of(&primary, APPLY).unwrap();
+            let table = |server: &Server| server.checksum_tables("d").unwrap();
+            assert_eq!(table(&replica), table(&primary));
+            // It would end at a heartbeat that 5.6's format descriptions do not know.
+            let count = "select count_received_heartbeats from \
+                         performance_schema.replication_connection_status";
+            let waited = replica.wait_for("heartbeats", PATIENCE, |replica| {
+                Ok(replica.sql(count)?.parse::<u64>()? > 1)
+            });
+            waited.unwrap();
+            let status = replica.replica_status().unwrap();
+            assert!(status.io_running() && status.sql_running(), "{}", status.errors());
+        }
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::{BINLOGD, PATIENCE, primary_with};
 use testkit::server::Server;
-use testkit::{Daemon, Flavour, wait_until};
+use testkit::{Daemon, Flavour, SourceSpec, wait_until};
 
 fn follow(primary: &Server, ack: &str) -> Daemon {
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
@@ -82,6 +82,52 @@ fn replicas_that_acknowledge_are_waited_for_only_where_that_is_wanted() {
     assert_eq!(status("Rpl_semi_sync_source_status"), "ON");
 }
 
+#[test]
+fn acknowledgements_come_through_compression_and_tls() {
+    let primary = primary_with(&[]);
+    let daemon = follow(&primary, "wait_for_readers = 1\ntimeout = '30s'");
+    let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+    let replica = Server::builder(Flavour::Mysql97).semi_sync().start().unwrap();
+    let compressed = |spec: SourceSpec, algorithm: &str| SourceSpec {
+        compression: Some(algorithm.to_owned()),
+        ..spec
+    };
+    let plain = daemon.as_source();
+    let ways = [
+        compressed(plain.clone(), "zlib"),
+        compressed(plain.clone(), "zstd"),
+        plain.clone().tls(None),
+        compressed(plain.clone().tls(None), "zlib"),
+        compressed(plain.tls(None), "zstd"),
+    ];
+    let mut schema_is_there = false;
+    for (way, source) in ways.iter().enumerate() {
+        replica.replicate_from(source).unwrap();
+        wait_for_status(|n| replica.status_var(n).unwrap(), "Rpl_semi_sync_replica_status", "ON");
+        wait_for_status(status, "Rpl_semi_sync_source_clients", "1");
+        if !std::mem::replace(&mut schema_is_there, true) {
+            primary
+                .sql("create database d; create table d.t (a int primary key, b longtext)")
+                .unwrap();
+        }
+        let (yes, no) = counts(status);
+        for a in 0..10 {
+            // Also more than a compressed frame holds.
+            let row = format!("({way}{a}, repeat('x{a}', {}))", if a == 5 { 200_000 } else { 10 });
+            primary.sql(&format!("insert into d.t values {row}")).unwrap();
+        }
+        primary.sql("flush binary logs; delete from d.t where a % 10 = 3").unwrap();
+        let (yes_now, no_now) = counts(status);
+        assert!(yes_now >= yes + 11, "{source:?}: {yes} {yes_now}");
+        assert_eq!(no_now, no, "{source:?}: each was acknowledged by the replica in time");
+        replica.stop_replica().unwrap();
+        wait_for_status(status, "Rpl_semi_sync_source_clients", "0");
+    }
+    replica.start_replica().unwrap();
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    assert_eq!(replica.checksum_tables("d").unwrap(), primary.checksum_tables("d").unwrap());
+}
+
 mod on_mariadb {
     use super::*;
 
@@ -99,5 +145,46 @@ mod on_mariadb {
         let (yes, no) = counts(status);
         primary.sql("insert into d.t values (1)").unwrap();
         assert_eq!(counts(status), (yes + 1, no));
+    }
+
+    #[test]
+    fn also_through_compression_and_tls() {
+        let primary = Server::builder(Flavour::Mariadb118).semi_sync().start().unwrap();
+        let daemon = follow(&primary, "wait_for_readers = 1\ntimeout = '30s'");
+        let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+        let replicas = [Flavour::Mariadb118, Flavour::Mariadb1011]
+            .map(|flavour| Server::builder(flavour).semi_sync().start().unwrap());
+        primary.sql("create database d; create table d.t (a int primary key, b longtext)").unwrap();
+        for (index, replica) in replicas.iter().enumerate() {
+            for (way, compressed, tls) in [(1, true, false), (2, false, true), (3, true, true)] {
+                replica
+                    .sql(&format!("set global slave_compressed_protocol = {compressed}"))
+                    .unwrap();
+                let source = SourceSpec { tls, ..daemon.as_source() };
+                replica.replicate_from(&source).unwrap();
+                let of_replica = |n: &str| replica.status_var(n).unwrap();
+                wait_for_status(of_replica, "Rpl_semi_sync_slave_status", "ON");
+                wait_for_status(status, "Rpl_semi_sync_master_clients", "1");
+                wait_for_status(status, "Rpl_semi_sync_master_status", "ON");
+                let (yes, no) = counts(status);
+                for a in 0..10 {
+                    let size = if a == 5 { 30_000 } else { 10 };
+                    let row = format!("({index}{way}{a}, repeat('x{a}', {size}))");
+                    primary.sql(&format!("insert into d.t values {row}")).unwrap();
+                }
+                primary.sql("flush binary logs; delete from d.t where a % 10 = 3").unwrap();
+                let (yes_now, no_now) = counts(status);
+                assert!(yes_now >= yes + 11, "{index}, {way}: {yes} {yes_now}");
+                assert_eq!(no_now, no, "{index}, {way}");
+                replica.stop_replica().unwrap();
+                wait_for_status(status, "Rpl_semi_sync_master_clients", "0");
+            }
+        }
+        for replica in &replicas {
+            replica.start_replica().unwrap();
+            replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+            let table = |server: &Server| server.checksum_tables("d").unwrap();
+            assert_eq!(table(replica), table(&primary));
+        }
     }
 }

@@ -4,6 +4,10 @@
 //! `fuzz_targets` hands them to libFuzzer; `tests` runs them on mutations of a small corpus in every
 //! test run, without a fuzzer.
 
+mod decode;
+
+pub use decode::{decode, json, payload, schema};
+
 use binlogd_event::{
     ChecksumAlgorithm, EventHeader, EventPart, FormatDescription, GtidSet, Rotate, Splitter,
     Verifier, clear_in_use_flag, gtid_list, gtid_of, previous_gtids, statement,

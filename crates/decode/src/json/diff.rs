@@ -43,8 +43,10 @@ impl JsonOperation {
 }
 
 impl<'a> JsonDiffs<'a> {
+    /// Changes in their binary form.
+    #[must_use]
     #[inline]
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 

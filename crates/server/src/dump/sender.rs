@@ -12,7 +12,7 @@ use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
 
-use super::artificial::Place;
+use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
 use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
 use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
@@ -45,6 +45,8 @@ pub struct Sender {
     dropping: bool,
     /// The checksum of events made for the reader.
     checksum: ChecksumAlgorithm,
+    /// Whether the file's format knows heartbeats of version 2: replicas look there for the length.
+    knows_heartbeat_v2: bool,
     start_offset: u64,
     /// Whether nothing was sent yet from where the reader wanted to start.
     is_first: bool,
@@ -110,6 +112,7 @@ impl Sender {
             jump: start.seek.map(|to| (head.events_start, to)),
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
+            knows_heartbeat_v2: knows_heartbeat_v2(&head.format),
             start_offset: start.offset,
             is_first: true,
         };
@@ -191,7 +194,9 @@ impl Sender {
 
     /// Appends a heartbeat.
     pub fn heartbeat(&mut self, out: &mut Vec<u8>) {
-        let event = self.here().heartbeat(self.options.heartbeat_version());
+        let is_v2 = self.options.heartbeat_v2 && self.knows_heartbeat_v2;
+        let version = if is_v2 { HeartbeatVersion::V2 } else { HeartbeatVersion::V1 };
+        let event = self.here().heartbeat(version);
         self.encoder.event(out, &event, false);
     }
 
@@ -317,6 +322,7 @@ impl Sender {
                 let format = FormatDescription::parse(part.bytes)
                     .map_err(|error| DumpError::fatal(error.to_string()))?;
                 self.checksum = format.checksum;
+                self.knows_heartbeat_v2 = knows_heartbeat_v2(&format);
                 if let Some(mariadb) = &mut self.mariadb {
                     mariadb.begin_format(&format);
                 }
@@ -494,6 +500,10 @@ impl Sender {
     fn offset(&self) -> u64 {
         self.cursor.position().offset
     }
+}
+
+fn knows_heartbeat_v2(format: &FormatDescription) -> bool {
+    format.post_header_len(EventKind::HEARTBEAT_V2).is_some()
 }
 
 /// How many bytes from one place to a later one.

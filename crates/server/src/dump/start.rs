@@ -7,7 +7,6 @@ use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet};
 use binlogd_store::{Catalog, LogFile, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
-use super::artificial::HeartbeatVersion;
 use super::mariadb::{self, MariadbWishes};
 
 /// What a reader asks for.
@@ -31,18 +30,12 @@ pub struct Options {
     /// What the session set `@source_binlog_checksum` to; `None` if it set nothing, which says
     /// that the reader knows no checksums.
     pub checksum: Option<ChecksumAlgorithm>,
-    /// Heartbeats of version 2.
+    /// Heartbeats of version 2, where files know them.
     pub heartbeat_v2: bool,
     /// Events have the semi-sync header, and the newest is to be acknowledged.
     pub semi_sync: bool,
     /// End instead of waiting for more.
     pub non_blocking: bool,
-}
-
-impl Options {
-    pub(crate) fn heartbeat_version(&self) -> HeartbeatVersion {
-        if self.heartbeat_v2 { HeartbeatVersion::V2 } else { HeartbeatVersion::V1 }
-    }
 }
 
 /// Where a dump begins.
