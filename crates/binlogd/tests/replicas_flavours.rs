@@ -183,7 +183,7 @@ mod on_mariadb {
             ..daemon.endpoint()
         };
         let signed_in = |primary: &Server| {
-            let daemon = Daemon::new(common::BINLOGD, &primary.endpoint()).unwrap();
+            let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
             let daemon = daemon.configured(&users).unwrap().started().unwrap();
             let log_in = |user: &str, password: &str| {
                 let mut client = client.mysql_to(&as_user(&daemon, user, password));
@@ -215,7 +215,7 @@ mod on_mariadb {
 
     /// The line that `binlogd hash-password` makes of a password.
     fn hash_of(password: &str, option: &str) -> String {
-        let mut command = Command::new(common::BINLOGD);
+        let mut command = Command::new(BINLOGD);
         let command = command.args(["hash-password", option]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{password}").unwrap();

@@ -176,3 +176,57 @@ fn no_bytes_make_a_gtid_set_panic() {
         ],
     );
 }
+
+/// A small file that MySQL 9.7 wrote.
+macro_rules! real_file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../event/tests/data/mysql-9.7/", $name))
+    };
+}
+
+/// The compressed transaction among a file's events, without the payload event's own head.
+fn compressed_transaction(file: &[u8]) -> Vec<u8> {
+    const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    let at = file.windows(4).position(|bytes| bytes == ZSTD_MAGIC).unwrap();
+    let compressed_in_zstd = 0;
+    [&[compressed_in_zstd], &file[at..file.len().min(at + 400)]].concat()
+}
+
+#[test]
+fn no_bytes_make_decoding_panic() {
+    let head_len = 4 + bodies::FORMAT_EVENT.len();
+    let files: [&[u8]; 2] = [real_file!("binlog.000004"), real_file!("binlog.000008")];
+    let events = &real_file!("binlog.000002")[head_len..];
+    run(bodies::decode, &[files[0], files[1], events]);
+}
+
+#[test]
+fn no_bytes_make_a_compressed_transaction_panic_or_grow() {
+    let packed = compressed_transaction(real_file!("binlog.000001"));
+    let plain = [&[1], &real_file!("binlog.000004")[4..]].concat();
+    run(bodies::payload, &[&packed, &plain]);
+}
+
+#[test]
+fn no_bytes_make_a_document_panic() {
+    let array = [2, 1, 0, 7, 0, 5, 42, 0];
+    let object =
+        b"\x00\x02\x00\x1f\x00\x12\x00\x01\x00\x13\x00\x01\x00\x0c\x14\x00\x02\x18\x00ab\x03xyz\
+                   \x01\x00\x07\x00\x04\x01\x00";
+    let changes = b"\x00\x03$.a\x04\x0c\x02hi\x02\x04$[1]";
+    run(bodies::json, &[&array, object, changes, b"\x0f\xf6\x05\x04\x02\x80\x01\x02", b""]);
+}
+
+#[test]
+fn no_text_makes_a_schema_panic() {
+    run(
+        bodies::schema,
+        &[
+            b"CREATE TABLE `t` (`a` int unsigned NOT NULL AUTO_INCREMENT, `b``c` varchar(20) CHARACTER SET \
+              latin1 DEFAULT 'it''s', e enum('x','y,)') GENERATED ALWAYS AS (1+(2)) STORED, PRIMARY KEY \
+              (`a`), KEY k (`b``c`(5))) ENGINE=InnoDB /* c */;",
+            b"USE `d`;\n-- c\n/*!40101 SET x=1 */;\nCREATE TABLE IF NOT EXISTS d.t (v json, p point, f \
+              decimal(5,2) unsigned zerofill) PARTITION BY HASH (f);\n",
+        ],
+    );
+}
