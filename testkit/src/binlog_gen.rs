@@ -1,4 +1,4 @@
-//! Generated binlogs: well-formed files of random transactions, as MySQL 9.7 writes them.
+//! Generated binlogs: well-formed files of random transactions, as MySQL 9.7 or MariaDB 11.8 writes them.
 //!
 //! Events come one by one, so that a test can stop, cut or change its mind anywhere. Layouts
 //! follow the [Binlog Event] pages of MySQL's source documentation and the files of a real server.
@@ -53,6 +53,8 @@ pub struct Options {
     pub row_events_max: usize,
     /// The server that commits the transactions.
     pub uuid: ServerUuid,
+    /// Whether that is a MariaDB.
+    pub mariadb: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,9 @@ enum Next {
 }
 
 const SERVER_ID: u32 = 4711;
+const DOMAIN: u32 = 0;
 const SERVER_VERSION: &str = "9.7.4";
+const MARIADB_VERSION: &str = "11.8.9-MariaDB-log";
 const IMMEDIATE_SERVER_VERSION: u32 = 90704;
 const HEADER_LEN: usize = 19;
 const FORMAT_DESCRIPTION: u8 = 15;
@@ -86,7 +90,7 @@ const STATUS_VARS: [u8; 21] =
 impl Default for Options {
     fn default() -> Self {
         let uuid = ServerUuid(*b"\x3e\x11\xfa\x47\x71\xca\x11\xe1\x9e\x33\xc8\x0a\xa9\x42\x95\x62");
-        Self { checksums: true, row_len_max: 400, row_events_max: 3, uuid }
+        Self { checksums: true, row_len_max: 400, row_events_max: 3, uuid, mariadb: false }
     }
 }
 
@@ -142,7 +146,9 @@ impl BinlogGen {
     pub fn event(&mut self) -> GenEvent {
         match self.next {
             Next::Format => self.format(),
+            Next::PreviousGtids if self.options.mariadb => self.gtid_list(),
             Next::PreviousGtids => self.previous_gtids(),
+            Next::Gtid if self.options.mariadb => self.mariadb_gtid(),
             Next::Gtid => self.gtid(),
             Next::Begin => self.begin(),
             Next::TableMap => self.table_map(),
@@ -185,7 +191,8 @@ impl BinlogGen {
 
     fn format(&mut self) -> GenEvent {
         let mut body = 4u16.to_le_bytes().to_vec();
-        body.extend_from_slice(SERVER_VERSION.as_bytes());
+        let version = if self.options.mariadb { MARIADB_VERSION } else { SERVER_VERSION };
+        body.extend_from_slice(version.as_bytes());
         body.resize(2 + 50, 0);
         let created = if self.file_number == 1 { self.clock } else { 0 };
         body.extend_from_slice(&created.to_le_bytes());
@@ -208,9 +215,37 @@ impl BinlogGen {
         self.finish(35, 0x80, &body)
     }
 
-    fn gtid(&mut self) -> GenEvent {
+    /// MariaDB's list of the last GTID, in one domain.
+    fn gtid_list(&mut self) -> GenEvent {
+        let mut body = u32::from(self.number > 1).to_le_bytes().to_vec();
+        if self.number > 1 {
+            body.extend_from_slice(&DOMAIN.to_le_bytes());
+            body.extend_from_slice(&SERVER_ID.to_le_bytes());
+            body.extend_from_slice(&(self.number - 1).to_le_bytes());
+        } else {
+            body.extend_from_slice(&[0, 0]);
+        }
+        self.next = Next::Gtid;
+        self.finish(163, 0, &body)
+    }
+
+    /// MariaDB's GTID event takes the place of BEGIN.
+    fn mariadb_gtid(&mut self) -> GenEvent {
+        self.begin_transaction();
+        let mut body = self.number.to_le_bytes().to_vec();
+        body.extend_from_slice(&DOMAIN.to_le_bytes());
+        body.extend_from_slice(&[0; 7]);
+        self.next = Next::TableMap;
+        self.finish(162, 8, &body)
+    }
+
+    fn begin_transaction(&mut self) {
         let count = self.rng.between(1, self.options.row_events_max);
         self.rows = (0..count).map(|_| self.row_len()).collect();
+    }
+
+    fn gtid(&mut self) -> GenEvent {
+        self.begin_transaction();
         let mut body = vec![0];
         body.extend_from_slice(&self.options.uuid.0);
         body.extend_from_slice(&self.number.to_le_bytes());
@@ -283,7 +318,11 @@ impl BinlogGen {
     }
 
     fn xid(&mut self) -> GenEvent {
-        let gtid = Gtid::mysql(self.options.uuid, GtidTag::NONE, self.number);
+        let gtid = if self.options.mariadb {
+            Gtid::mariadb(DOMAIN, SERVER_ID, self.number)
+        } else {
+            Gtid::mysql(self.options.uuid, GtidTag::NONE, self.number)
+        };
         self.number += 1;
         self.clock += 1;
         self.next = Next::Gtid;
@@ -297,7 +336,11 @@ impl BinlogGen {
         let size = HEADER_LEN + body.len() + if has_crc { 4 } else { 0 };
         self.offset += size as u64;
         #[expect(clippy::cast_possible_truncation, reason = "events and files are below 4 GiB")]
-        let (size, log_pos) = (size as u32, self.offset as u32);
+        let (size, mut log_pos) = (size as u32, self.offset as u32);
+        // What MariaDB wrote to a transaction's cache first does not know its place.
+        if self.options.mariadb && matches!(self.next, Next::TableMap | Next::Rows) && kind != 162 {
+            log_pos = 0;
+        }
         let mut bytes = self.clock.to_le_bytes().to_vec();
         bytes.push(kind);
         bytes.extend_from_slice(&SERVER_ID.to_le_bytes());

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::ports::PortLease;
+use crate::torn::whole_transactions_end;
 use crate::watchdog::{DIRECTORY_PREFIX, Watchdog};
 use crate::{Endpoint, Prefix, Server, SourceSpec, wait_until};
 
@@ -386,7 +387,8 @@ pub fn source_name(source: &Server) -> Result<String> {
 
 /// Compares every file of `source` with its copy in `dir`: closed files byte for byte, the active
 /// one up to where the copy ends and but for the in-use flag, which no source sends. MariaDB leaves it
-/// in a file that it crashed in. Returns how many files there were.
+/// in a file that it crashed in, and maybe a part of a transaction at the end, which is in no copy.
+/// Returns how many files there were.
 ///
 /// # Errors
 /// At the first difference, with file and offset.
@@ -397,17 +399,35 @@ pub fn compare_files(source: &Server, dir: &Path) -> Result<usize> {
         let copy = dir.join(name);
         let is_active = index + 1 == files.len();
         let may_be_in_use = is_active || source.flavour().is_mariadb();
-        compare_file(path, &copy, is_active, may_be_in_use)
+        let crashed = !is_active && source.flavour().is_mariadb() && is_in_use(path)?;
+        let end = crashed.then(|| whole_transactions_end(path)).transpose()?;
+        compare_file(path, &copy, is_active, may_be_in_use, end)
             .with_context(|| copy.display().to_string())?;
     }
     Ok(files.len())
 }
 
-/// Compares a file with its copy, which may be shorter while the file is active.
-fn compare_file(file: &Path, copy: &Path, is_active: bool, may_be_in_use: bool) -> Result<()> {
-    const IN_USE_BYTE: usize = 4 + 17;
+const IN_USE_BYTE: usize = 4 + 17;
+
+/// Whether nobody has ended this file.
+fn is_in_use(path: &Path) -> Result<bool> {
+    let mut byte = [0];
+    File::open(path)?.read_exact_at(&mut byte, IN_USE_BYTE as u64)?;
+    Ok(byte[0] & 1 != 0)
+}
+
+/// Compares a file, or its bytes up to `end`, with its copy, which may be shorter while the file is
+/// active.
+fn compare_file(
+    file: &Path,
+    copy: &Path,
+    is_active: bool,
+    may_be_in_use: bool,
+    end: Option<u64>,
+) -> Result<()> {
     let (theirs, ours) = (File::open(file)?, File::open(copy)?);
-    let (their_len, our_len) = (theirs.metadata()?.len(), ours.metadata()?.len());
+    let their_len = end.map_or_else(|| theirs.metadata().map(|data| data.len()), Ok)?;
+    let our_len = ours.metadata()?.len();
     if our_len > their_len || (!is_active && our_len != their_len) {
         bail!("{our_len} bytes, the source has {their_len}");
     }

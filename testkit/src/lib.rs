@@ -19,6 +19,7 @@ pub mod sim_disk;
 mod template;
 pub mod testbed;
 pub mod tls;
+pub mod torn;
 pub mod wait;
 mod watchdog;
 pub mod workload;

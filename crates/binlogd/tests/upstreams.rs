@@ -48,15 +48,8 @@ fn killed_under_load(mut primary: Server) {
     primary.restart().unwrap();
     let load = Load::start(&primary, &spec).unwrap();
     load.wait_for_commits(50, PATIENCE).unwrap();
-    if primary.flavour().is_mariadb() {
-        // One that dies while it writes may leave a torn event, behind which it sends nothing to
-        // anybody: error 1236, "binlog truncated in the middle of event".
-        load.stop().unwrap();
-        primary.kill().unwrap();
-    } else {
-        primary.kill().unwrap();
-        load.stop().unwrap();
-    }
+    primary.kill().unwrap();
+    load.stop().unwrap();
     primary.start().unwrap();
     if semi_sync {
         primary.wait_for_semi_sync(1, PATIENCE).unwrap();

@@ -30,6 +30,10 @@ pub struct Verifier {
     last_gtid: Option<u64>,
     /// Where the last whole transaction ends.
     transaction_end: u64,
+    /// What `last_event` and `last_gtid` were there.
+    before_transaction: (Option<u64>, Option<u64>),
+    /// The file's readers are given whole transactions only.
+    serves_whole_transactions: bool,
     ended: bool,
     /// The event of which not all parts have come.
     unfinished: Option<Unfinished>,
@@ -87,6 +91,8 @@ impl Verifier {
             last_event: None,
             last_gtid: None,
             transaction_end: FIRST_EVENT,
+            before_transaction: (None, None),
+            serves_whole_transactions: false,
             ended: false,
             unfinished: None,
         }
@@ -147,6 +153,36 @@ impl Verifier {
         self.transaction_end
     }
 
+    /// Up to where readers may be given the file, in bytes from its start: the end of the last whole
+    /// event; in MariaDB's files the end of the last whole transaction. A MariaDB that died leaves the
+    /// beginning of a transaction in its file and gives the same GTID to another one in the next, behind
+    /// which its replicas can neither go on nor come back.
+    #[must_use]
+    #[inline]
+    pub fn servable_end(&self) -> u64 {
+        if self.serves_whole_transactions { self.transaction_end } else { self.offset }
+    }
+
+    /// Notes that readers were given the beginning of the transaction that is under way, so that what
+    /// they may be given of this file ends behind any event.
+    pub fn serve_parts(&mut self) {
+        self.serves_whole_transactions = false;
+    }
+
+    /// Goes back to [`servable_end`](Self::servable_end), for a file that is cut there. Returns the GTID
+    /// of the transaction that is forgotten, if one is and has one.
+    pub fn go_back_to_servable_end(&mut self) -> Option<Gtid> {
+        self.unfinished = None;
+        if self.servable_end() == self.offset {
+            return None;
+        }
+        self.offset = self.transaction_end;
+        (self.last_event, self.last_gtid) = self.before_transaction;
+        self.transaction = TransactionState::Outside;
+        self.ended = false;
+        self.announced.take()
+    }
+
     /// Takes the GTIDs that became complete since the last call: those of whole transactions, and
     /// those of earlier files that the file's second event lists.
     #[must_use]
@@ -205,6 +241,7 @@ impl Verifier {
         if header.kind == EventKind::FORMAT_DESCRIPTION {
             let format = checked_format(event)?;
             self.artificial_checksum = format.checksum;
+            self.serves_whole_transactions = format.server_version.is_mariadb();
             self.format = Some(format);
             return Ok(self.transaction);
         }
@@ -338,6 +375,7 @@ impl Verifier {
             self.transaction = after;
             if after.is_outside() {
                 self.transaction_end = self.offset;
+                self.before_transaction = (self.last_event, self.last_gtid);
             }
             self.ended = matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP);
         }

@@ -3,12 +3,13 @@
 mod plan;
 mod repeats;
 mod timeline;
+mod torn;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use binlogd_client::wire::compress::Compression;
-use binlogd_store::{LogFile, Store, StoreError};
+use binlogd_store::{LogFile, LogName, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Choose, OnFork, SemiSync};
@@ -23,6 +24,7 @@ use crate::upstream::{
 
 use plan::{Plan, plan};
 use repeats::Repeats;
+use torn::Torn;
 
 /// Keeps one stream's store up with its primary.
 #[derive(Debug)]
@@ -38,6 +40,10 @@ pub struct Follower {
     must_recover: bool,
     /// The primary has another history than the stored one, and is to be followed all the same.
     history_differs: bool,
+    /// Where the last connection ended because the primary cannot read its own file.
+    torn: Option<Torn>,
+    /// The file to go on with, since the last one will never be complete.
+    next_file: Option<LogName>,
     backoff: Backoff,
     repeats: Repeats,
 }
@@ -107,6 +113,8 @@ impl Follower {
             intake: None,
             must_recover: false,
             history_differs: false,
+            torn: None,
+            next_file: None,
             backoff: Backoff::new(),
             repeats: Repeats::default(),
         }
@@ -138,6 +146,9 @@ impl Follower {
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
                 self.history_differs = true;
             }
+            if self.leaves_torn_file(&error, &shutdown).await {
+                continue;
+            }
             let in_vain = self.tail.is_none() && error.needs_somebody();
             if error.is_final() || in_vain {
                 self.stream.set_upstream(UpstreamState::Halted { error: error.to_string() });
@@ -161,6 +172,36 @@ impl Follower {
             }
             () = shutdown.cancelled() => false,
         }
+    }
+
+    /// Finds out whether the primary goes on behind a file that it cannot send to its end.
+    async fn leaves_torn_file(
+        &mut self,
+        error: &FollowError,
+        shutdown: &CancellationToken,
+    ) -> bool {
+        let (Some(torn), Some(tail)) = (self.torn.take(), &self.tail) else { return false };
+        let asking =
+            torn::file_behind(&self.stream, tail, |chosen| self.is_same_history(&chosen.primary));
+        let found = tokio::select! {
+            found = asking => found,
+            () = shutdown.cancelled() => return false,
+        };
+        self.next_file = match found {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::debug!(stream = self.stream.name(), "{error}");
+                None
+            }
+        };
+        let Some(next) = &self.next_file else { return false };
+        tracing::warn!(
+            stream = self.stream.name(), file = %tail.file.name, offset = tail.verifier.offset(),
+            torn_at = torn.end, gtid = torn.gtid.map(tracing::field::display), %next,
+            "the primary has died while it wrote: what its file holds behind this offset was never \
+             committed, and cannot be sent. Going on with its next file ({error})"
+        );
+        true
     }
 
     /// One connection, from beginning to end.
@@ -214,8 +255,12 @@ impl Follower {
 
     /// Decides where to go on with this primary, and makes the intake for it.
     async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
+        let next = self.next_file.take().filter(|name| chosen.primary.log(name).is_some());
         if self.is_same_history(&chosen.primary) {
-            self.intake = Some(self.intake_for(&chosen).await?);
+            self.intake = Some(match next {
+                Some(file) => Intake::at_file(file, chosen.primary.checksum),
+                None => self.intake_for(&chosen).await?,
+            });
             return Ok(chosen);
         }
         let new = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await?;
@@ -272,11 +317,15 @@ impl Follower {
             Err(FollowError::Receive(ReceiveError::Store(error))) => Err(error.into()),
             other => other,
         };
+        self.torn = None;
         let (intake, committer) = (self.intake.take(), self.committer.as_mut());
         if let (Some(mut intake), Some(committer)) = (intake, committer)
             && !matches!(outcome, Err(FollowError::Store(_)))
         {
-            intake.flush();
+            let (is_refused, end) =
+                (torn::is_refusal(&outcome, &intake), intake.verifier().offset());
+            let gtid = intake.settle();
+            self.torn = is_refused.then_some(Torn { end, gtid });
             if let Err(error) = apply_all(&mut intake, committer).and_then(|()| committer.settle())
             {
                 return self.settle(Err(error.into()));

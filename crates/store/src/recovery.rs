@@ -1,7 +1,8 @@
 //! Bringing the last file of a stream to a state that can be trusted.
 //!
 //! Only the last file can be in doubt: one is begun when everything in those before is durable.
-//! Of it every whole event is kept. What to do with a bad one depends on where it is:
+//! Of it every whole event is kept, or whole transaction of a MariaDB: [what readers may be
+//! given](Verifier::servable_end). What to do with a bad one depends on where it is:
 //!
 //! - **Before the [watermark](crate::watermark)** the bytes were durable once, so they are damaged
 //!   or gone. That is an error. Nothing is cut and nothing written; people decide.
@@ -245,15 +246,26 @@ impl LastFile<'_> {
         if self.known.is_some() && !has_checksums(&verifier) {
             verifier = trusted.clone();
         }
-        self.report_cut(&verifier, bad.as_ref());
+        let end = verifier.offset();
+        if verifier.servable_end() >= trusted.offset() {
+            verifier.go_back_to_servable_end();
+        } else {
+            verifier.serve_parts();
+        }
+        self.report_cut(&verifier, end, bad.as_ref());
         Ok(Judgement { trusted, verifier })
     }
 
-    fn report_cut(&self, verifier: &Verifier, bad: Option<&BadEvent>) {
+    /// `end` is where the last event ends that could be kept.
+    fn report_cut(&self, verifier: &Verifier, end: u64, bad: Option<&BadEvent>) {
         let cut = self.len - verifier.offset();
         let path = self.file.path.display();
         match bad {
             _ if cut == 0 => {}
+            _ if end > verifier.offset() => tracing::info!(
+                "{path} ends inside of a transaction, of which no reader was given anything: its last \
+                 {cut} bytes are cut; the primary sends them again"
+            ),
             Some(BadEvent { is_cut_short: true, .. }) => {
                 tracing::info!("{path} ends inside of an event: its last {cut} bytes are cut");
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use binlogd_event::{
     ChecksumAlgorithm, Disposition, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, Rotate, Verifier, VerifyError, Violation,
+    FormatDescription, Gtid, Rotate, Verifier, VerifyError, Violation,
 };
 use binlogd_store::{Batch, LogFile, LogName, Resume, StoreError};
 
@@ -169,6 +169,19 @@ impl Intake {
         self.start
     }
 
+    /// Whether all that comes is new: what is stored has come again, and was the same.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        matches!(self.phase, Phase::Following)
+    }
+
+    /// Gives up a transaction of which the rest will not come over this connection, and which therefore
+    /// is not to be kept; what was handed to the writer of it is cut by that. Returns its GTID.
+    pub fn settle(&mut self) -> Option<Gtid> {
+        self.flush();
+        self.verifier.go_back_to_servable_end()
+    }
+
     /// The verifier, at the end of the last good event.
     #[must_use]
     pub fn verifier(&self) -> &Verifier {
@@ -193,9 +206,10 @@ impl Intake {
             Disposition::Store => {
                 self.batch.bytes.extend_from_slice(part.bytes);
                 if part.last {
-                    self.batch.verified_end = self.verifier.offset();
-                    if wants_ack {
-                        self.ack = Some(self.verifier.offset());
+                    let end = self.verifier.servable_end();
+                    self.batch.verified_end = end;
+                    if wants_ack && end == self.verifier.offset() {
+                        self.ack = Some(end);
                     }
                 }
                 if self.batch.bytes.len() >= BATCH_LEN {
@@ -330,8 +344,11 @@ impl Intake {
             return Err(self.wrong_start(&format!("{name} at {position}")));
         }
         if !self.verifier.transaction().is_outside() {
+            let end = self.verifier.offset();
+            let gtid = self.verifier.go_back_to_servable_end();
             tracing::warn!(
-                file = %self.file, offset = self.verifier.offset(),
+                file = %self.file, offset = self.verifier.offset(), end,
+                gtid = gtid.map(tracing::field::display),
                 "the primary's file ends inside of a transaction: has it crashed?"
             );
         }

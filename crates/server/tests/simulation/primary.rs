@@ -15,12 +15,16 @@ pub(crate) struct Written {
     pub(crate) start: u64,
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) commits: bool,
+    /// Whether no transaction is under way behind it.
+    pub(crate) is_boundary: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct BinlogFile {
     pub(crate) name: String,
     pub(crate) events: Vec<Written>,
+    /// Behind the events stands a torn one, at which every dump ends with an error.
+    pub(crate) is_torn: bool,
 }
 
 impl BinlogFile {
@@ -29,20 +33,39 @@ impl BinlogFile {
         let events = self.events.iter().flat_map(|event| event.bytes.iter().copied());
         MAGIC.into_iter().chain(events).collect()
     }
+
+    /// Whether a reader may be given so many bytes, and no more for now.
+    pub(crate) fn is_servable(&self, len: u64, mariadb: bool) -> bool {
+        let end = |event: &Written| event.start + event.bytes.len() as u64;
+        len <= 4 || self.events.iter().any(|e| end(e) == len && (e.is_boundary || !mariadb))
+    }
+
+    /// How much of it there is to be served.
+    pub(crate) fn servable_len(&self, mariadb: bool) -> u64 {
+        let last = self.events.iter().rfind(|event| event.is_boundary || !mariadb);
+        last.map_or(4, |event| event.start + event.bytes.len() as u64)
+    }
+
+    fn new(name: String) -> Self {
+        Self { name, events: Vec::new(), is_torn: false }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Primary {
     source: BinlogGen,
+    pub(crate) is_mariadb: bool,
     pub(crate) files: Vec<BinlogFile>,
 }
 
 impl Primary {
     pub(crate) fn new(seed: u64, rng: &mut Rng) -> Self {
         let row_len_max = rng.pick(&[60, 400, 40_000]);
-        let source = BinlogGen::new(seed, Options { row_len_max, ..Options::default() });
-        let name = source.file_name();
-        Self { source, files: vec![BinlogFile { name, events: Vec::new() }] }
+        let is_mariadb = rng.one_in(3);
+        let options = Options { row_len_max, mariadb: is_mariadb, ..Options::default() };
+        let source = BinlogGen::new(seed, options);
+        let files = vec![BinlogFile::new(source.file_name())];
+        Self { source, is_mariadb, files }
     }
 
     /// Writes an event, now and then the end of a file.
@@ -53,16 +76,31 @@ impl Primary {
             if at_boundary && rng.one_in(12) { self.source.rotate() } else { self.source.event() };
         let file = self.files.last_mut().unwrap();
         let commits = event.commits.is_some();
-        file.events.push(Written { start, bytes: event.bytes.into(), commits });
+        // The format description stands alone, as does a Rotate.
+        let is_boundary = event.is_boundary || start == 4 || self.source.file_name() != file.name;
+        file.events.push(Written { start, bytes: event.bytes.into(), commits, is_boundary });
         if self.source.file_name() != file.name {
-            let name = self.source.file_name();
-            self.files.push(BinlogFile { name, events: Vec::new() });
+            self.files.push(BinlogFile::new(self.source.file_name()));
         }
+    }
+
+    /// Dies and comes back with a new file, whose first transaction has the GTID of the one that was under
+    /// way. That is how a MariaDB leaves its last file; MySQL cuts its end.
+    pub(crate) fn die(&mut self, rng: &mut Rng) {
+        let file = self.files.last_mut().unwrap();
+        // The first two events are written at once.
+        if !self.is_mariadb || file.events.len() < 2 {
+            return;
+        }
+        file.is_torn = rng.one_in(2);
+        self.source.begin_file();
+        self.files.push(BinlogFile::new(self.source.file_name()));
     }
 
     /// Has another last file from now on, as one that was restored; returns the old one.
     pub(crate) fn fork(&mut self, rng: &mut Rng) -> BinlogFile {
-        let options = Options { uuid: ServerUuid([7; 16]), ..Options::default() };
+        let (uuid, mariadb) = (ServerUuid([7; 16]), self.is_mariadb);
+        let options = Options { uuid, mariadb, ..Options::default() };
         let mut other = BinlogGen::new(rng.bits(), options);
         let last = self.files.last_mut().unwrap();
         while other.file_name() != last.name {
@@ -70,7 +108,7 @@ impl Primary {
         }
         self.source = other;
         let name = last.name.clone();
-        std::mem::replace(last, BinlogFile { name, events: Vec::new() })
+        std::mem::replace(last, BinlogFile::new(name))
     }
 
     pub(crate) fn file(&self, name: &str) -> Option<&BinlogFile> {
@@ -121,9 +159,18 @@ impl Dump {
             self.next += 1;
             return Some(Sent { bytes: event.bytes.to_vec(), wants_ack: event.commits });
         }
+        if self.is_refused(primary) {
+            return None;
+        }
         let next = primary.files.get(self.file + 1)?;
         (self.file, self.next) = (self.file + 1, 0);
         Some(Sent { bytes: rotate(&next.name, 4), wants_ack: false })
+    }
+
+    /// Whether the primary cannot read what comes next.
+    pub(crate) fn is_refused(&self, primary: &Primary) -> bool {
+        let file = &primary.files[self.file];
+        self.made.is_empty() && file.is_torn && self.next == file.events.len()
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) struct Tally {
     forks: u64,
     served: u64,
     files: u64,
+    torn: u64,
 }
 
 impl Tally {
@@ -46,6 +47,7 @@ impl Tally {
         self.forks += other.forks;
         self.served += other.served;
         self.files += other.files;
+        self.torn += other.torn;
     }
 
     pub(crate) fn check_busy(&self) {
@@ -58,6 +60,7 @@ impl Tally {
             ("forks", self.forks, 1),
             ("bytes served", self.served, 1_000_000),
             ("files", self.files, 500),
+            ("torn files left", self.torn, 100),
         ];
         for (what, count, at_least) in counts {
             assert!(count >= at_least, "only {count} {what}");
@@ -87,6 +90,8 @@ struct Node {
     tail: Option<Tail>,
     link: Option<Link>,
     must_recover: bool,
+    /// The file behind a torn one, to go on with.
+    next_file: Option<LogName>,
 }
 
 /// A connection.
@@ -139,6 +144,7 @@ impl World {
         }
         self.commit()?;
         self.check_files()?;
+        self.check_all_there()?;
         self.tally.files += self.primary.files.len() as u64;
         Ok(self.tally)
     }
@@ -165,6 +171,10 @@ impl World {
             91..=92 => self.restart(true)?,
             93 => self.restart(false)?,
             94 if self.rng.one_in(8) => self.fork(),
+            95 => {
+                self.disconnect();
+                self.primary.die(&mut self.rng);
+            }
             _ => self.connect()?,
         }
         Ok(())
@@ -181,7 +191,8 @@ impl World {
         let store = Store::open(Arc::new(self.disk.clone()), Path::new(DIR))
             .map_err(|error| format!("it does not start: {error}"))?;
         let tail = store.resume().map(Tail::from);
-        self.node = Some(Node { store, committer: None, tail, link: None, must_recover: false });
+        let (committer, link, must_recover, next_file) = (None, None, false, None);
+        self.node = Some(Node { store, committer, tail, link, must_recover, next_file });
         self.check_files()
     }
 
@@ -199,7 +210,9 @@ impl World {
             node.must_recover = false;
         }
         let checksum = ChecksumAlgorithm::Crc32;
+        let next_file = node.next_file.take();
         let intake = match &node.tail {
+            _ if next_file.is_some() => Intake::at_file(next_file.unwrap(), checksum),
             None => Intake::at_file(LogName::new(&self.primary.files[0].name).unwrap(), checksum),
             Some(tail) => match Overlap::at(node.store.catalog(), tail) {
                 Ok(overlap) => Intake::at_tail(tail, overlap, checksum),
@@ -225,7 +238,12 @@ impl World {
     fn receive(&mut self, garbles: bool) -> Result<bool, Violation> {
         let Some(node) = &mut self.node else { return Ok(false) };
         let Some(link) = &mut node.link else { return Ok(false) };
-        let Some(mut sent) = link.dump.next(&self.primary) else { return Ok(false) };
+        let Some(mut sent) = link.dump.next(&self.primary) else {
+            if link.dump.is_refused(&self.primary) {
+                return self.leave_torn_file();
+            }
+            return Ok(false);
+        };
         if garbles {
             let at = self.rng.below(sent.bytes.len());
             sent.bytes[at] ^= 1 << self.rng.below(8);
@@ -306,7 +324,7 @@ impl World {
         let (Some(mut link), Some(committer)) = (node.link.take(), &mut node.committer) else {
             return;
         };
-        link.intake.flush();
+        link.intake.settle();
         let settled = apply_all(&mut link.intake, committer).and_then(|()| committer.settle());
         match settled {
             Ok(()) => {
@@ -320,6 +338,28 @@ impl World {
                 let _ = self.store_failed(&error);
             }
         }
+    }
+
+    /// The primary cannot send the rest of a file: whoever has what it committed goes on with the next.
+    fn leave_torn_file(&mut self) -> Result<bool, Violation> {
+        let link = self.node.as_ref().and_then(|node| node.link.as_ref());
+        let is_following = link.is_some_and(|link| link.intake.is_following());
+        self.disconnect();
+        let Some(node) = &mut self.node else { return Ok(true) };
+        let Some(tail) = node.tail.as_ref().filter(|_| is_following && !node.must_recover) else {
+            return Ok(true);
+        };
+        let files = &self.primary.files;
+        let torn = files.iter().position(|file| file.name == tail.file.name.as_str()).unwrap();
+        let wanted = files[torn].servable_len(true);
+        let end = tail.verifier.offset();
+        if end != wanted {
+            return Err(format!("{} is left at {end} instead of {wanted}", files[torn].name));
+        }
+        node.next_file = LogName::new(&files[torn + 1].name);
+        self.tally.torn += 1;
+        self.connect()?;
+        Ok(true)
     }
 
     fn fault(&mut self) {
@@ -369,7 +409,30 @@ impl World {
         let end = self.served.entry(name.clone()).or_default();
         *end = (*end).max(bytes.len() as u64);
         check_whole_events(&name, &bytes)?;
+        let old = self.old.as_ref().filter(|old| old.name == name);
+        let file = old.or_else(|| self.primary.file(&name));
+        let is_mariadb = self.primary.is_mariadb;
+        if file.is_some_and(|file| !file.is_servable(bytes.len() as u64, is_mariadb)) {
+            return Err(format!(
+                "{name} was served up to {}, inside of a transaction",
+                bytes.len()
+            ));
+        }
         self.check_bytes(&name, &bytes)
+    }
+
+    /// At the end: every file is there, up to where it can be served.
+    fn check_all_there(&self) -> Result<(), Violation> {
+        let Some(node) = self.node.as_ref().filter(|_| self.old.is_none()) else { return Ok(()) };
+        let catalog = node.store.catalog();
+        for file in self.primary.files.iter().filter(|file| !file.events.is_empty()) {
+            let wanted = file.servable_len(self.primary.is_mariadb);
+            let len = catalog.find(&file.name).map(|file| catalog.readable_len(&file));
+            if len != Some(wanted) {
+                return Err(format!("of {} there is {len:?} instead of {wanted}", file.name));
+            }
+        }
+        Ok(())
     }
 
     /// After a start: everything acknowledged or served is there, and all of it the primary's.

@@ -57,6 +57,29 @@ fn a_file_cut_anywhere_keeps_its_whole_events() {
     }
 }
 
+/// Its readers are given nothing else, so the rest must come again as a whole, or not at all.
+#[test]
+fn a_mariadbs_file_cut_anywhere_keeps_its_whole_transactions() {
+    let mut feed = Feed::new(SimDisk::new(1), Options { mariadb: true, ..Options::default() });
+    feed.start_file();
+    // The format description stands alone, too.
+    let mut ends = vec![FIRST_EVENT, feed.next_event().end];
+    while ends.len() < 6 {
+        let event = feed.next_event();
+        ends.extend(event.is_boundary.then_some(event.end));
+    }
+    let bytes = feed.last_file()[4..].to_vec();
+    let verified_end = feed.last_file().len() as u64;
+    let batch = binlogd_store::Batch { bytes, verified_end, ..Default::default() };
+    feed.writer.write(&batch).unwrap();
+    feed.sync();
+    for cut in 0..=feed.last_file().len() {
+        let disk = disk_with(&feed, &feed.last_file()[..cut], true);
+        let whole = ends.iter().copied().filter(|&end| end <= cut as u64).max();
+        expect_end(&feed, &disk, whole.unwrap_or(FIRST_EVENT));
+    }
+}
+
 #[test]
 fn executed_is_what_is_in_whole_transactions() {
     let feed = Feed::with_transactions(3);
