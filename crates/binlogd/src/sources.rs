@@ -1,13 +1,14 @@
 //! Where events come from: binlog files, folders of them, standard input, servers.
 //!
 //! What is named becomes a list of inputs in [`paths`]; [`reader`] reads one of them, event by event,
-//! [`files`] one after the other; [`server`] is a replica's way to a server. Nothing here decodes an
+//! [`files`] one after the other, from where what is [`unwanted`] ends; [`server`] is a replica's way to a server. Nothing here decodes an
 //! event.
 
 mod files;
 mod paths;
 mod reader;
 mod server;
+mod unwanted;
 
 use anyhow::Result;
 use binlogd_store::LogName;
@@ -16,6 +17,7 @@ pub(crate) use files::Files;
 pub(crate) use paths::{Input, inputs, is_server};
 pub(crate) use reader::{RawEvent, Reader};
 pub(crate) use server::Server;
+pub(crate) use unwanted::Unwanted;
 
 /// Where to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,13 @@ impl Source {
                 false => Next::End,
             }),
             Self::Server(server) => server.advance(),
+        }
+    }
+
+    /// Passes over what nobody wants, where that is cheap.
+    pub(crate) fn pass_over(&mut self, unwanted: Unwanted) {
+        if let Self::Files(files) = self {
+            files.pass_over(unwanted);
         }
     }
 

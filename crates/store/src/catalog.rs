@@ -81,6 +81,8 @@ pub struct Catalog {
     executed: Mutex<GtidSet>,
     pub(crate) purging: Purging,
     pub(crate) tail: Tail,
+    /// In bytes; 0 is the usual one.
+    pub(crate) index_distance: AtomicU64,
 }
 
 impl Catalog {
@@ -95,7 +97,15 @@ impl Catalog {
         };
         let (frontier, executed) = (FrontierCell::new(durable), Mutex::new(GtidSet::new()));
         let (files, purging) = (RwLock::new(files), Purging::default());
-        Self { fs, files, frontier, executed, purging, tail: Tail::default() }
+        Self {
+            fs,
+            files,
+            frontier,
+            executed,
+            purging,
+            tail: Tail::default(),
+            index_distance: AtomicU64::new(0),
+        }
     }
 
     /// The files that have durable bytes, oldest first.

@@ -30,6 +30,7 @@ pub use cursor::{Cursor, Read};
 pub use error::StoreError;
 pub use frontier::{Frontier, FrontierWatch};
 pub use fs::{File, Fs, FsLock, OsFs};
+pub use index::{Checkpoint, Sidecar};
 pub use name::LogName;
 pub use purge::{Held, Holds, Purge};
 pub use recovery::Resume;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::tail::filter::Pattern;
 use crate::output::{Output, print};
-use crate::sources::{Files, Input, RawEvent, Reader, inputs};
+use crate::sources::{Files, Input, RawEvent, Reader, Unwanted, inputs};
 use crate::time;
 
 /// Find a GTID, a time, a table's changes or a position in binlog files.
@@ -71,7 +71,8 @@ Examples:
     binlogd find --position 4567 mysql-bin.000007
 
 A line has the file and where the transaction begins there, when, and its GTID; with --position the
-event comes first. Of several files those are passed over whose heads say that it cannot be there.
+event comes first. Of several files those are passed over whose heads say that it cannot be there, and
+of a closed file in a binlogd's store what its index says.
 JSON's 'time' is seconds since 1970.
 
 Exit codes: 0 found, 1 not found or it failed, 2 wrong usage.";
@@ -96,10 +97,16 @@ struct Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let What { gtid, time, .. } = &args.what;
+    let What { gtid, time, position, .. } = &args.what;
     let inputs = skip_before(inputs(&args.sources)?, gtid.as_ref(), *time)?;
     let mut search = Search { args, changes: Changes::new(), found: None };
     let (mut files, mut decoder) = (Files::new(inputs), Decoder::new());
+    files.pass_over(Unwanted {
+        before_offset: *position,
+        before_time: *time,
+        without: *gtid,
+        outside: None,
+    });
     print(|output| {
         while files.advance()? && !search.is_done() {
             let Some(raw) = files.event() else { break };

@@ -106,6 +106,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         filter.start_at(offset);
     }
     let mut decoder = args.schema.decoder()?;
+    source.pass_over(filter.unwanted());
     let format: Box<dyn Format> = match args.format {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use binlogd_store::LogName;
 
-use super::{Input, RawEvent, Reader, paths};
+use super::{Input, RawEvent, Reader, Unwanted, paths};
 use crate::progress::Progress;
 
 /// How often a file that is followed is looked at.
@@ -21,6 +21,8 @@ pub(crate) struct Files {
     progress: Progress,
     /// Bytes of the inputs before.
     before: u64,
+    /// What is passed over where an index tells where it ends.
+    unwanted: Unwanted,
     /// Where files appear behind the last one, if that is waited for.
     follow: Option<PathBuf>,
 }
@@ -28,13 +30,26 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn new(inputs: Vec<Input>) -> Self {
         let progress = Progress::new(inputs.iter().map(|input| input.len).sum());
-        Self { inputs, next: 0, reader: None, progress, before: 0, follow: None }
+        Self {
+            inputs,
+            next: 0,
+            reader: None,
+            progress,
+            before: 0,
+            unwanted: Unwanted::default(),
+            follow: None,
+        }
     }
 
     /// Goes on with what comes to the last input, and with the files behind it in `place`: the folder
     /// that was named, or that file itself.
     pub(crate) fn following(inputs: Vec<Input>, place: PathBuf) -> Self {
         Self { follow: Some(place), progress: Progress::new(0), ..Self::new(inputs) }
+    }
+
+    /// Passes over what nobody wants, as far as the indexes that a store has beside its files tell.
+    pub(crate) fn pass_over(&mut self, unwanted: Unwanted) {
+        self.unwanted = unwanted;
     }
 
     /// Reads the next event, of the next input where one ends; `false` behind the last one.
@@ -52,7 +67,11 @@ impl Files {
                 }
             }
             let Some(input) = next else { return Ok(false) };
-            self.reader = Some(Reader::open(input)?);
+            let mut reader = Reader::open(input)?;
+            if let Some(offset) = self.unwanted.end_in(input, self.next == 0) {
+                reader.skip_to(offset);
+            }
+            self.reader = Some(reader);
             self.next += 1;
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Reader {
     offset: u64,
     header: Option<EventHeader>,
     format: Option<FormatDescription>,
+    /// Where to go on behind the first event, in bytes.
+    skip_to: Option<u64>,
 }
 
 impl Reader {
@@ -79,6 +81,7 @@ impl Reader {
             offset: 0,
             header: None,
             format: None,
+            skip_to: None,
         };
         reader.begin()?;
         Ok(reader)
@@ -95,6 +98,11 @@ impl Reader {
         let offset = self.offset - u64::from(header.size);
         let bytes = &self.buffer[self.event.clone()];
         Some(RawEvent { file: &self.name, offset, header, bytes, format })
+    }
+
+    /// Goes on at `offset`, where an event begins, once the file's first event was read.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        self.skip_to = Some(offset);
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -120,6 +128,9 @@ impl Reader {
     /// Reads the next event; `false` at the end of the file. If it `grows`, an event of which only a
     /// part is there has not come yet.
     pub(crate) fn advance(&mut self, grows: bool) -> Result<bool> {
+        if let Some(offset) = self.skip_to.take_if(|_| self.format.is_some()) {
+            self.seek(offset)?;
+        }
         if !self.fill(HEADER_LEN)? {
             let left = self.filled - self.event.end;
             if left == 0 || grows {
@@ -173,6 +184,13 @@ impl Reader {
             file.seek(SeekFrom::Start(self.offset)).with_context(|| self.name.clone())?;
             self.filled = self.event.end;
         }
+        Ok(())
+    }
+
+    fn seek(&mut self, offset: u64) -> Result<()> {
+        let Bytes::File(file) = &mut self.input else { return Ok(()) };
+        file.seek(SeekFrom::Start(offset)).with_context(|| self.name.clone())?;
+        (self.event, self.filled, self.header, self.offset) = (0..0, 0, None, offset);
         Ok(())
     }
 

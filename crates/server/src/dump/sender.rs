@@ -7,7 +7,7 @@ use binlogd_event::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, EventPart, FIRST_EVENT,
     FormatDescription, LogPos, Splitter,
 };
-use binlogd_store::{Catalog, Cursor, FileHead, LogName, Position, Read, StoreError};
+use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogName, Position, Read, StoreError};
 use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
@@ -39,8 +39,8 @@ pub struct Sender {
     asked: Option<Position>,
     /// Whether an event was sent since the last that was to be acknowledged.
     is_owed: bool,
-    /// Where the file's head ends, and where to go on behind it.
-    jump: Option<(u64, u64)>,
+    /// Where to go on behind the file's head.
+    jump: Option<Checkpoint>,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
     /// The checksum of events made for the reader.
@@ -106,10 +106,13 @@ impl Sender {
             is_owed: false,
             options,
             filter: start.has.map(GtidFilter::by_gtid),
-            mariadb: mariadb.map(|wishes| MariadbFilter::new(wishes, &head, catalog.executed())),
+            mariadb: mariadb.map(|wishes| {
+                let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
+                MariadbFilter::new(wishes, &head, before, catalog.executed())
+            }),
             then: Then::Nothing,
             is_done: false,
-            jump: start.seek.map(|to| (head.events_start, to)),
+            jump: start.seek,
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             knows_heartbeat_v2: knows_heartbeat_v2(&head.format),
@@ -210,7 +213,7 @@ impl Sender {
 
     /// Sends a chunk's whole events, or the next part of one that is larger than a chunk.
     fn send_chunk(&mut self, out: &mut Vec<u8>, may_wait: bool) -> Result<Read, DumpError> {
-        self.jump();
+        self.jump()?;
         if self.options.semi_sync {
             self.ack_at = Some(self.offset() + self.cursor.available());
         }
@@ -228,7 +231,10 @@ impl Sender {
                 Read::Bytes(len) => len,
                 none => return Ok(none),
             };
-            let wanted = self.jump.map_or(len, |(from, _)| len.min(len_to(from, self.offset())));
+            let wanted = match &self.jump {
+                Some(jump) => len.min(len_to(jump.head_end, self.offset())),
+                None => len,
+            };
             let sent = self.send_events(&chunk[..wanted], len == CHUNK_LEN, out)?;
             if sent > 0 {
                 return Ok(Read::Bytes(sent));
@@ -244,16 +250,19 @@ impl Sender {
         })
     }
 
-    /// Goes on where the reader's transactions end, once the file's head is sent.
-    fn jump(&mut self) {
-        let Some((_, to)) = self.jump.take_if(|(from, _)| *from <= self.cursor.position().offset)
-        else {
-            return;
-        };
-        self.cursor.advance(len_to(to, self.offset()));
+    /// Goes on where the reader's transactions end, once what belongs to the file is sent.
+    fn jump(&mut self) -> Result<(), DumpError> {
+        let here = self.offset();
+        let Some(to) = self.jump.take_if(|to| to.head_end <= here) else { return Ok(()) };
+        if let Some(mariadb) = &mut self.mariadb {
+            let head = self.catalog.head(self.cursor.file())?;
+            mariadb.skipped(&to.gtids().unwrap_or_default(), &head.previous_gtids);
+        }
+        self.cursor.advance(len_to(to.offset, here));
         if let Some(filter) = &mut self.filter {
             filter.skipped();
         }
+        Ok(())
     }
 
     /// Sends from the front of a chunk; returns how much of it. `is_full` says that nobody can
@@ -405,7 +414,11 @@ impl Sender {
             return;
         }
         if let Some(mariadb) = &self.mariadb {
-            self.is_done = then == Then::End;
+            if then == Then::ListAndEnd {
+                let list = gtid_list(&self.here(), mariadb.seen(), false);
+                self.encoder.event(out, &list, false);
+            }
+            self.is_done = then != Then::List;
             let list = gtid_list(&self.here(), mariadb.seen(), self.is_done);
             self.encoder.event(out, &list, false);
         }

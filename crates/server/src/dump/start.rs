@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet};
-use binlogd_store::{Catalog, LogFile, StoreError};
+use binlogd_store::{Catalog, Checkpoint, LogFile, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
 use super::mariadb::{self, MariadbWishes};
@@ -48,7 +48,10 @@ pub struct StartPoint {
     /// The transactions to leave out.
     pub has: Option<GtidSet>,
     /// Where to go on behind the file's head: what lies between, the reader has.
-    pub seek: Option<u64>,
+    pub seek: Option<Checkpoint>,
+    /// All GTIDs before the place, if it is behind the file's head and a MariaDB reader is told no more of
+    /// what came before.
+    pub before: Option<GtidSet>,
     /// Whether `log_pos` of the format description is 0 for the reader.
     pub clear_log_pos: bool,
 }
@@ -94,8 +97,10 @@ impl DumpError {
 /// # Errors
 /// If there is no such file or position, or what the reader lacks was purged.
 pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
-    if let Some(state) = start.mariadb.as_ref().and_then(|wishes| wishes.state.as_ref()) {
-        return mariadb::find(catalog, state);
+    if let Some(wishes) = &start.mariadb
+        && let Some(state) = &wishes.state
+    {
+        return mariadb::find(catalog, state, wishes.until.as_ref());
     }
     match &start.has {
         Some(has) if start.file.is_empty() => missing(catalog, has),
@@ -129,7 +134,8 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
     }
     // The GTID command leaves log_pos as it is, even to a start inside of the file.
     let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
-    Ok(StartPoint { file, offset, has: start.has.clone(), seek: None, clear_log_pos })
+    let has = start.has.clone();
+    Ok(StartPoint { file, offset, has, seek: None, before: None, clear_log_pos })
 }
 
 fn no_such_file() -> DumpError {
@@ -151,12 +157,13 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
             for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
                 has.extend(&later.forked);
             }
-            let seek = catalog.seek(file, &has)?;
+            let seek = catalog.seek_gtids(file, &has)?;
             return Ok(StartPoint {
                 file: file.clone(),
                 offset: FIRST_EVENT,
                 has: Some(has),
                 seek,
+                before: None,
                 clear_log_pos: false,
             });
         }

@@ -19,7 +19,7 @@ use super::folder::durable_len;
 use super::plan::{Plan, PlannedFile, Sequence};
 use super::{FileEnd, FileSummary, Observer};
 use crate::catalog::{FORMAT_SIZE_MAX, read_full};
-use crate::index::{self, Checkpoint, identity};
+use crate::index::{self, Before, Checkpoint, identity};
 use crate::recovery::scan::{BadEvent, scan_with};
 use crate::{File, Fs, StoreError};
 
@@ -300,6 +300,10 @@ struct Tally<'a> {
     end: FileEnd,
     /// What the file's index claims of what is still to come.
     checkpoints: VecDeque<Checkpoint>,
+    /// What came behind the file's head, if the index claims anything.
+    before: Option<Before>,
+    /// Where the next event or part begins, in bytes.
+    offset: u64,
     /// The first of its claims that is not true.
     wrong_checkpoint: Option<u64>,
 }
@@ -321,12 +325,18 @@ impl<'a> Tally<'a> {
             in_use: false,
             end: FileEnd::Open,
             checkpoints: VecDeque::new(),
+            before: None,
+            offset: FIRST_EVENT,
             wrong_checkpoint: None,
         }
     }
 
     #[inline]
     fn see(&mut self, verifier: &mut Verifier, verified: &Verified, part: EventPart<'_>) {
+        if part.first && !self.checkpoints.is_empty() {
+            self.compare_checkpoint(verifier, &verified.header, part.bytes);
+        }
+        self.offset += part.bytes.len() as u64;
         self.untold += part.bytes.len() as u64;
         if self.untold >= STEP_BYTES {
             self.tell();
@@ -372,20 +382,24 @@ impl<'a> Tally<'a> {
             self.first_twice.get_or_insert((verifier.last_event().unwrap_or(0), header.kind));
         }
         self.announced = gtid;
-        self.compare_checkpoint(verifier.last_event().unwrap_or(0));
     }
 
-    /// At a transaction's beginning.
-    fn compare_checkpoint(&mut self, offset: u64) {
-        while let Some(checkpoint) = self.checkpoints.pop_front_if(|next| next.offset <= offset) {
-            let mut before = self.previous.clone().unwrap_or_default();
-            before.extend(&self.own);
-            let is_true = checkpoint.offset == offset
-                && checkpoint.gtids.parse::<GtidSet>().is_ok_and(|claimed| claimed == before);
+    /// Compares what the file's index claims with what came before an event.
+    fn compare_checkpoint(&mut self, verifier: &Verifier, header: &EventHeader, event: &[u8]) {
+        let is_head =
+            header.kind == EventKind::FORMAT_DESCRIPTION || header.kind.is_previous_gtids();
+        let Some(format) = verifier.format().filter(|_| !is_head) else { return };
+        let before = self.before.get_or_insert_with(|| {
+            Before::new(format, self.previous.clone().unwrap_or_default(), self.offset)
+        });
+        while let Some(claimed) = self.checkpoints.pop_front_if(|next| next.offset <= self.offset) {
+            let is_true = before.begins(header) && claimed == before.checkpoint(self.offset);
             if !is_true {
-                self.wrong_checkpoint.get_or_insert(checkpoint.offset);
+                self.wrong_checkpoint.get_or_insert(claimed.offset);
             }
         }
+        // The verifier has judged it by the same grammar.
+        let _ = before.event(self.offset, header, event);
     }
 
     /// The first claim of the file's index that is not true, at the file's end.

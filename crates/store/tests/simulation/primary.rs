@@ -136,6 +136,32 @@ impl Primary {
         Place { file, events: self.files[file].events.len() }
     }
 
+    /// The last of a file's checkpoints, up to a place in it, before which there is nothing but `has`,
+    /// and the GTIDs before it.
+    pub(crate) fn checkpoint(
+        &self,
+        end: Place,
+        distance: u64,
+        has: &GtidSet,
+    ) -> Option<(u64, GtidSet)> {
+        /// Of a format description and a list of earlier GTIDs.
+        const HEAD_EVENTS: usize = 2;
+        const GTID: u8 = 33;
+        let (mut found, mut last) = (None, None);
+        for events in HEAD_EVENTS..end.events {
+            let place = Place { events, ..end };
+            let offset = self.offset(place);
+            let last = last.get_or_insert(offset);
+            let is_gtid = self.files[end.file].events[events].bytes[4] == GTID;
+            if is_gtid && offset - *last >= distance {
+                *last = offset;
+                let before = self.executed(place);
+                found = before.is_subset(has).then_some((offset, before)).or(found);
+            }
+        }
+        found
+    }
+
     /// The transactions that are complete at a place.
     pub(crate) fn executed(&self, place: Place) -> GtidSet {
         let mut executed = GtidSet::new();

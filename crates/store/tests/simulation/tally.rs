@@ -16,10 +16,11 @@ pub(crate) struct Tally {
     pub(crate) files: u64,
     pub(crate) forks: u64,
     pub(crate) recoveries: u64,
+    pub(crate) seeks: u64,
 }
 
 impl Tally {
-    fn numbers(&mut self) -> [(&'static str, &mut u64); 13] {
+    fn numbers(&mut self) -> [(&'static str, &mut u64); 14] {
         [
             ("crashes", &mut self.crashes),
             ("kills", &mut self.kills),
@@ -34,6 +35,7 @@ impl Tally {
             ("files", &mut self.files),
             ("forks", &mut self.forks),
             ("recoveries in place", &mut self.recoveries),
+            ("seeks that led somewhere", &mut self.seeks),
         ]
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct World {
     sync_failed: bool,
     mark_every: u64,
     journal: u64,
+    index_distance: u64,
     log: VecDeque<String>,
     tally: Tally,
 }
@@ -70,6 +71,7 @@ impl World {
             sync_failed: false,
             mark_every: rng.pick(&[1, 3000, 30_000, 16 << 20]),
             journal: rng.pick(&[0, 8192, 40_000, 100_000]),
+            index_distance: rng.pick(&[1, 700, 5000, 30_000]),
             log: VecDeque::new(),
             tally: Tally::default(),
             rng,
@@ -100,7 +102,8 @@ impl World {
             0..50 => self.write(),
             50..75 => self.sync(),
             75..78 => self.disconnect(),
-            78..82 => self.read(),
+            78..80 => self.read(),
+            80..82 => self.seek(),
             82..84 => self.mark(),
             84..87 => self.crash(true),
             87..89 => self.kill(true),
@@ -345,6 +348,35 @@ impl World {
         }
     }
 
+    /// Who seeks finds the last checkpoint before which there is only what it has.
+    fn seek(&mut self) -> Checked<()> {
+        let Some(process) = &self.process else { return Ok(()) };
+        let catalog = process.store.catalog();
+        let files = catalog.files();
+        if files.is_empty() || self.disk.is_off() {
+            return Ok(());
+        }
+        let file = files[self.rng.below(files.len())].clone();
+        let index = self.primary.index_of(file.name.as_str());
+        let index = index.ok_or_else(|| format!("listed: {}", file.name))?;
+        let end = self.end_in(index);
+        let has = Place { file: index, events: self.rng.below(end.events + 1) };
+        let has = self.primary.executed(has);
+        let found = match catalog.seek_gtids(&file, &has) {
+            Ok(found) => found,
+            Err(_) if self.disk.is_off() => return Ok(()),
+            Err(error) => return Err(format!("seeking: {error:?}")),
+        };
+        let wanted = self.primary.checkpoint(end, self.index_distance, &has);
+        self.tally.seeks += u64::from(wanted.is_some());
+        let found = found.map(|found| (found.offset, found.gtids()));
+        let wanted = wanted.map(|(offset, gtids)| (offset, Some(gtids)));
+        if found != wanted {
+            return Err(format!("'{has}' leads in {} to {found:?}, not {wanted:?}", file.name));
+        }
+        Ok(())
+    }
+
     /// How far a file is reported durable.
     fn end_in(&self, file: usize) -> Place {
         if file < self.reported.file { self.primary.end_of(file) } else { self.reported }
@@ -428,6 +460,7 @@ impl World {
         let mut writer = store.writer(&SourceId::new("a-primary").unwrap())?;
         writer.mark_every(self.mark_every);
         writer.journal_capacity(self.journal);
+        store.catalog().set_index_distance(self.index_distance);
         if store.resume().is_none() {
             writer.start_file(&LogName::new(self.primary.name(0)).unwrap())?;
         }
@@ -471,6 +504,7 @@ impl World {
         self.check_files(found)?;
         self.check_executed(found)?;
         self.read()?;
+        self.seek()?;
         self.maybe_fork();
         Ok(())
     }

@@ -52,8 +52,8 @@ fn check_seeks(feed: &Feed) {
     let stored = catalog.find(name).unwrap();
     let all = transactions(feed, name);
     for (begins, has) in &all {
-        let found = catalog.seek(&stored, has).unwrap();
-        let Some(found) = found else {
+        let found = catalog.seek_gtids(&stored, has).unwrap();
+        let Some(found) = found.map(|found| found.offset) else {
             assert!(*begins < NEAR, "nothing found for what is at {begins}");
             continue;
         };
@@ -61,7 +61,7 @@ fn check_seeks(feed: &Feed) {
         assert!(before.is_subset(has), "{found} is behind what is missing");
         assert!(begins - found < NEAR, "{found} is far from {begins}");
     }
-    assert_eq!(catalog.seek(&stored, &GtidSet::new()).unwrap(), None);
+    assert_eq!(catalog.seek_gtids(&stored, &GtidSet::new()).unwrap(), None);
 }
 
 #[test]
@@ -82,13 +82,36 @@ fn a_seek_finds_the_place_in_an_active_and_in_a_closed_file() {
 }
 
 #[test]
+fn a_time_and_a_position_are_found_and_what_is_before_is_older() {
+    let mut feed = large();
+    feed.rotate();
+    feed.transactions(1);
+    feed.sync();
+    let name = "mysql-bin.000001";
+    let (catalog, bytes) = (feed.store.catalog(), &feed.files[name]);
+    let stored = catalog.find(name).unwrap();
+    let time = |offset: u64| {
+        EventHeader::parse(&bytes[usize::try_from(offset).unwrap()..]).unwrap().timestamp
+    };
+    for (begins, _) in transactions(&feed, name) {
+        let wanted = time(begins);
+        let found = catalog.seek(&stored, |place| place.time < wanted).unwrap();
+        let found = found.map_or(0, |found| found.offset);
+        assert!(found <= begins && begins - found < NEAR, "{found} for the time of {begins}");
+        let found = catalog.seek(&stored, |place| place.offset <= begins).unwrap();
+        let found = found.map_or(0, |found| found.offset);
+        assert!(found <= begins && begins - found < NEAR, "{found} for {begins}");
+    }
+}
+
+#[test]
 fn what_was_sought_in_an_active_file_is_as_durable_as_the_frontier() {
     let mut feed = large();
     let catalog = feed.store.catalog().clone();
     let stored = catalog.find("mysql-bin.000001").unwrap();
     let end = catalog.readable_len(&stored);
     feed.transactions(20);
-    let found = catalog.seek(&stored, &feed.gtids).unwrap().unwrap();
+    let found = catalog.seek_gtids(&stored, &feed.gtids).unwrap().unwrap().offset;
     assert!(found < end, "{found} is past {end}");
 }
 
@@ -118,6 +141,7 @@ fn an_index_that_is_missing_torn_old_or_of_another_file_is_made_anew() {
         flipped,
         vec![0; good.len()],
         signed(body.replace("mysql-bin.000001 ", "mysql-bin.000002 ")),
+        signed(body.replacen("binlogd index 2", "binlogd index 1", 1)),
         signed(body.replacen("mysql-bin.000001 1", "mysql-bin.000001 2", 1)),
     ];
     bad.retain(|bytes| *bytes != good);
@@ -129,7 +153,7 @@ fn an_index_that_is_missing_torn_old_or_of_another_file_is_made_anew() {
     // Whole and of this file, but not the truth: no transaction begins there.
     feed.disk.put(&sidecar(1), &signed(moved));
     let stored = feed.store.catalog().find("mysql-bin.000001").unwrap();
-    let found = feed.store.catalog().seek(&stored, &feed.gtids).unwrap().unwrap();
+    let found = feed.store.catalog().seek_gtids(&stored, &feed.gtids).unwrap().unwrap().offset;
     assert!(transactions(&feed, "mysql-bin.000001").iter().any(|(begin, _)| *begin == found));
 }
 
@@ -157,7 +181,7 @@ fn whatever_a_crash_leaves_of_an_index_seeks_go_right() {
         feed.writer.mark_durable().unwrap();
         feed.disk.power_off_after(seed);
         let stored = feed.store.catalog().find("mysql-bin.000001").unwrap();
-        let _ = feed.store.catalog().seek(&stored, &feed.gtids);
+        let _ = feed.store.catalog().seek_gtids(&stored, &feed.gtids);
         let disk = feed.disk.crash();
         let feed = feed.reopen(disk);
         check_seeks(&feed);
@@ -176,6 +200,6 @@ fn a_purge_takes_the_index_along() {
     let second = catalog.find("mysql-bin.000002").unwrap();
     catalog.purge(second.id, Holds::Respect).unwrap();
     assert_eq!(feed.disk.contents(&sidecar(1)), None);
-    let error = catalog.seek(&stored, &feed.gtids).unwrap_err();
+    let error = catalog.seek_gtids(&stored, &feed.gtids).unwrap_err();
     assert!(matches!(error, StoreError::Purged { .. }), "{error}");
 }

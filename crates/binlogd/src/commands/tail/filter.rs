@@ -9,6 +9,7 @@ use binlogd_event::GtidSet;
 use binlogd_event::body::StatusVar;
 use clap::ValueEnum;
 
+use crate::sources::Unwanted;
 use crate::time;
 
 #[derive(Debug, clap::Args)]
@@ -90,6 +91,16 @@ impl Filter {
     /// Wants no transaction that begins before `offset` of the first file.
     pub(crate) fn start_at(&mut self, offset: u64) {
         self.args.start_position = Some(offset);
+    }
+
+    /// What need not be read.
+    pub(crate) fn unwanted(&self) -> Unwanted {
+        Unwanted {
+            before_offset: self.args.start_position,
+            before_time: self.args.start_time,
+            without: None,
+            outside: self.include.clone(),
+        }
     }
 
     /// Whether some changes of a transaction may be wanted and others not.

@@ -38,6 +38,8 @@ pub(crate) enum Then {
     List,
     /// The same, and the end: the reader wanted no more.
     End,
+    /// Both, one after the other: its position was reached just where it wanted to end.
+    ListAndEnd,
 }
 
 /// One reader's view of a stream, event by event.
@@ -63,10 +65,14 @@ pub(crate) struct MariadbFilter {
 }
 
 impl MariadbFilter {
-    /// A filter for a reader that begins in the file with this head; `stored` are all GTIDs that there
-    /// are.
-    pub(crate) fn new(wishes: MariadbWishes, head: &FileHead, stored: GtidSet) -> Self {
-        let before = &head.previous_gtids;
+    /// A filter for a reader that begins in the file with this head, behind the GTIDs `before`;
+    /// `stored` are all GTIDs that there are.
+    pub(crate) fn new(
+        wishes: MariadbWishes,
+        head: &FileHead,
+        before: &GtidSet,
+        stored: GtidSet,
+    ) -> Self {
         let behind_list = begins_behind_list(head);
         let by_gtid = wishes.state.is_some();
         let mut ahead = wishes.state.clone().unwrap_or_default();
@@ -123,6 +129,12 @@ impl MariadbFilter {
         &self.seen
     }
 
+    /// Takes note that a file's transactions were left out unseen, up to the GTIDs `before`; its head
+    /// lists those of `earlier` files.
+    pub(crate) fn skipped(&mut self, before: &GtidSet, earlier: &GtidSet) {
+        before.difference(earlier).last_of_domains().for_each(|gtid| self.seen.insert(gtid));
+    }
+
     /// Leaves out these as well.
     pub(crate) fn add(&mut self, has: &GtidSet) {
         self.has.extend(has);
@@ -177,7 +189,8 @@ impl MariadbFilter {
         Ok((
             action,
             match (self.end_due, list_due) {
-                (true, _) => Then::End,
+                (true, true) => Then::ListAndEnd,
+                (true, false) => Then::End,
                 (false, true) => Then::List,
                 (false, false) => Then::Nothing,
             },

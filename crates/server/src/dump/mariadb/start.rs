@@ -1,16 +1,22 @@
 //! From a GTID position to a place in a file, and back.
 
+use std::sync::Arc;
+
 use binlogd_event::{EventHeader, FIRST_EVENT, Gtid, GtidPosition, GtidSet, Splitter, gtid_of};
-use binlogd_store::{Catalog, Cursor, FileHead, Read, StoreError};
+use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogFile, Read, StoreError};
 
 use super::begins_behind_list;
 use crate::dump::{DumpError, StartPoint};
 
-/// Finds the newest file before which the reader has everything.
+/// Finds the newest file before which the reader at `state` has everything, who wants to end at `until`.
 ///
 /// # Errors
 /// The reader has what is not here, or lacks what was purged.
-pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint, DumpError> {
+pub(crate) fn find(
+    catalog: &Catalog,
+    state: &GtidPosition,
+    until: Option<&GtidPosition>,
+) -> Result<StartPoint, DumpError> {
     let stored = catalog.executed();
     for gtid in state.iter().filter(|gtid| !stored.contains(gtid)) {
         // Another source may serve a domain that is unknown here.
@@ -24,11 +30,8 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
             Err(StoreError::Purged { .. }) => break,
             head => head?,
         };
-        if is_behind(state, &head) {
-            let clear_log_pos = begins_behind_list(&head);
-            let offset = if clear_log_pos { head.events_start } else { FIRST_EVENT };
-            let file = file.clone();
-            return Ok(StartPoint { file, offset, has: None, seek: None, clear_log_pos });
+        if is_behind(state, &head.previous_gtids) {
+            return Ok(begin_in(catalog, file.clone(), &head, state, until)?);
         }
     }
     Err(DumpError::fatal(
@@ -37,13 +40,51 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
     ))
 }
 
-/// Whether somebody at `state` has everything that came before a file.
-fn is_behind(state: &GtidPosition, head: &FileHead) -> bool {
-    let before = head.previous_gtids.position();
-    before.iter().all(|newest| {
+/// Where in the file a reader begins before which it has everything.
+fn begin_in(
+    catalog: &Catalog,
+    file: Arc<LogFile>,
+    head: &FileHead,
+    state: &GtidPosition,
+    until: Option<&GtidPosition>,
+) -> Result<StartPoint, StoreError> {
+    if begins_behind_list(head) {
+        let found = catalog.seek(&file, |checkpoint| {
+            checkpoint.gtids().is_some_and(|before| is_behind(state, &before))
+        })?;
+        let before = found.as_ref().and_then(Checkpoint::gtids);
+        let offset = found.map_or(head.events_start, |found| found.offset);
+        return Ok(StartPoint { file, offset, has: None, seek: None, before, clear_log_pos: true });
+    }
+    // It is sent the file's head, and told at once of each domain in which it has been reached.
+    let earlier = &head.previous_gtids;
+    let is_met = |before: &GtidSet| {
+        let ends = until.into_iter().flat_map(GtidPosition::iter);
+        ends.filter(|gtid| !earlier.contains(gtid)).any(|gtid| before.contains(&gtid))
+    };
+    let seek = catalog.seek(&file, |checkpoint| {
+        let before = checkpoint.gtids();
+        before.is_some_and(|before| reaches_nothing(state, earlier, &before) && !is_met(&before))
+    })?;
+    let offset = FIRST_EVENT;
+    Ok(StartPoint { file, offset, has: None, seek, before: None, clear_log_pos: false })
+}
+
+/// Whether somebody at `state` has everything up to the GTIDs `before`.
+fn is_behind(state: &GtidPosition, before: &GtidSet) -> bool {
+    before.position().iter().all(|newest| {
         let Some(domain) = newest.domain() else { return true };
         // What stands before the file is not behind its reader, unless it is the very last of it.
-        state.of_domain(domain).is_some_and(|at| at == newest || !head.previous_gtids.contains(&at))
+        state.of_domain(domain).is_some_and(|at| at == newest || !before.contains(&at))
+    })
+}
+
+/// Whether somebody at `state` has everything behind `earlier` up to `before`, and in no domain stands
+/// where one of these transactions is.
+fn reaches_nothing(state: &GtidPosition, earlier: &GtidSet, before: &GtidSet) -> bool {
+    before.difference(earlier).last_of_domains().all(|last| {
+        let at = last.domain().and_then(|domain| state.of_domain(domain));
+        at.is_some_and(|at| !before.contains(&at))
     })
 }
 
@@ -68,7 +109,7 @@ pub(super) fn not_here(gtid: &Gtid, stored: &GtidSet) -> DumpError {
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn position_at(
-    catalog: &std::sync::Arc<Catalog>,
+    catalog: &Arc<Catalog>,
     name: &str,
     offset: u64,
 ) -> Result<Option<GtidPosition>, StoreError> {
@@ -85,8 +126,14 @@ pub(crate) fn position_at(
     if offset > catalog.readable_len(&file) {
         return Ok(None);
     }
-    let mut cursor = Cursor::open(catalog.clone(), file, head.events_start)?;
-    let (mut splitter, mut at) = (Splitter::new(), head.events_start);
+    let is_before = |place: &Checkpoint| place.offset <= offset && place.gtids().is_some();
+    let found = catalog.seek(&file, is_before)?;
+    let mut at = head.events_start;
+    if let Some((found, before)) = found.and_then(|found| Some((found.offset, found.gtids()?))) {
+        (at, gtids) = (found, before);
+    }
+    let mut cursor = Cursor::open(catalog.clone(), file, at)?;
+    let mut splitter = Splitter::new();
     let (mut chunk, mut filled) = (vec![0; CHUNK_LEN], 0);
     while at < offset {
         let part = splitter.next(&chunk[..filled], filled == CHUNK_LEN);
