@@ -28,6 +28,7 @@ enum Command {
     Events(commands::events::Args),
     Tail(Box<commands::tail::Args>),
     Find(commands::find::Args),
+    Stats(Box<commands::stats::Args>),
     Undo(Box<commands::undo::Args>),
     Verify(commands::verify::Args),
     HashPassword(commands::hash_password::Args),
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Events(args) => commands::events::run(&args),
         Command::Find(args) => commands::find::run(&args),
         Command::Tail(args) => commands::tail::run(*args),
+        Command::Stats(args) => commands::stats::run(*args),
         Command::Undo(args) => commands::undo::run(*args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::HashPassword(args) => {

@@ -41,6 +41,9 @@ pub struct Transaction {
     pub xa_start: Option<String>,
     /// Its number in the server's log of transactions, once it is known.
     pub xid: Option<u64>,
+    /// When it was committed first, in microseconds since 1970, if the server tells it (MySQL from 8.0
+    /// on).
+    pub commit_us: Option<u64>,
 }
 
 /// What an event does.
@@ -179,7 +182,10 @@ impl Changes {
     fn other<'a>(&mut self, at: &At<'_>, body: body::Body<'a>) -> Result<Step<'a>, ValueError> {
         use body::Body as B;
         match body {
-            B::Gtid(gtid) => self.announce(Transaction { gtid: gtid.gtid, ..begin(at) }, false),
+            B::Gtid(gtid) => {
+                let commit_us = gtid.original_commit_us.filter(|&us| us > 0);
+                self.announce(Transaction { gtid: gtid.gtid, commit_us, ..begin(at) }, false);
+            }
             B::MariadbGtid(gtid) => {
                 const STANDALONE: u8 = 1;
                 const PREPARED_XA: u8 = 64;

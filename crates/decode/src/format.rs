@@ -46,6 +46,26 @@ pub trait Format {
     fn finish(&mut self, out: &mut Vec<u8>);
 }
 
+impl<F: Format + ?Sized> Format for &mut F {
+    fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        (**self).begin(transaction, out)
+    }
+
+    fn change(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: Change<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        (**self).change(at, transaction, change, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        (**self).finish(out);
+    }
+}
+
 /// A change that cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -134,7 +134,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 pub(crate) fn decode(
     source: &mut Source,
     decoder: &mut Decoder,
-    printer: &mut Printer,
+    printer: &mut Printer<'_>,
     put: &mut dyn FnMut(&mut Vec<u8>, bool) -> Result<()>,
 ) -> Result<()> {
     let mut buffer = Vec::new();

@@ -8,9 +8,9 @@ use binlogd_decode::format::{Format, FormatError};
 use super::filter::Filter;
 
 /// Follows transactions and prints what is wanted of them.
-pub(crate) struct Printer {
+pub(crate) struct Printer<'f> {
     changes: Changes,
-    format: Box<dyn Format>,
+    format: Box<dyn Format + 'f>,
     filter: Filter,
     /// Whether transactions are printed of which no change is: not where a table is chosen.
     keeps_empty: bool,
@@ -20,8 +20,8 @@ pub(crate) struct Printer {
     is_last: bool,
 }
 
-impl Printer {
-    pub(crate) fn new(format: Box<dyn Format>, filter: Filter, keeps_empty: bool) -> Self {
+impl<'f> Printer<'f> {
+    pub(crate) fn new(format: Box<dyn Format + 'f>, filter: Filter, keeps_empty: bool) -> Self {
         let keeps_empty = keeps_empty && !filter.chooses_changes();
         let changes = Changes::new();
         Self { changes, format, filter, keeps_empty, begun: false, is_first: true, is_last: true }
