@@ -5,6 +5,7 @@
 
 mod commit;
 mod corpus;
+mod decode;
 mod disk;
 mod mirror;
 mod process;
@@ -33,6 +34,8 @@ pub(crate) enum BenchTask {
     Serve(serve::ServeArgs),
     /// How long a reader with a GTID set waits for its first transaction
     Seek(seek::SeekArgs),
+    /// How fast a file is read: rows as SQL, JSON and values, events, checks
+    Decode(decode::DecodeArgs),
 }
 
 /// Runs it. False means that what was measured did not even do its work right.
@@ -45,6 +48,7 @@ pub(crate) fn run(task: BenchTask) -> Result<bool> {
         BenchTask::Commit(args) => commit::run(&args),
         BenchTask::Serve(args) => serve::run(&args),
         BenchTask::Seek(args) => seek::run(&args),
+        BenchTask::Decode(args) => decode::run(&args),
     }
 }
 

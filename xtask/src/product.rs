@@ -36,20 +36,32 @@ pub(crate) fn debug_binlogd() -> Result<PathBuf> {
     build(&[])
 }
 
+/// Builds a package's example in the release profile and returns the binary.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn example(package: &str, name: &str) -> Result<PathBuf> {
+    cargo_build(&["--package", package, "--example", name, "--release"])
+}
+
 fn build(profile: &[&str]) -> Result<PathBuf> {
+    cargo_build(&[&["--package", "binlogd", "--bin", "binlogd"], profile].concat())
+}
+
+fn cargo_build(args: &[&str]) -> Result<PathBuf> {
     let out = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "binlogd", "--bin", "binlogd"])
-        .args(profile)
+        .arg("build")
+        .args(args)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(repo::root()?)
         .stderr(Stdio::inherit())
         .output()
         .context("run cargo")?;
     if !out.status.success() {
-        bail!("binlogd does not build");
+        bail!("cargo build {} failed", args.join(" "));
     }
     let messages = String::from_utf8(out.stdout)?;
-    executable(&messages).context("cargo does not say where it put binlogd")
+    executable(&messages).context("cargo does not say where it put what it built")
 }
 
 /// The executable that cargo's messages name last.

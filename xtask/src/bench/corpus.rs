@@ -71,7 +71,18 @@ impl Corpus {
     /// # Errors
     /// If the server does not do what it should.
     pub(super) fn small_events(len: u64) -> Result<Self> {
-        let mut primary = start()?;
+        Self::repeated(start(&[])?, len)
+    }
+
+    /// The same with the names of columns, which SQL needs.
+    ///
+    /// # Errors
+    /// If the server does not do what it should.
+    pub(super) fn rows_with_names(len: u64) -> Result<Self> {
+        Self::repeated(start(&["--binlog-row-metadata=FULL"])?, len)
+    }
+
+    fn repeated(mut primary: Server, len: u64) -> Result<Self> {
         primary.sql(SCHEMA)?;
         primary.sql(&format!("call sbtest.load_it({SEED_TRANSACTIONS})"))?;
         primary.stop()?;
@@ -89,7 +100,7 @@ impl Corpus {
     /// # Errors
     /// If the server does not do what it should.
     pub(super) fn one_large_event(len: u64) -> Result<Self> {
-        let primary = start()?;
+        let primary = start(&[])?;
         primary.sql("create database d; create table d.t (id int primary key, b longblob)")?;
         primary.sql("flush binary logs")?;
         primary.sql(&format!("insert into d.t values (1, repeat('binlogd ', {}))", len / 8))?;
@@ -128,8 +139,9 @@ impl Corpus {
     }
 }
 
-fn start() -> Result<Server> {
+fn start(args: &[&str]) -> Result<Server> {
     Server::builder(Flavour::Mysql97)
+        .args(args.iter().copied())
         .args(["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"])
         .args(["--innodb-redo-log-capacity=2G", "--innodb-buffer-pool-size=256M"])
         .start()
