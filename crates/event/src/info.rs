@@ -44,8 +44,7 @@ fn short(body: &Body<'_>, format: &FormatDescription) -> Option<String> {
             format!("Server ver: {}, Binlog ver: 4", format.server_version)
         }
         Body::Rotate(rotate) => format!("{};pos={}", rotate.file, rotate.position),
-        // Each source server on a line of its own.
-        Body::PreviousGtids(gtids) => gtids.set().ok()?.to_string().replace(',', ",\n"),
+        Body::PreviousGtids(gtids) => gtids.set().ok()?.to_lines(),
         Body::Gtid(gtid) => match gtid.gtid {
             Some(gtid) => format!("SET @@SESSION.GTID_NEXT= '{gtid}'"),
             None => "SET @@SESSION.GTID_NEXT= 'ANONYMOUS'".to_owned(),

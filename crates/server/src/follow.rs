@@ -66,6 +66,15 @@ pub enum FollowError {
 }
 
 impl FollowError {
+    /// The error's number, if the primary or the way to it gave one.
+    fn number(&self) -> Option<u16> {
+        match self {
+            Self::Upstream(error) => error.number(),
+            Self::Receive(error) => error.number(),
+            Self::Store(_) => None,
+        }
+    }
+
     /// Whether nothing but a restart helps.
     fn is_final(&self) -> bool {
         matches!(
@@ -151,7 +160,8 @@ impl Follower {
             }
             let in_vain = self.tail.is_none() && error.needs_somebody();
             if error.is_final() || in_vain {
-                self.stream.set_upstream(UpstreamState::Halted { error: error.to_string() });
+                let (text, number) = (error.to_string(), error.number());
+                self.stream.set_upstream(UpstreamState::Halted { error: text, number });
                 stream.control().set_active(false);
                 return Err(error);
             }
@@ -369,7 +379,8 @@ impl Follower {
             }
             Some(before) => tracing::warn!(stream, retry_in = ?wait, repeated = before, "{text}"),
         }
-        self.stream.set_upstream(UpstreamState::Waiting { error: text });
+        let number = error.number();
+        self.stream.set_upstream(UpstreamState::Waiting { error: text, number });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => {}

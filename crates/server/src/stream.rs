@@ -6,7 +6,7 @@ mod purge;
 mod replica;
 mod source_file;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use binlogd_client::{ClientError, ConnectOptions};
@@ -61,11 +61,15 @@ pub enum UpstreamState {
     Waiting {
         /// Why.
         error: String,
+        /// The error's number, if the primary or the way to it gave one.
+        number: Option<u16>,
     },
     /// Not connected, and only a restart helps.
     Halted {
         /// Why.
         error: String,
+        /// As above.
+        number: Option<u16>,
     },
     /// Ended as asked.
     Stopped,
@@ -80,6 +84,8 @@ struct Counts {
     events: AtomicU64,
     acks: AtomicU64,
     connects: AtomicU64,
+    /// The time stamp of the newest event, in seconds since 1970; 0 if none has come for a while.
+    newest_time: AtomicU32,
     /// Events at the last call of `take_progress`.
     events_before: AtomicU64,
 }
@@ -91,6 +97,23 @@ impl Counters {
 
     pub(crate) fn add_ack(&self) {
         self.0.acks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes the time stamp of an event that has just come.
+    pub(crate) fn note_time(&self, timestamp: u32) {
+        self.0.newest_time.store(timestamp, Ordering::Relaxed);
+    }
+
+    /// Notes that the primary has had nothing to send for a while.
+    pub(crate) fn note_quiet(&self) {
+        self.note_time(0);
+    }
+
+    /// The time stamp of the newest event that came from the primary, in seconds since 1970; `None` if it has
+    /// had nothing to send for a while.
+    #[must_use]
+    pub fn newest_time(&self) -> Option<u32> {
+        Some(self.0.newest_time.load(Ordering::Relaxed)).filter(|&time| time != 0)
     }
 
     /// Whether anything came since the last call.
@@ -252,6 +275,7 @@ impl Stream {
 
     pub(crate) fn set_primary(&self, primary: Primary) {
         self.counters.0.connects.fetch_add(1, Ordering::Relaxed);
+        self.counters.note_quiet();
         self.primary.send_replace(Some(primary));
     }
 
@@ -298,12 +322,12 @@ impl StreamFacts for Stream {
     }
 
     fn gtid_executed(&self) -> String {
-        self.catalog.executed().to_string()
+        self.catalog.executed().to_lines()
     }
 
     fn gtid_purged(&self) -> String {
         // A file that cannot be read is found out, and said, by whoever reads it.
-        self.catalog.purged().map(|gtids| gtids.to_string()).unwrap_or_default()
+        self.catalog.purged().map(|gtids| gtids.to_lines()).unwrap_or_default()
     }
 
     fn gtid_binlog_pos(&self) -> String {
@@ -372,8 +396,8 @@ impl StreamFacts for Stream {
             UpstreamState::Connecting => ("Connecting", String::new()),
             UpstreamState::Following { semi_sync: true } => ("Following, semi-sync", String::new()),
             UpstreamState::Following { semi_sync: false } => ("Following", String::new()),
-            UpstreamState::Waiting { error } => ("Waiting", error),
-            UpstreamState::Halted { error } => ("Halted", error),
+            UpstreamState::Waiting { error, .. } => ("Waiting", error),
+            UpstreamState::Halted { error, .. } => ("Halted", error),
             UpstreamState::Stopped => ("Stopped", String::new()),
         };
         let written = self.catalog.frontier().written.offset;

@@ -12,6 +12,8 @@ mod session;
 pub use backoff::Backoff;
 pub use choose::{Chosen, choose, moved};
 pub use error::UpstreamError;
+pub(crate) use error::{CR_SERVER_LOST, client_error_number};
 pub use locate::{executed_gtids, first_file_with_news};
+pub(crate) use primary::now_s;
 pub use primary::{Primary, PrimaryLog, SemiSyncState};
 pub use session::{Dump, HEARTBEAT_PERIOD, start_dump};

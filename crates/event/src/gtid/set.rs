@@ -43,6 +43,13 @@ impl GtidSet {
         self.sources.is_empty()
     }
 
+    /// The text with each server's GTIDs on a line of their own, as MySQL prints it; MariaDB's stay on one.
+    #[must_use]
+    pub fn to_lines(&self) -> String {
+        let text = self.to_string();
+        if self.is_mysqls() { text.replace(',', ",\n") } else { text }
+    }
+
     /// How many GTIDs are in the set.
     #[must_use]
     pub fn count(&self) -> u128 {

@@ -31,6 +31,9 @@ pub struct ReplicaStatus {
     pub fetch_public_key: bool,
     /// Whether events come.
     pub running: Running,
+    /// How old the newest event is by the primary's clock, in seconds, or 0 while the primary has had nothing
+    /// to send; `None` if it is not followed now.
+    pub seconds_behind: Option<u64>,
     /// The primary's server id; 0 as long as it was not asked.
     pub source_id: u32,
     /// Its server UUID.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use binlogd_client::{BinlogStream, ClientError};
-use binlogd_event::EventPart;
+use binlogd_event::{EventKind, EventPart};
 use binlogd_store::StoreError;
 use binlogd_wire::ServerError;
 use binlogd_wire::dump::Step;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{Committer, Intake, IntakeError};
 use crate::reader_acks::ReaderAcks;
 use crate::stream::Counters;
-use crate::upstream::HEARTBEAT_PERIOD;
+use crate::upstream::{CR_SERVER_LOST, HEARTBEAT_PERIOD, client_error_number};
 
 /// Why receiving has ended.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,16 @@ pub enum ReceiveError {
 }
 
 impl ReceiveError {
+    /// The error's number, if the primary or the way to it gave one.
+    #[must_use]
+    pub fn number(&self) -> Option<u16> {
+        match self {
+            Self::Client(error) => client_error_number(error),
+            Self::Ended => Some(CR_SERVER_LOST),
+            _ => None,
+        }
+    }
+
     /// Whether it will not pass by itself.
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
@@ -94,6 +104,7 @@ pub async fn receive(
             continue;
         }
         committer.idle()?;
+        counters.note_quiet();
         match timeout(SILENCE_MAX - IDLE_AFTER, stream.fill()).await {
             Ok(filled) => filled?,
             Err(_) => return Err(ReceiveError::Silent(SILENCE_MAX)),
@@ -108,13 +119,16 @@ fn take_buffered(
     committer: &mut Committer,
     counters: &Counters,
 ) -> Result<(), ReceiveError> {
-    let mut events = 0;
+    let (mut events, mut newest) = (0, 0);
     let outcome = loop {
         match stream.step()? {
             Step::Event(part) => {
                 let (bytes, wants_ack) = (part.bytes, part.wants_ack);
                 let part = EventPart { first: part.first, last: part.last, bytes };
                 events += u64::from(part.last);
+                if part.first {
+                    newest = timestamp(bytes).unwrap_or(newest);
+                }
                 if let Err(error) = intake.part(part, wants_ack) {
                     break Err(error.into());
                 }
@@ -127,6 +141,9 @@ fn take_buffered(
         }
     };
     counters.add_events(events);
+    if newest != 0 {
+        counters.note_time(newest);
+    }
     outcome
 }
 
@@ -141,6 +158,13 @@ pub fn apply_all(intake: &mut Intake, committer: &mut Committer) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// When the event that begins here was made; `None` if it was made for the connection.
+fn timestamp(event: &[u8]) -> Option<u32> {
+    let seconds = u32::from_le_bytes(*event.first_chunk()?);
+    let is_of_file = event.get(4) == Some(&EventKind::FORMAT_DESCRIPTION.0);
+    (seconds != 0 && !is_of_file).then_some(seconds)
 }
 
 /// Takes what has already arrived; `false` if nothing has.

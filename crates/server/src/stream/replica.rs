@@ -6,6 +6,7 @@ use super::{Stream, UpstreamState};
 use crate::downstream::{
     LastError, Obeyed, Order, OrderError, ReplicaStatus, Running, SourceChange, StreamFacts,
 };
+use crate::upstream::now_s;
 
 impl Stream {
     pub(super) fn status_as_replica(&self) -> Option<ReplicaStatus> {
@@ -26,13 +27,16 @@ impl Stream {
         };
         let executed = self.catalog.executed();
         let retrieved = match self.catalog.purged() {
-            Ok(purged) => executed.difference(&purged).to_string(),
+            Ok(purged) => executed.difference(&purged).to_lines(),
             Err(_) => String::new(),
         };
-        let (source_id, source_uuid) = self.with_primary(|primary| match primary {
-            Some(primary) => (primary.server_id, primary.source.to_string()),
-            None => (0, String::new()),
+        let (source_id, source_uuid, ahead_s) = self.with_primary(|primary| match primary {
+            Some(primary) => (primary.server_id, primary.source.to_string(), primary.clock_ahead_s),
+            None => (0, String::new(), 0),
         });
+        let newest = self.counters.newest_time();
+        let seconds_behind =
+            (running == Running::Yes).then(|| seconds_behind(newest, now_s(), ahead_s));
         let tls = source.tls();
         Some(ReplicaStatus {
             host: source.host_name().to_owned(),
@@ -45,12 +49,13 @@ impl Stream {
             tls_key: tls.key,
             fetch_public_key: source.fetches_public_key(),
             running,
+            seconds_behind,
             source_id,
             source_uuid,
             received: (name_of(frontier.written.file), frontier.written.offset),
             durable: (name_of(frontier.durable.file), frontier.durable.offset),
             retrieved_gtids: retrieved,
-            executed_gtids: executed.to_string(),
+            executed_gtids: executed.to_lines(),
             by_gtid: self.gtid_mode_on(),
             semi_sync,
             last_error: self.last_error(),
@@ -59,7 +64,7 @@ impl Stream {
 
     pub(super) fn obey(&self, order: Order) -> Result<Obeyed, OrderError> {
         match (order, self.upstream()) {
-            (Order::Start, UpstreamState::Halted { error }) => Err(OrderError::Halted(error)),
+            (Order::Start, UpstreamState::Halted { error, .. }) => Err(OrderError::Halted(error)),
             (Order::Start, _) => Ok(self.control.start()),
             (Order::Stop, _) => self.control.stop(),
             (Order::Reset, _) => self.control.reset(),
@@ -99,8 +104,10 @@ impl Stream {
 
     /// Notes what `SHOW REPLICA STATUS` tells of a failure; following again makes it past.
     pub(super) fn note(&self, state: &UpstreamState) {
-        let text = match state {
-            UpstreamState::Waiting { error } | UpstreamState::Halted { error } => error,
+        let (text, number) = match state {
+            UpstreamState::Waiting { error, number } | UpstreamState::Halted { error, number } => {
+                (error, *number)
+            }
             UpstreamState::Following { .. } => {
                 return self.set_failed(None);
             }
@@ -108,13 +115,45 @@ impl Stream {
         };
         let mariadb = self.is_mariadb();
         let old = mariadb || self.server_version().starts_with("5.");
-        // ER_REPLICA_FATAL_ERROR, ER_SLAVE_FATAL_ERROR: whatever stops receiving.
-        let number = if old { 1593 } else { 13_117 };
+        let number = match number {
+            // ER_SERVER_SOURCE_FATAL_ERROR_READING_BINLOG: a replica's name for the primary's error.
+            Some(1236) if !old => 13_114,
+            Some(number) => number,
+            // ER_SLAVE_FATAL_ERROR, ER_REPLICA_FATAL_ERROR: whatever else stops receiving.
+            None if old => 1593,
+            None => 13_117,
+        };
         let error = LastError { number, text: text.clone(), at: SystemTime::now() };
         self.set_failed(Some(error));
     }
 
     fn set_failed(&self, failed: Option<LastError>) {
         *self.failed.write().unwrap_or_else(std::sync::PoisonError::into_inner) = failed;
+    }
+}
+
+/// How old the newest event is by the primary's clock, which is `ahead_s` before ours; 0 if there is none.
+fn seconds_behind(newest: Option<u32>, now_s: i64, ahead_s: i64) -> u64 {
+    let age =
+        newest.map_or(0, |time| now_s.saturating_add(ahead_s).saturating_sub(i64::from(time)));
+    u64::try_from(age).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_as_far_behind_as_its_newest_event_is_old_at_the_primary() {
+        for (newest, now, ahead, behind) in [
+            (None, 1000, 0, 0),
+            (Some(900), 1000, 0, 100),
+            (Some(900), 1000, -60, 40),
+            (Some(900), 1000, 60, 160),
+            (Some(1001), 1000, 0, 0),
+            (Some(u32::MAX), i64::MAX, i64::MAX, (i64::MAX - i64::from(u32::MAX)).unsigned_abs()),
+        ] {
+            assert_eq!(seconds_behind(newest, now, ahead), behind, "{newest:?} {now} {ahead}");
+        }
     }
 }

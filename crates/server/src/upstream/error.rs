@@ -3,7 +3,7 @@
 use binlogd_client::ClientError;
 use binlogd_event::{GtidSet, ServerVersion};
 use binlogd_store::{SourceId, StoreError};
-use binlogd_wire::ServerError;
+use binlogd_wire::{ErrorCode, ServerError};
 
 mod advice;
 
@@ -176,6 +176,17 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// The error's number, if the primary or the way to it gave one.
+    #[must_use]
+    pub fn number(&self) -> Option<u16> {
+        match self {
+            Self::Client(error) => client_error_number(error),
+            Self::NotAfter { error, .. } => Some(error.code.0),
+            Self::Privilege { .. } => Some(ErrorCode::SPECIFIC_ACCESS_DENIED.0),
+            _ => None,
+        }
+    }
+
     /// Whether somebody has to change something before another try can succeed.
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
@@ -196,5 +207,21 @@ impl UpstreamError {
             | Self::NoneToFollow(_) => false,
             _ => true,
         }
+    }
+}
+
+/// What MySQL's client says of a server that cannot be reached. Manual: "Client Error Message Reference".
+const CR_CONN_HOST_ERROR: u16 = 2003;
+/// And of a connection that broke.
+pub(crate) const CR_SERVER_LOST: u16 = 2013;
+
+/// The number of an error of a connection: the server's, or that which MySQL's client has for it.
+pub(crate) fn client_error_number(error: &ClientError) -> Option<u16> {
+    match error {
+        ClientError::Connect { .. } | ClientError::ConnectTimeout { .. } => {
+            Some(CR_CONN_HOST_ERROR)
+        }
+        ClientError::Closed { .. } | ClientError::Io { .. } => Some(CR_SERVER_LOST),
+        error => error.server_error().map(|error| error.code.0),
     }
 }

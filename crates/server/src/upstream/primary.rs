@@ -1,6 +1,7 @@
 //! What a primary says about itself.
 
 use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use binlogd_client::{ClientError, Connection};
 use binlogd_event::{ChecksumAlgorithm, ServerVersion};
@@ -24,6 +25,8 @@ pub struct Primary {
     pub semi_sync: SemiSyncState,
     /// Whether it can be written to.
     pub writable: bool,
+    /// How far its clock is ahead of ours, in seconds.
+    pub clock_ahead_s: i64,
     /// Its binlog files, oldest first.
     pub logs: Vec<PrimaryLog>,
     /// Its global variables, by name in lower case.
@@ -104,6 +107,7 @@ impl Primary {
             writable: ["read_only", "super_read_only"]
                 .iter()
                 .all(|name| matches!(variable(name), None | Some("OFF" | "0"))),
+            clock_ahead_s: clock_ahead_s(connection).await?,
             logs: logs(connection, &version).await?,
             version,
             variables,
@@ -139,6 +143,22 @@ fn semi_sync(variables: &HashMap<String, String>) -> SemiSyncState {
         Some(_) => SemiSyncState::Disabled,
         None => SemiSyncState::Absent,
     }
+}
+
+async fn clock_ahead_s(connection: &mut Connection) -> Result<i64, UpstreamError> {
+    const QUERY: &str = "SELECT UNIX_TIMESTAMP()";
+    let rows = connection.query_all(QUERY).await?;
+    let answer = rows.first().and_then(|row| row.text(0)).unwrap_or_default();
+    let theirs: i64 = answer
+        .parse()
+        .map_err(|_| UpstreamError::Nonsense { query: QUERY, answer: format!("'{answer}'") })?;
+    Ok(theirs.saturating_sub(now_s()))
+}
+
+/// Seconds since 1970.
+pub(crate) fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 async fn variables(connection: &mut Connection) -> Result<HashMap<String, String>, UpstreamError> {

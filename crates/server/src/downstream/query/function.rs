@@ -30,7 +30,7 @@ pub(super) fn call(view: &View<'_>, name: &str, args: &[Value]) -> Result<Value,
         "GTID_SUBTRACT" => {
             let [a, b] = gtid_sets(name, args)?;
             Ok(match (a, b) {
-                (Some(a), Some(b)) => Value::text(a.difference(&b).to_string()),
+                (Some(a), Some(b)) => Value::text(a.difference(&b).to_lines()),
                 _ => Value::Null,
             })
         }

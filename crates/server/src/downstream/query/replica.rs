@@ -145,10 +145,8 @@ const COMMON: &[Entry] = &[
     text("Source_SSL_Cert", "Master_SSL_Cert", |r| path(r.status.tls_cert.as_ref())),
     text("Source_SSL_Cipher", "Master_SSL_Cipher", empty),
     text("Source_SSL_Key", "Master_SSL_Key", |r| path(r.status.tls_key.as_ref())),
-    number("Seconds_Behind_Source", "Seconds_Behind_Master", |r| match r.status.running {
-        // Whatever has come is made durable before the next look.
-        Running::Yes => Value::UInt(0),
-        _ => Value::Null,
+    number("Seconds_Behind_Source", "Seconds_Behind_Master", |r| {
+        r.status.seconds_behind.map_or(Value::Null, Value::UInt)
     }),
     text("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert", |r| {
         yes(r.status.tls_verify)
@@ -201,7 +199,9 @@ const MYSQL: &[Entry] = &[
 const MARIADB: &[Entry] = &[
     text("Master_SSL_Crl", "Master_SSL_Crl", empty),
     text("Master_SSL_Crlpath", "Master_SSL_Crlpath", empty),
-    text("Using_Gtid", "Using_Gtid", |_| Value::text("No")),
+    text("Using_Gtid", "Using_Gtid", |r| {
+        Value::text(if r.status.by_gtid { "Slave_Pos" } else { "No" })
+    }),
     text("Gtid_IO_Pos", "Gtid_IO_Pos", |r| Value::text(r.view.server.facts.gtid_binlog_pos())),
     text("Replicate_Do_Domain_Ids", "Replicate_Do_Domain_Ids", empty),
     text("Replicate_Ignore_Domain_Ids", "Replicate_Ignore_Domain_Ids", empty),
