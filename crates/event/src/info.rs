@@ -139,7 +139,8 @@ fn row_flags(flags: u16, format: &FormatDescription) -> String {
     text
 }
 
-/// `@name=value`. A decimal and a string of a rare collation are shown as `???`.
+/// `@name=value`. A decimal, which it takes `binlogd-decode` to read, and a string of a rare collation
+/// are shown as `???`.
 fn user_var(var: &UserVar<'_>) -> Vec<u8> {
     let mut text = b"@`".to_vec();
     text.extend(in_backticks(var.name));

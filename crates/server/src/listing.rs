@@ -1,12 +1,13 @@
 //! The events of a stored file one by one, for `SHOW BINLOG EVENTS`.
 //!
-//! What an event says in a line is in [`binlogd_event::info`]. Reading is bounded: of a large event only the front is
+//! What an event says in a line is in [`binlogd_decode::info`]. Reading is bounded: of a large event only the front is
 //! kept.
 
 use std::sync::Arc;
 
+use binlogd_decode::info;
 use binlogd_event::{
-    CHECKSUM_LEN, ChecksumAlgorithm, EventHeader, FIRST_EVENT, FormatDescription, Splitter, info,
+    CHECKSUM_LEN, ChecksumAlgorithm, EventHeader, FIRST_EVENT, FormatDescription, Splitter,
 };
 use binlogd_store::{Catalog, Cursor, LogFile, Read, StoreError};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use binlogd_event::info;
+use binlogd_decode::info;
 use clap::ValueHint;
 use serde::Serialize;
 
