@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
@@ -184,13 +184,16 @@ fn the_status_has_a_real_servers_columns_and_its_values() {
         ("Exec_Source_Log_Pos", &position.to_string()),
         ("Replica_IO_Running", "Yes"),
         ("Replica_SQL_Running", "Yes"),
-        ("Seconds_Behind_Source", "0"),
         ("Last_IO_Errno", "0"),
         ("Source_UUID", uuid.trim()),
         ("Executed_Gtid_Set", gtids.trim()),
     ] {
         assert_eq!(status(&daemon, column), value, "{column}");
     }
+    wait_until("nothing more comes", PATIENCE, || {
+        Ok(status(&daemon, "Seconds_Behind_Source") == "0")
+    })
+    .unwrap();
     let semi_sync = rows(&daemon, "show global status like 'rpl_semi_sync_replica_status'");
     assert_eq!(semi_sync, "Rpl_semi_sync_replica_status\tON\n");
     // Twins, as MariaDB's client and orchestrator ask for them.
@@ -254,10 +257,11 @@ fn the_upstream_is_stopped_started_and_moved() {
     rows(&daemon, "start replica");
     daemon.wait_for_all_of(&second, PATIENCE).unwrap();
     assert_eq!(status(&daemon, "Source_Port"), second.port().to_string());
-    assert!(
-        status(&daemon, "Executed_Gtid_Set")
-            .contains(second.sql("select @@server_uuid").unwrap().trim())
-    );
+    // Each server's on a line of its own.
+    let executed = second.sql("select @@gtid_executed").unwrap().replace("\\n", "\n");
+    assert!(executed.contains(",\n"), "{executed}");
+    assert_eq!(rows(&daemon, "select @@gtid_executed").trim(), executed.trim());
+    assert!(rows(&daemon, "show replica status").contains(executed.trim()));
 
     // It holds after a restart, and is said; RESET goes back to the configuration.
     daemon.stop().unwrap();
@@ -270,10 +274,23 @@ fn the_upstream_is_stopped_started_and_moved() {
 
     // A primary that cannot be reached is seen.
     rows(&daemon, "change replication source to source_port=1; start replica");
-    wait_until("the error shows", PATIENCE, || Ok(status(&daemon, "Last_IO_Errno") != "0"))
-        .unwrap();
+    let fails_with = |number: &str| {
+        wait_until(number, PATIENCE, || Ok(status(&daemon, "Last_IO_Errno") == number)).unwrap();
+    };
+    fails_with("2003");
     assert_eq!(status(&daemon, "Replica_IO_Running"), "Connecting");
+    assert_eq!(status(&daemon, "Seconds_Behind_Source"), "NULL");
     assert!(!status(&daemon, "Last_IO_Error_Timestamp").is_empty());
+    rows(&daemon, "stop replica");
+    // Nor is one that refuses.
+    let port = first.port();
+    rows(
+        &daemon,
+        &format!(
+            "change replication source to source_port={port}, source_password='x'; start replica"
+        ),
+    );
+    fails_with("1045");
     rows(&daemon, "stop replica");
 }
 
@@ -402,4 +419,137 @@ fn a_hash_stands_for_its_password() {
         assert!(log_in(user, "s3cret"), "{user}");
         assert!(!log_in(user, "other"), "{user}");
     }
+}
+
+/// A result, or the error that a client shows.
+fn outcome(result: anyhow::Result<String>) -> String {
+    match result {
+        Ok(rows) => rows.trim().to_owned(),
+        Err(error) => {
+            let text = error.to_string();
+            let found = text.find("ERROR ").unwrap_or_else(|| panic!("{text}"));
+            text[found..].lines().next().unwrap().replace(" at line 1", "")
+        }
+    }
+}
+
+/// The id of the connection whose statement begins so, once there is one.
+fn connection_of(daemon: &Daemon, statement: &str) -> String {
+    let mut id = String::new();
+    wait_until(statement, PATIENCE, || {
+        let list = rows(daemon, "show full processlist");
+        let found = list
+            .lines()
+            .find(|line| line.split('\t').nth(7).is_some_and(|info| info.starts_with(statement)));
+        id = found.and_then(|line| line.split('\t').next()).unwrap_or_default().to_owned();
+        Ok(!id.is_empty())
+    })
+    .unwrap();
+    id
+}
+
+#[test]
+fn who_waits_for_transactions_is_answered_as_by_the_primary() {
+    let primary = primary();
+    let daemon = with_admin(&primary).started().unwrap();
+    primary.sql("create database d").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let uuid = primary.sql("select @@server_uuid").unwrap().trim().to_owned();
+    let function = "select wait_for_executed_gtid_set";
+    for args in [
+        format!("'{uuid}:1'"),
+        format!("'{uuid}:1', 5"),
+        format!("'{uuid}:1', 0"),
+        format!("'{uuid}:1-100000', 0.2"),
+        format!("'{uuid}:1-100000', '0.1'"),
+        format!("'{uuid}:1', -1"),
+        format!("'{uuid}:1', null"),
+        "''".to_owned(),
+        "null".to_owned(),
+        "'nonsense', 1".to_owned(),
+        "5, 1".to_owned(),
+        "'nonsense', -1".to_owned(),
+        String::new(),
+        "'a', 1, 2".to_owned(),
+    ] {
+        let sql = format!("{function}({args})");
+        let theirs = outcome(primary.sql(&sql));
+        assert_eq!(outcome(daemon.sql(primary.prefix(), &sql)), theirs, "{sql}");
+    }
+    // One that comes while somebody waits, and one that never does.
+    let next = format!("{function}('{uuid}:1-2')");
+    let never = format!("{function}('{uuid}:1-100000')");
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| outcome(daemon.sql(primary.prefix(), &next)));
+        connection_of(&daemon, &next);
+        primary.sql("create database e").unwrap();
+        assert_eq!(waits.join().unwrap(), "0");
+        let waits = scope.spawn(|| outcome(daemon.sql(primary.prefix(), &never)));
+        let id = connection_of(&daemon, &never);
+        rows(&daemon, &format!("kill query {id}"));
+        assert_eq!(waits.join().unwrap(), "ERROR 1317 (70100): Query execution was interrupted");
+    });
+}
+
+#[test]
+fn who_waits_for_mariadbs_transactions_is_answered_as_by_a_replica() {
+    let primary = Server::start_new(Flavour::Mariadb118).unwrap();
+    let daemon = with_admin(&primary).started().unwrap();
+    primary.sql("create database d; set gtid_domain_id = 1; create database e").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let id = primary.sql("select @@server_id").unwrap().trim().to_owned();
+    // As if it had replicated all of it.
+    primary.sql("set global gtid_slave_pos = @@gtid_binlog_pos").unwrap();
+    for args in [
+        "'0-S-1'",
+        "'0-S-1,1-S-1', 5",
+        "'0-9-1', 5",
+        "'0-S-5', 0",
+        "'0-S-5', 0.2",
+        "'0-S-1', -1",
+        "'0-S-1', null",
+        "'0-S-1,7-1-1', 0.2",
+        "'', 1",
+        "null, 1",
+        "'nonsense', 1",
+        "",
+        "'a', 1, 2",
+    ] {
+        let sql = format!("select master_gtid_wait({})", args.replace("-S-", &format!("-{id}-")));
+        let theirs = outcome(primary.sql(&sql));
+        assert_eq!(outcome(daemon.sql(primary.prefix(), &sql)), theirs, "{sql}");
+    }
+    assert_eq!(
+        outcome(daemon.sql(primary.prefix(), "select wait_for_executed_gtid_set('')")),
+        "ERROR 1305 (42000): FUNCTION wait_for_executed_gtid_set does not exist"
+    );
+}
+
+#[test]
+fn a_listing_that_is_under_way_can_be_ended() {
+    let primary = primary();
+    let daemon = with_admin(&primary).started().unwrap();
+    let long = "x".repeat(900_000);
+    let statement = format!("insert into d.t values (length('{long}'));");
+    let before = "create database d; create table d.t (a int); set binlog_format = statement;";
+    primary.sql(&format!("{before} {}", statement.repeat(20))).unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let mut client = testbed::ensure(Flavour::Mysql97).unwrap().mysql();
+    let mut client = client
+        .args(["--user=dba", "--password=pw", "--protocol=tcp", "--host=127.0.0.1", "--quick"])
+        .arg(format!("--port={}", daemon.endpoint().port))
+        .args(["-e", "show binlog events"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It takes no more than fits into the pipe.
+    let id = connection_of(&daemon, "show binlog events");
+    rows(&daemon, &format!("kill query {id}"));
+    let mut shown = Vec::new();
+    client.stdout.take().unwrap().read_to_end(&mut shown).unwrap();
+    let output = client.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("ERROR 1317"), "{error}");
+    assert!(shown.len() < 18_000_000, "{} bytes came", shown.len());
 }

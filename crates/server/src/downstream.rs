@@ -32,7 +32,7 @@ pub use dump::{
     Stop, StopReason, Who,
 };
 pub use facts::{
-    BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, PurgeError, PurgeOutcome,
+    BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, Gtids, PurgeError, PurgeOutcome,
     PurgeTarget, StreamFacts,
 };
 pub use listener::{Downstream, ListenError};

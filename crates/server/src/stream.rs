@@ -6,6 +6,7 @@ mod purge;
 mod replica;
 mod source_file;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{
-    BinaryLog, BinaryLogStatus, EventRows, EventsError, LastError, Obeyed, Order, OrderError,
-    PurgeError, PurgeOutcome, PurgeTarget, ReplicaStatus, StreamFacts,
+    BinaryLog, BinaryLogStatus, EventRows, EventsError, Gtids, LastError, Obeyed, Order,
+    OrderError, PurgeError, PurgeOutcome, PurgeTarget, ReplicaStatus, StreamFacts,
 };
 use crate::dump::Herald;
 use crate::identity::Identity;
@@ -290,6 +291,17 @@ impl Stream {
     }
 }
 
+fn has(catalog: &Catalog, gtids: &Gtids) -> bool {
+    let executed = catalog.executed();
+    match gtids {
+        Gtids::Set(gtids) => gtids.is_subset(&executed),
+        Gtids::Position(position) => {
+            let reached = executed.position();
+            position.iter().all(|gtid| reached.includes(&gtid))
+        }
+    }
+}
+
 fn connect_options(upstream: &UpstreamConfig) -> Result<ConnectOptions, ClientError> {
     let options = ConnectOptions::from_url(upstream.url.expose())?.program_name("binlogd");
     Ok(match &upstream.password {
@@ -338,6 +350,27 @@ impl StreamFacts for Stream {
         let at = || crate::dump::position_at(&self.catalog, file, position);
         // A file that cannot be read is found out, and said, by whoever reads it.
         tokio::task::block_in_place(at).ok().flatten().map(|position| position.to_string())
+    }
+
+    fn has_executed(&self, gtids: &Gtids) -> bool {
+        has(&self.catalog, gtids)
+    }
+
+    fn executed(&self, gtids: Gtids) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let catalog = self.catalog.clone();
+        Box::pin(async move {
+            let mut frontier = catalog.watch();
+            loop {
+                // In this order, so that nothing is missed between.
+                let durable = frontier.now().durable;
+                if has(&catalog, &gtids) {
+                    return;
+                }
+                if frontier.past(durable).await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        })
     }
 
     fn binlog_checksum(&self) -> String {

@@ -292,6 +292,17 @@ impl SqlError {
         Self::new(1582, SYNTAX_OR_ACCESS, text)
     }
 
+    /// ER_WRONG_ARGUMENTS.
+    pub fn wrong_arguments(what: &str) -> Self {
+        Self::new(1210, GENERAL, format!("Incorrect arguments to {what}"))
+    }
+
+    /// Error 3062: a function that is of no use without GTIDs.
+    pub fn needs_gtid_mode(function: &str) -> Self {
+        let text = format!("Cannot use {function} when GTID_MODE = OFF.");
+        Self::new(3062, GENERAL, text)
+    }
+
     /// ER_MALFORMED_GTID_SET_SPECIFICATION.
     pub fn malformed_gtid_set(text: &str) -> Self {
         Self::new(1772, GENERAL, format!("Malformed GTID set specification '{text}'."))

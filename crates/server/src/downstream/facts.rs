@@ -1,7 +1,10 @@
 //! What this side must know of the stream it serves.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::SystemTime;
+
+use binlogd_event::{GtidPosition, GtidSet};
 
 use crate::reader_acks::AckStatus;
 
@@ -58,6 +61,18 @@ pub trait StreamFacts: Send + Sync + 'static {
         None
     }
 
+    /// Whether all of these transactions can be had here or were purged.
+    fn has_executed(&self, gtids: &Gtids) -> bool {
+        let _ = gtids;
+        false
+    }
+
+    /// Waits until all of these transactions can be had here, however long that takes.
+    fn executed(&self, gtids: Gtids) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let _ = gtids;
+        Box::pin(std::future::pending())
+    }
+
     /// Whether replicas may ask for semi-synchronous replication. If they may not, they find no variable
     /// that speaks of it: real replicas ask even where it says OFF.
     fn semi_sync_offered(&self) -> bool {
@@ -106,6 +121,15 @@ pub trait StreamFacts: Send + Sync + 'static {
     fn status(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// Transactions, as the two products name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gtids {
+    /// Each of these.
+    Set(GtidSet),
+    /// Of MariaDB: in each domain all up to there.
+    Position(GtidPosition),
 }
 
 /// The rows of `SHOW BINLOG EVENTS`, read as they are wanted.

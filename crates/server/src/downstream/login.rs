@@ -77,6 +77,7 @@ pub(super) async fn log_in(
     let scramble = Scramble::random();
     let offered = greet(&mut connection, service, id, scramble).await?;
     read(&mut connection).await?;
+    service.server.registry.heard_of(id);
     if let Ok(ClientReply::Ssl(_)) = ClientReply::parse(connection.payload()) {
         connection = start_tls(connection, service).await?;
         read(&mut connection).await?;

@@ -178,6 +178,28 @@ impl Query<'_> {
     }
 }
 
+/// What a statement's functions wait for, in order; nothing for one that fails anyway.
+pub(super) fn waits(server: &Server, session: &mut SessionState, sql: &[u8]) -> Vec<Wait> {
+    const WORD: &[u8] = b"WAIT";
+    if !sql.windows(WORD.len()).any(|word| word.eq_ignore_ascii_case(WORD)) {
+        return Vec::new();
+    }
+    let Ok(Statement::Select(select)) = parse(sql, server.dialect()) else { return Vec::new() };
+    let query = Query { server, session };
+    let mut waits = Vec::new();
+    for item in &select.items {
+        let Expr::Call { function, args } = &item.expr else { continue };
+        let args = args.iter().map(|arg| query.eval(arg)).collect::<Result<Vec<_>, _>>();
+        match args.map(|args| function::wait(&query.view(), function, &args)) {
+            Ok(Some(Ok(wait))) => waits.extend(wait),
+            Ok(None) => {}
+            Ok(Some(Err(_))) | Err(_) => return Vec::new(),
+        }
+    }
+    waits
+}
+
+pub(super) use function::Wait;
 pub(super) use show::events_failed;
 
 /// COM_PROCESS_KILL: as `KILL id`.

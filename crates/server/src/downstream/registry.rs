@@ -3,12 +3,13 @@
 //! A session is in here from before its greeting until its [`Registration`] is dropped, however it
 //! ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::error::SqlError;
 use super::failures::Failures;
@@ -51,6 +52,10 @@ pub(crate) struct Session {
     pub(crate) host: String,
     /// Cancelled to end the session.
     pub(crate) killed: CancellationToken,
+    /// Whether it counts as one that logs in.
+    logs_in: AtomicBool,
+    /// Whether the client has said anything.
+    was_heard: AtomicBool,
     /// It is ended because its reader has come back.
     pub(crate) replaced: Arc<AtomicBool>,
     state: Mutex<State>,
@@ -73,6 +78,8 @@ pub(crate) struct State {
     pub(crate) replica: Option<Replica>,
     /// Whom it dumps to; `None` if it does not dump.
     pub(crate) dumping: Option<Reader>,
+    /// Cancelled to end the statement under way, if that is one that lasts.
+    pub(crate) statement: Option<CancellationToken>,
 }
 
 /// A replica as it introduced itself.
@@ -111,8 +118,8 @@ impl Registry {
         let mut sessions = self.lock();
         let per_address = limits.connections_per_address_max;
         if sessions.by_id.len() >= limits.connections_max
-            || sessions.logging_in >= limits.logins_max
             || (per_address != 0 && sessions.from(&host) >= per_address)
+            || (sessions.logging_in >= limits.logins_max && !sessions.drop_silent())
         {
             self.counters.aborted_connects.fetch_add(1, Ordering::Relaxed);
             return Err(SqlError::too_many_connections());
@@ -127,9 +134,11 @@ impl Registry {
             info: None,
             replica: None,
             dumping: None,
+            statement: None,
         };
         let (state, replaced) = (Mutex::new(state), Arc::default());
-        let session = Arc::new(Session { id, host, killed, replaced, state });
+        let (logs_in, was_heard) = (AtomicBool::new(true), AtomicBool::new(false));
+        let session = Arc::new(Session { id, host, killed, logs_in, was_heard, replaced, state });
         sessions.by_id.insert(id, Arc::clone(&session));
         sessions.logging_in += 1;
         let used = u64::try_from(sessions.by_id.len()).unwrap_or(u64::MAX);
@@ -168,7 +177,7 @@ impl Registry {
 
     /// Ends the session `id`, on behalf of `user`, who must own it or be `admin`.
     ///
-    /// With `query_only` the session ends only if it dumps: no other statement lasts.
+    /// With `query_only` a statement that lasts ends, and the session only if it dumps.
     pub(crate) fn kill(
         &self,
         id: u64,
@@ -185,8 +194,17 @@ impl Registry {
         }
         if !query_only || state.dumping.is_some() {
             session.killed.cancel();
+        } else if let Some(statement) = state.statement {
+            statement.cancel();
         }
         Ok(())
+    }
+
+    /// Notes that the client of the session `id` has answered its greeting.
+    pub(crate) fn heard_of(&self, id: u32) {
+        if let Some(session) = self.lock().by_id.get(&id) {
+            session.was_heard.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Ends earlier dumps of a reader that has come back: its old connection may be dead without
@@ -253,6 +271,33 @@ impl Sessions {
         self.by_id.values().filter(same).count()
     }
 
+    /// Drops a connection to make room for one that logs in: of the address from which most have said
+    /// nothing yet, the one that has been silent longest. `false` if there is none.
+    fn drop_silent(&mut self) -> bool {
+        let is_silent = |session: &&Arc<Session>| {
+            session.logs_in.load(Ordering::Relaxed) && !session.was_heard.load(Ordering::Relaxed)
+        };
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for session in self.by_id.values().filter(is_silent) {
+            *counts.entry(address(&session.host)).or_default() += 1;
+        }
+        let Some(most) = counts.values().max() else { return false };
+        let from_most = |session: &&Arc<Session>| counts.get(address(&session.host)) == Some(most);
+        let oldest = self.by_id.values().filter(is_silent).filter(from_most);
+        let oldest = oldest.min_by_key(|session| session.state().since).cloned();
+        let Some(session) = oldest else { return false };
+        debug!(connection = session.id, from = session.host, "dropped: silent, and others want in");
+        session.killed.cancel();
+        self.by_id.remove(&session.id);
+        self.has_logged_in(&session);
+        true
+    }
+
+    /// The session does not count among those that log in any more.
+    fn has_logged_in(&mut self, session: &Session) {
+        self.logging_in -= usize::from(session.logs_in.swap(false, Ordering::Relaxed));
+    }
+
     /// The next id that nobody has, never 0.
     fn next_id(&mut self) -> u32 {
         loop {
@@ -280,9 +325,17 @@ impl Session {
         self.update(|state| {
             state.command = command;
             state.status = "";
+            state.statement = None;
             state.info = info;
             state.since = Instant::now();
         });
+    }
+
+    /// What ends the statement under way before it is done, for one that lasts.
+    pub(crate) fn begin_lasting(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.update(|state| state.statement = Some(token.clone()));
+        token
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -297,9 +350,8 @@ impl Registration {
 
     /// The login is complete.
     pub(crate) fn logged_in(&mut self, user: &str) {
-        if !std::mem::replace(&mut self.logged_in, true) {
-            self.registry.lock().logging_in -= 1;
-        }
+        self.logged_in = true;
+        self.registry.lock().has_logged_in(&self.session);
         self.session.update(|state| state.user = Some(user.to_owned()));
     }
 }
@@ -308,8 +360,8 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let mut sessions = self.registry.lock();
         sessions.by_id.remove(&self.session.id);
+        sessions.has_logged_in(&self.session);
         if !self.logged_in {
-            sessions.logging_in -= 1;
             self.registry.counters.aborted_connects.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -337,17 +389,45 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let mut first = register(&registry).unwrap();
         let second = register(&registry).unwrap();
+        registry.heard_of(1);
+        registry.heard_of(2);
         assert_eq!(register(&registry).unwrap_err().code, 1040, "two log in already");
         first.logged_in("a");
         let third = register(&registry).unwrap();
         assert_eq!((first.session().id, second.session().id, third.session().id), (1, 2, 3));
         drop(second);
         assert_eq!(registry.len(), 2);
-        let _fourth = register(&registry).unwrap();
+        let fourth = register(&registry).unwrap();
+        registry.heard_of(fourth.session().id);
         assert_eq!(register(&registry).unwrap_err().code, 1040, "three are connected");
         first.logged_in("a");
         drop((first, third));
         assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn who_is_silent_makes_room_for_others() {
+        let registry = Arc::new(Registry::default());
+        let limits = Limits { logins_max: 4, ..Limits::default() };
+        let from = |host: &str| registry.register(host.into(), CancellationToken::new(), &limits);
+        let many: Vec<_> = (0..3).map(|n| from(&format!("10.0.0.1:{n}")).unwrap()).collect();
+        let other = from("10.0.0.2:1").unwrap();
+        registry.heard_of(many[0].session().id);
+        // The oldest that has said nothing, of the address with most of these.
+        let first = from("10.0.0.3:1").unwrap();
+        let gone = |of: &Registration| of.session().killed.is_cancelled();
+        assert_eq!([0, 1, 2].map(|n| gone(&many[n])), [false, true, false]);
+        assert!(!gone(&other) && registry.len() == 4);
+        let mut logged_in = from("10.0.0.3:2").unwrap();
+        logged_in.logged_in("a");
+        let _second = from("10.0.0.3:3").unwrap();
+        assert!(gone(&other) || gone(&many[2]), "there are as many of each");
+        for id in 1..=9 {
+            registry.heard_of(id);
+        }
+        assert_eq!(from("10.0.0.4:1").unwrap_err().code, 1040, "all are logging in");
+        drop((many, other, first));
+        let _third = from("10.0.0.4:1").unwrap();
     }
 
     #[test]

@@ -1,28 +1,30 @@
 //! One client from its greeting to its leaving: login, then command after command, then maybe a
 //! dump, which is the last.
 
+mod listing;
+mod user;
+mod wait;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use binlogd_wire::command::{ChangeUser, Command, CommandKind};
+use binlogd_wire::command::{Command, CommandKind};
 use binlogd_wire::compress::Compression;
 use binlogd_wire::dump::RegisterReplica;
-use binlogd_wire::handshake::Scramble;
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::response::{EofPacket, OkPacket};
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset as charsets};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::account::Claim;
-use super::connection::{Connection, ReadError, send};
+use super::connection::{Connection, ReadError};
 use super::dump::{self, DumpRequest, DumpSession, Stop, StopReason, Who};
 use super::error::SqlError;
-use super::login::{LoggedIn, LoginError, admit, log_in};
+use super::login::{LoggedIn, LoginError, log_in};
 use super::query;
 use super::registry::{self, Registration};
-use super::reply::{Events, Format, Reply};
+use super::reply::{Format, Reply};
 use super::service::Service;
 use super::sql::Value;
 use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
@@ -255,6 +257,10 @@ impl Session {
             Command::Quit => return Ok(Next::Leave("it said goodbye")),
             Command::Query(sql) => {
                 self.show("Query", Some(sql));
+                if let Some(error) = self.wait(sql).await? {
+                    self.answer(&Err(error));
+                    return Ok(Next::Command);
+                }
                 let reply = query::run(&self.service.server, &mut self.state, sql);
                 self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));
                 if let Err(error) = &reply {
@@ -314,41 +320,6 @@ impl Session {
         }
     }
 
-    /// Sends rows while they are read, so that a large file takes no more memory than a small one.
-    async fn send_events(&mut self, mut events: Events) -> Result<Next, ReadError> {
-        let format = self.format();
-        let mut out = Vec::new();
-        let mut packets = std::mem::replace(&mut self.connection.packets, PacketWriter::new(0));
-        let mut rows = format.begin(&events.columns, &mut packets, &mut out);
-        loop {
-            match events.next_batch() {
-                Ok(Some(batch)) => {
-                    for row in batch {
-                        rows.row(row.iter().map(Value::to_bytes));
-                    }
-                }
-                Ok(None) => {
-                    rows.finish(format.status, 0);
-                    break;
-                }
-                Err(error) => {
-                    rows.fail(&query::events_failed(error).into());
-                    break;
-                }
-            }
-            let timeout = self.connection.write_timeout;
-            tokio::select! {
-                biased;
-                _ = self.stop.stopped() => return Ok(Next::Leave("killed while it was sent events")),
-                sent = send(&mut self.connection.transport, rows.buffer(), timeout) => sent?,
-            }
-            rows.buffer().clear();
-        }
-        self.connection.packets = packets;
-        self.connection.out = out;
-        Ok(Next::Command)
-    }
-
     fn answer(&mut self, reply: &Result<Reply, SqlError>) {
         let format = self.format();
         let Connection { packets, out, .. } = &mut self.connection;
@@ -400,51 +371,6 @@ impl Session {
                 self.answer(&Err(SqlError::not_supported("several statements in one query")));
             }
             _ => self.answer(&Err(SqlError::unknown_command())),
-        }
-    }
-
-    /// Logs in anew; who cannot is sent away.
-    async fn change_user(&mut self, change: &ChangeUser<'_>) -> Result<Next, ReadError> {
-        let limits = &self.service.server.limits;
-        // Servers always ask anew: what the client has sent is for a scramble of long ago.
-        let scramble = Scramble::random();
-        let plugin = change.auth_plugin;
-        let claim = Claim { user: change.user, plugin, response: &[], scramble };
-        let authenticate = self.service.accounts.authenticate(&mut self.connection, claim, "");
-        let Ok(verdict) = tokio::time::timeout(limits.login_timeout, authenticate).await else {
-            return Ok(Next::Leave("changing the user took too long"));
-        };
-        let account = self.service.accounts.find(change.user);
-        let insecure = account.is_some_and(|account| account.require_tls)
-            && !self.connection.transport.is_secure();
-        if insecure {
-            verdict?;
-            self.answer(&Err(SqlError::secure_transport_required()));
-            return Ok(Next::Leave("its new user needs TLS"));
-        }
-        let (id, host) = (self.state.id, &self.state.host);
-        let admitted =
-            admit(&self.connection, &self.service, verdict?, change.user, id, host).await;
-        match admitted {
-            Ok(rights) => {
-                self.state.reset(limits);
-                self.state.user = change.user.to_owned();
-                self.state.rights = rights;
-                self.state.db = change.database.map(str::to_owned);
-                self.registration.logged_in(change.user);
-                let db = self.state.db.clone();
-                self.registration.session().update(|shown| {
-                    shown.db = db;
-                    shown.replica = None;
-                });
-                info!(connection = self.state.id, user = change.user, "changed its user");
-                self.answer(&Ok(Reply::Ok));
-                Ok(Next::Command)
-            }
-            Err(error) => {
-                self.connection.put(|out| error.encode(out));
-                Ok(Next::Leave("its new user was refused"))
-            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! The functions that replicas and clients call.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use binlogd_event::GtidSet;
+use binlogd_event::{GtidPosition, GtidSet};
 
 use super::super::error::SqlError;
-use super::super::sql::Value;
+use super::super::facts::Gtids;
+use super::super::sql::{Dialect, Value};
 use super::super::variables::View;
 
 /// Calls a function by its name, in any case.
@@ -41,6 +42,12 @@ pub(super) fn call(view: &View<'_>, name: &str, args: &[Value]) -> Result<Value,
                 _ => Value::Null,
             })
         }
+        _ if let Some(wait) = wait(view, name, args) => {
+            let Some(wait) = wait? else { return Ok(Value::Null) };
+            let is_there = view.server.facts.has_executed(&wait.gtids);
+            let late = if view.server.dialect().mariadb { -1 } else { 1 };
+            Ok(Value::Int(if is_there { 0 } else { late }))
+        }
         "BINLOG_GTID_POS" if view.server.dialect().mariadb => {
             let [file, position] = args else { return Err(SqlError::wrong_parameter_count(name)) };
             let found = position
@@ -53,6 +60,75 @@ pub(super) fn call(view: &View<'_>, name: &str, args: &[Value]) -> Result<Value,
             None => name.to_owned(),
         })),
     }
+}
+
+/// What a function waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub(in super::super) struct Wait {
+    pub(in super::super) gtids: Gtids,
+    /// `None` is for ever.
+    pub(in super::super) timeout: Option<Duration>,
+}
+
+/// What a call waits for, if it is of a function that waits; `None` inside is NULL. The rules are those
+/// seen on MySQL 9.7 and MariaDB 10.11.
+pub(super) fn wait(
+    view: &View<'_>,
+    name: &str,
+    args: &[Value],
+) -> Option<Result<Option<Wait>, SqlError>> {
+    match view.server.dialect() {
+        Dialect { mariadb: true, .. } if name.eq_ignore_ascii_case("MASTER_GTID_WAIT") => {
+            Some(master_gtid_wait(name, args))
+        }
+        Dialect { mariadb: false, version: 50_705.., .. }
+            if name.eq_ignore_ascii_case("WAIT_FOR_EXECUTED_GTID_SET") =>
+        {
+            Some(wait_for_executed(view, name, args).map(Some))
+        }
+        _ => None,
+    }
+}
+
+fn wait_for_executed(view: &View<'_>, name: &str, args: &[Value]) -> Result<Wait, SqlError> {
+    const NAME: &str = "WAIT_FOR_EXECUTED_GTID_SET";
+    let (set, timeout) = match args {
+        [set] => (set, Some(0.0)),
+        [set, timeout] => (set, timeout.to_f64()),
+        _ => return Err(SqlError::wrong_parameter_count(name)),
+    };
+    if !view.server.facts.gtid_mode_on() {
+        return Err(SqlError::needs_gtid_mode(NAME));
+    }
+    let timeout = timeout.filter(|seconds| *seconds >= 0.0);
+    let seconds = timeout.ok_or_else(|| SqlError::wrong_arguments(&format!("{NAME}.")))?;
+    let text = if *set == Value::Null { "NULL".to_owned() } else { set.to_text() };
+    let gtids = text.parse().map_err(|_| SqlError::malformed_gtid_set(&text))?;
+    // Without a limit it waits for ever.
+    let timeout = (seconds > 0.0).then(|| duration(seconds));
+    Ok(Wait { gtids: Gtids::Set(gtids), timeout })
+}
+
+fn master_gtid_wait(name: &str, args: &[Value]) -> Result<Option<Wait>, SqlError> {
+    let (position, timeout) = match args {
+        [position] => (position, None),
+        [position, timeout] => (position, timeout.to_f64()),
+        _ => return Err(SqlError::wrong_parameter_count(name)),
+    };
+    if *position == Value::Null {
+        return Ok(None);
+    }
+    let malformed = |_| SqlError::new(1941, b"HY000", "Could not parse GTID list");
+    let position = position.to_text().parse::<GtidPosition>().map_err(malformed)?;
+    // Here it is the limit below 0, or NULL, that is none.
+    let timeout = timeout.filter(|seconds| *seconds >= 0.0).map(duration);
+    Ok(Some(Wait { gtids: Gtids::Position(position), timeout }))
+}
+
+/// At most some years.
+fn duration(seconds: f64) -> Duration {
+    const MAX: Duration = Duration::from_secs(1 << 28);
+    Duration::try_from_secs_f64(seconds).map_or(MAX, |duration| duration.min(MAX))
 }
 
 /// Whether a function tells the time of day. All of them tell UTC.

@@ -40,6 +40,20 @@ impl Value {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The value as a number, of a text as far as that is one; `None` for NULL.
+    pub fn to_f64(&self) -> Option<f64> {
+        if *self == Self::Null {
+            return None;
+        }
+        let text = self.to_text();
+        let text = text.trim_start();
+        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
+        let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+        // The longest part in front that is a number.
+        let parsed = (1..=end).rev().find_map(|len| text.get(..len)?.parse::<f64>().ok());
+        Some(parsed.unwrap_or(0.0))
+    }
+
     /// The value as a non-negative integer, as MySQL converts it: text counts up to its first
     /// character that is no digit, a fraction is cut off, what is negative or NULL is `None`.
     pub fn to_u64(&self) -> Option<u64> {
@@ -76,5 +90,10 @@ mod tests {
         assert_eq!(Value::Decimal("1.9".into()).to_u64(), Some(1));
         assert_eq!(Value::Null.to_u64(), None);
         assert_eq!(Value::Int(-3).to_u64(), None);
+        for (text, number) in [("0.5", 0.5), ("-1", -1.0), ("abc", 0.0), (" 1e1x", 10.0), ("", 0.0)]
+        {
+            assert_eq!(Value::text(text).to_f64(), Some(number), "{text}");
+        }
+        assert_eq!(Value::Null.to_f64(), None);
     }
 }
