@@ -91,6 +91,14 @@ impl Source {
         }
     }
 
+    /// Which of a store's timelines the event is of, from 1 on; 0 if it is not of a store.
+    pub(crate) fn timeline(&self) -> usize {
+        match self {
+            Self::Files(files) => files.timeline(),
+            Self::Server(_) => 0,
+        }
+    }
+
     /// Whether the event is of the first, and of the last file.
     pub(crate) fn is_first_and_last(&self) -> (bool, bool) {
         match self {

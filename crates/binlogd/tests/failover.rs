@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::process::Command;
+
+use binlogd_event::GtidSet;
 use common::{BINLOGD, PATIENCE, primary};
 use testkit::server::Server;
 use testkit::workload::{Load, LoadSpec};
@@ -56,6 +59,24 @@ fn logs(daemon: &Daemon, words: &[&str]) {
     .unwrap_or_else(|_| panic!("no line with {words:?} in:\n{}", daemon.log()));
 }
 
+/// Timelines overlap, but what reads all of them does not tell a transaction twice.
+fn each_transaction_is_read_once(daemon: &Daemon, primary: &Server) {
+    let tail = Command::new(BINLOGD)
+        .args(["tail", "--format=json"])
+        .arg(daemon.stream_dir())
+        .output()
+        .unwrap();
+    let mut gtids: Vec<String> = Vec::new();
+    for line in String::from_utf8(tail.stdout).unwrap().lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        gtids.push(object["gtid"].as_str().unwrap().to_owned());
+    }
+    gtids.dedup();
+    let executed: GtidSet = primary.executed_gtids().unwrap().parse().unwrap();
+    assert_eq!(gtids.len() as u128, executed.count());
+    assert_eq!(gtids.join(",").parse::<GtidSet>().unwrap(), executed);
+}
+
 #[test]
 fn when_the_primary_dies_its_promoted_replica_is_followed_without_gap_or_double() {
     let mut a = primary();
@@ -77,6 +98,7 @@ fn when_the_primary_dies_its_promoted_replica_is_followed_without_gap_or_double(
     logs(&daemon, &["beginning a new timeline"]);
     assert_equal(&old_replica, &b);
     assert_equal(&replica_of(&daemon), &b);
+    each_transaction_is_read_once(&daemon, &b);
 
     // The files of both are there whole.
     let dir = daemon.stream_dir().join(format!("0002-{}", b.sql("select @@server_uuid").unwrap()));

@@ -90,7 +90,8 @@ Examples:
     binlogd tail --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007
 
 Times are UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
-where and when it begins. A statement belongs to its default database.
+where and when it begins. A statement belongs to its default database. A store's timelines overlap;
+each transaction is told once.
 
 SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
 which also tells generated columns. The other server's
@@ -151,7 +152,7 @@ pub(crate) fn decode(
         let (is_first, is_last) = source.is_first_and_last();
         let Some(raw) = source.event() else { break };
         let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
-        printer.enter(is_first, is_last);
+        printer.enter(is_first, is_last, source.timeline());
         if printer.is_done(&at) {
             break;
         }

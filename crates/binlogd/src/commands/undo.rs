@@ -46,8 +46,8 @@ Transactions come in reverse order, and each is one transaction again. The table
 changes left them: what came later is to be undone as well, or not to have touched the same rows.
 Whatever cannot be undone is an error that names it, and nothing is printed then: changes of tables
 themselves, statements in statement format, rows without all columns (binlog_row_image other than
-FULL), XA. What foreign keys did to other tables is undone only if the server logged it, as MySQL does
-from 9.6 on; counters of AUTO_INCREMENT stay as they are. MariaDB's sequences and system-versioned
+FULL), XA. What foreign keys did to other tables is undone only if the server logged it, as MySQL
+9.7 does; counters of AUTO_INCREMENT stay as they are. MariaDB's sequences and system-versioned
 tables cannot be changed back.
 
 SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
@@ -63,6 +63,7 @@ usage.";
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut source = Source::Files(Box::new(Files::new(inputs(&args.sources)?)));
     let filter = Filter::new(args.filter)?;
+    source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder()?;
     let format = Box::new(UndoFormat::new(args.schema.into_generated()));
     let mut printer = Printer::new(format, filter, false);

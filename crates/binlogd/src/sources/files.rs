@@ -23,6 +23,8 @@ pub(crate) struct Files {
     before: u64,
     /// What is passed over where an index tells where it ends.
     unwanted: Unwanted,
+    /// How many of a store's timelines have begun.
+    timeline: usize,
     /// Where files appear behind the last one, if that is waited for.
     follow: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ impl Files {
             progress,
             before: 0,
             unwanted: Unwanted::default(),
+            timeline: 0,
             follow: None,
         }
     }
@@ -71,6 +74,11 @@ impl Files {
             if let Some(offset) = self.unwanted.end_in(input, self.next == 0) {
                 reader.skip_to(offset);
             }
+            let folder = input.path.parent();
+            let before = self.next.checked_sub(1).and_then(|last| self.inputs[last].path.parent());
+            if folder != before && folder.is_some_and(paths::is_timeline) {
+                self.timeline += 1;
+            }
             self.reader = Some(reader);
             self.next += 1;
         }
@@ -100,6 +108,11 @@ impl Files {
     /// The event that was read last.
     pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
         self.reader.as_ref().and_then(Reader::event)
+    }
+
+    /// Which of a store's timelines it is of, from 1 on; 0 if it is not of a store.
+    pub(crate) fn timeline(&self) -> usize {
+        self.timeline
     }
 
     /// Whether it is of the first input.

@@ -138,7 +138,7 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
 }
 
 /// Whether a folder is called as a store calls its timelines: `0001-` and a server.
-fn is_timeline(path: &Path) -> bool {
+pub(super) fn is_timeline(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.split_once('-').is_some_and(|(n, _)| n.len() >= 4 && n.bytes().all(|b| b.is_ascii_digit()))
         && path.is_dir()

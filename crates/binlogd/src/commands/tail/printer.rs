@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use binlogd_decode::Event;
 use binlogd_decode::changes::{At, Change, Changes};
 use binlogd_decode::format::{Format, FormatError};
+use binlogd_event::GtidSet;
 
 use super::filter::Filter;
 
@@ -18,18 +19,38 @@ pub(crate) struct Printer<'f> {
     begun: bool,
     is_first: bool,
     is_last: bool,
+    /// Which of a store's timelines is read; 0 if it is none.
+    timeline: usize,
+    /// The transactions of this timeline, and of those before: a timeline begins with the file in which
+    /// its first new transaction stands, behind some that are in the one before, too.
+    seen: GtidSet,
+    earlier: GtidSet,
 }
 
 impl<'f> Printer<'f> {
     pub(crate) fn new(format: Box<dyn Format + 'f>, filter: Filter, keeps_empty: bool) -> Self {
         let keeps_empty = keeps_empty && !filter.chooses_changes();
-        let changes = Changes::new();
-        Self { changes, format, filter, keeps_empty, begun: false, is_first: true, is_last: true }
+        Self {
+            changes: Changes::new(),
+            format,
+            filter,
+            keeps_empty,
+            begun: false,
+            is_first: true,
+            is_last: true,
+            timeline: 0,
+            seen: GtidSet::new(),
+            earlier: GtidSet::new(),
+        }
     }
 
-    /// Says whether what follows is of the first and of the last file.
-    pub(crate) fn enter(&mut self, is_first: bool, is_last: bool) {
+    /// Says whether what follows is of the first and of the last file, and of which timeline.
+    pub(crate) fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize) {
         (self.is_first, self.is_last) = (is_first, is_last);
+        if timeline != self.timeline {
+            self.timeline = timeline;
+            self.earlier.extend(&std::mem::take(&mut self.seen));
+        }
     }
 
     /// Whether nothing from `at` on can be wanted.
@@ -45,10 +66,19 @@ impl<'f> Printer<'f> {
         };
         let taken = self.changes.take(at, event).map_err(|error| failed(error.into()))?;
         let Some((transaction, change)) = taken else { return Ok(()) };
+        let is_end = matches!(change, Change::End(_));
+        let alone = matches!(&change, Change::Statement(statement) if statement.alone);
+        if let Some(gtid) = transaction.gtid.filter(|_| self.timeline > 0) {
+            if self.earlier.contains(&gtid) {
+                return Ok(());
+            }
+            if is_end || alone {
+                self.seen.insert(gtid);
+            }
+        }
         if !self.filter.wants(transaction, self.is_first, self.is_last) {
             return Ok(());
         }
-        let is_end = matches!(change, Change::End(_));
         let wanted = match &change {
             Change::End(_) => self.begun || self.keeps_empty,
             Change::Statement(statement) | Change::Load(statement) => {
@@ -60,7 +90,6 @@ impl<'f> Printer<'f> {
         if !wanted {
             return Ok(());
         }
-        let alone = matches!(&change, Change::Statement(statement) if statement.alone);
         if !self.begun && !alone {
             self.format.begin(transaction, out).map_err(failed)?;
         }
