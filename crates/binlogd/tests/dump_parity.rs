@@ -4,7 +4,7 @@
 mod common;
 
 use binlogd_client::wire::dump::DumpFlags;
-use common::dumps::{Ask, assert_same};
+use common::dumps::{Ask, assert_all_same, assert_same_heartbeats};
 use common::{PATIENCE, follow, follow_semi_sync, primary};
 use testkit::{Flavour, Server, workload};
 
@@ -41,7 +41,7 @@ async fn whatever_a_reader_asks_it_gets_what_the_primary_sends() {
     let half = format!("{uuid}:1-7:11-20");
     let not_first = format!("{uuid}:2-9");
     let v2 = |a: Ask| Ask { flags: DumpFlags::ANNOTATE_OR_HEARTBEAT_V2, ..a };
-    let asks = [
+    let mut asks = vec![
         ask("", 4, None, CRC32),
         ask("binlog.000001", 4, None, NONE),
         ask("binlog.000001", 4, None, "set @master_binlog_checksum = 'ALL'"),
@@ -65,8 +65,59 @@ async fn whatever_a_reader_asks_it_gets_what_the_primary_sends() {
         ask("binlog.000002", 4, Some(&half), CRC32),
         ask("binlog.000002", inside, Some(""), CRC32),
     ];
-    for ask in asks {
-        assert_same(&primary.endpoint(), &daemon.endpoint(), &ask).await;
+    let odd = odd_positions(&primary).into_iter();
+    asks.extend(odd.map(|(file, position)| ask(&file, position, None, CRC32)));
+    assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+    for flags in [DumpFlags::default(), DumpFlags::ANNOTATE_OR_HEARTBEAT_V2] {
+        let says = &format!("{CRC32}, @source_heartbeat_period = 500000000");
+        let asks = [ask("", 4, Some(&all), says), ask(&unchecked, inside_unchecked, None, says)];
+        let asks = asks.map(|ask| Ask { flags, ..ask });
+        assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+    }
+}
+
+/// Places in a closed file and in the last one where no event begins, or none that a reader may begin
+/// with.
+fn odd_positions(primary: &Server) -> Vec<(String, u64)> {
+    let files = primary.binlog_files().unwrap();
+    let mut odd = Vec::new();
+    for path in [&files[files.len() - 2], &files[files.len() - 1]] {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let events = primary.query_rows(&format!("show binlog events in '{name}'")).unwrap();
+        let begins: Vec<u64> = events.iter().map(|event| event[1].parse().unwrap()).collect();
+        let end: u64 = events.last().unwrap()[4].parse().unwrap();
+        let (second, last) = (begins[1], begins[begins.len() - 1]);
+        let places = [0, 1, 3, 5, 23, second - 1, second, second + 1, last, last + 1, end - 1, end];
+        odd.extend(
+            places.into_iter().chain([end + 1, end + 19, 1 << 31]).map(|at| (name.clone(), at)),
+        );
+    }
+    odd
+}
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn odd_positions_and_heartbeats_are_the_same() {
+        let primary = Server::start_new(Flavour::Mysql56).unwrap();
+        primary.sql("create database d; flush binary logs; create database e").unwrap();
+        let daemon = follow(&primary);
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let says = "set @master_binlog_checksum = 'CRC32', @master_heartbeat_period = 500000000";
+        let ask = |file: String, position| Ask {
+            file,
+            position,
+            has: None,
+            flags: DumpFlags::default(),
+            says: says.to_owned(),
+        };
+        let odd = odd_positions(&primary).into_iter();
+        let asks: Vec<_> = odd.map(|(file, position)| ask(file, position)).collect();
+        assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+        let ask = ask("binlog.000002".to_owned(), 4);
+        let newer = Ask { flags: DumpFlags::ANNOTATE_OR_HEARTBEAT_V2, ..ask.clone() };
+        assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &[ask, newer]).await;
     }
 }
 
@@ -75,7 +126,7 @@ mod on_mariadb {
 
     /// Two domains, every kind of group, files without the first ones.
     fn written(flavour: Flavour) -> Server {
-        let server = Server::builder(flavour).start().unwrap();
+        let mut server = Server::builder(flavour).start().unwrap();
         server
             .sql(
                 "create database d; create table d.t (a int primary key, b text) engine = innodb;
@@ -97,7 +148,9 @@ mod on_mariadb {
                  insert into d.t values (11, repeat('compress', 1000));
                  update d.t set b = repeat('me', 1000) where a < 9;
                  delete from d.t where a = 11;
-                 purge binary logs to 'binlog.000002'",
+                 purge binary logs to 'binlog.000002';
+                 set gtid_seq_no = 900; insert into d.t values (50, 'far');
+                 insert into d.t values (51, 'near')",
             )
             .unwrap();
         if flavour == Flavour::Mariadb118 {
@@ -106,6 +159,9 @@ mod on_mariadb {
                       xa commit 'a'";
             server.sql(xa).unwrap();
         }
+        // A format description that says when the server started.
+        server.restart().unwrap();
+        server.sql("insert into d.t values (60, 'after')").unwrap();
         server
     }
 
@@ -159,6 +215,24 @@ mod on_mariadb {
             by_state("0-S-3,1-S-1", ", @slave_until_gtid = '0-S-8'"),
             by_state("0-S-3", ", @slave_until_gtid = '7-1-1'"),
             by_state("0-S-3", ", @slave_until_gtid = 'zz'"),
+            by_state("0-S-3", ", @slave_until_gtid = ''"),
+            by_state("0-S-3", ", @slave_until_gtid = '0-9-4'"),
+            by_state("0-S-3", ", @slave_until_gtid = '0-9-1000'"),
+            by_state("0-S-3,1-S-1", ", @slave_until_gtid = '0-S-1000'"),
+            by_state("0-S-3", ", @slave_until_gtid = '0-S-5,7-1-1'"),
+            by_state("0-S-3", ", @slave_until_gtid = '0-S-5,1-9-1'"),
+            by_state("0-S-3", ", @slave_until_gtid = '0-S-5,0-S-6'"),
+            // A number that was never given away, with others behind it.
+            by_state("0-S-500,1-S-1", ""),
+            by_state("0-S-500,1-S-1", ", @slave_gtid_strict_mode = 1"),
+            by_state("0-S-500,1-S-1", ", @slave_until_gtid = '0-S-900'"),
+            by_state("0-S-500,1-S-1", ", @slave_until_gtid = '0-S-600'"),
+            by_state("0-9-500,1-S-1", ", @slave_gtid_strict_mode = 1"),
+            by_state(
+                "0-S-500,1-S-1",
+                ", @slave_gtid_strict_mode = 1, @slave_until_gtid = '0-S-1000'",
+            ),
+            by_state("0-S-3,1-S-1", ", @slave_gtid_strict_mode = 1, @slave_until_gtid = '0-S-500'"),
             // Files and positions.
             by_file("binlog.000002", 4, ""),
             by_file("binlog.000003", 4, "set @master_binlog_checksum = 'NONE'"),
@@ -179,9 +253,19 @@ mod on_mariadb {
             let old = by_state("0-S-3", &format!(", @mariadb_slave_capability = {capability}"));
             asks.push(old);
         }
-        for ask in asks {
-            assert_same(&primary.endpoint(), &daemon.endpoint(), &ask).await;
+        for (file, position) in odd_positions(&primary) {
+            asks.push(by_file(&file, position, crc));
+            asks.push(by_file(&file, position, &format!("{crc}, @mariadb_slave_capability = 4")));
         }
+        assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+        let period = ", @master_heartbeat_period = 500000000";
+        let silent = [
+            by_state(&all, period),
+            annotated(by_state(&all, period)),
+            by_file("binlog.000004", 4, &format!("{crc}{period}")),
+            by_file("binlog.000004", 4, &format!("set @master_binlog_checksum = 'NONE'{period}")),
+        ];
+        assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &silent).await;
         let events = primary.query_rows("show binlog events in 'binlog.000002'").unwrap();
         let ends = events.iter().map(|event| event[4].parse::<u64>().unwrap()).filter(|&p| p > 0);
         for position in ends.chain([4, 5, 256, 400, 1 << 30]) {

@@ -18,6 +18,16 @@ pub(crate) struct Ask {
 
 /// All events of a dump that does not wait, and the error that ended it, if one did.
 pub(crate) async fn dump(from: &Endpoint, ask: &Ask) -> (Vec<Vec<u8>>, Option<String>) {
+    dump_until(from, ask, DumpFlags::NON_BLOCKING, |_| false).await
+}
+
+/// The events of a dump up to one that `is_last`.
+async fn dump_until(
+    from: &Endpoint,
+    ask: &Ask,
+    flags: DumpFlags,
+    is_last: impl Fn(EventKind) -> bool,
+) -> (Vec<Vec<u8>>, Option<String>) {
     let options = ConnectOptions::new(&from.host)
         .port(from.port)
         .user(&from.user)
@@ -26,7 +36,7 @@ pub(crate) async fn dump(from: &Endpoint, ask: &Ask) -> (Vec<Vec<u8>>, Option<St
     if !ask.says.is_empty() {
         connection.execute(&ask.says).await.unwrap();
     }
-    let flags = ask.flags | DumpFlags::NON_BLOCKING;
+    let flags = ask.flags | flags;
     let (server_id, file) = (4242, ask.file.as_bytes());
     let options = DumpOptions::default();
     let stream = match &ask.has {
@@ -47,10 +57,16 @@ pub(crate) async fn dump(from: &Endpoint, ask: &Ask) -> (Vec<Vec<u8>>, Option<St
     loop {
         let mut event = Vec::new();
         match stream.next_event(&mut event).await {
-            Ok(Some(_)) => events.push(event),
+            Ok(Some(_)) => {
+                let kind = EventHeader::parse(&event).unwrap().kind;
+                events.push(event);
+                if is_last(kind) {
+                    return (events, None);
+                }
+            }
             Ok(None) => return (events, None),
             Err(ClientError::Server { error, .. }) => return (events, Some(error.to_string())),
-            Err(error) => panic!("{ask:?}: {error}"),
+            Err(error) => return (events, Some(error.to_string())),
         }
     }
 }
@@ -79,21 +95,51 @@ fn normalised(mut event: Vec<u8>) -> Vec<u8> {
 
 /// Asserts that one server answers as the other does.
 pub(crate) async fn assert_same(primary: &Endpoint, ours: &Endpoint, ask: &Ask) {
-    let (theirs, their_error) = dump(primary, ask).await;
-    let (ours, our_error) = dump(ours, ask).await;
+    assert_all_same(primary, ours, std::slice::from_ref(ask)).await;
+}
+
+/// Asserts that one server answers each of these as the other does.
+pub(crate) async fn assert_all_same(primary: &Endpoint, ours: &Endpoint, asks: &[Ask]) {
+    let mut differ = Vec::new();
+    for ask in asks {
+        differ.extend(difference(dump(primary, ask).await, dump(ours, ask).await, ask));
+    }
+    assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), asks.len(), differ.join("\n"));
+}
+
+/// Asserts that both send the same up to the first heartbeat behind the end, and in the same form.
+pub(crate) async fn assert_same_heartbeats(primary: &Endpoint, ours: &Endpoint, asks: &[Ask]) {
+    let wait = DumpFlags::default();
+    for ask in asks {
+        let theirs = dump_until(primary, ask, wait, EventKind::is_heartbeat).await;
+        let ours = dump_until(ours, ask, wait, EventKind::is_heartbeat).await;
+        assert!(theirs.1.is_none(), "{theirs:?}");
+        if let Some(differs) = difference(theirs, ours, ask) {
+            panic!("{differs}");
+        }
+    }
+}
+
+/// Events, and the error that ended them.
+type Dump = (Vec<Vec<u8>>, Option<String>);
+
+fn difference((theirs, their_error): Dump, (ours, our_error): Dump, ask: &Ask) -> Option<String> {
     let theirs: Vec<_> = theirs.into_iter().map(normalised).collect();
     let ours: Vec<_> = ours.into_iter().map(normalised).collect();
-    let first = |error: &Option<String>| {
-        error.as_ref().map(|text| text.split(';').next().unwrap().to_owned())
-    };
+    assert!(ours.len() >= 2 || our_error.is_some(), "{ask:?}");
     let differs = (0..ours.len().max(theirs.len())).find(|&n| ours.get(n) != theirs.get(n));
     if let Some(n) = differs {
         let show = |event: Option<&Vec<u8>>| {
             event.map(|e| (EventHeader::parse(e).unwrap(), e[19..e.len().min(80)].to_vec()))
         };
         let (a, b) = (show(ours.get(n)), show(theirs.get(n)));
-        panic!("{ask:?}: event {n}:\n ours   {a:?}\n theirs {b:?}\n{our_error:?} {their_error:?}");
+        return Some(format!(
+            "{ask:?}: event {n}:\n ours   {a:?}\n theirs {b:?}\n{our_error:?} {their_error:?}"
+        ));
     }
-    assert_eq!(first(&our_error), first(&their_error), "{ask:?}");
-    assert!(ours.len() > 2 || our_error.is_some());
+    let first = |error: &Option<String>| {
+        error.as_ref().map(|text| text.split(';').next().unwrap().to_owned())
+    };
+    (first(&our_error) != first(&their_error))
+        .then(|| format!("{ask:?}:\n ours   {our_error:?}\n theirs {their_error:?}"))
 }

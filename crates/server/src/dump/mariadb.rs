@@ -6,7 +6,7 @@ mod list;
 mod stand_in;
 mod start;
 
-use binlogd_event::{Gtid, GtidPosition};
+use binlogd_event::{Gtid, GtidPosition, GtidSet};
 use binlogd_store::FileHead;
 use binlogd_wire::{ErrorCode, ServerError};
 
@@ -31,6 +31,19 @@ pub struct MariadbWishes {
     pub state: Option<GtidPosition>,
     /// End behind these.
     pub until: Option<GtidPosition>,
+}
+
+impl MariadbWishes {
+    /// Whether the reader has more than is `before` a place, in a domain of which something is stored.
+    pub(crate) fn is_further(&self, before: &GtidSet, stored: &GtidSet) -> bool {
+        let before = before.position();
+        self.state.iter().flat_map(GtidPosition::iter).any(|gtid| {
+            let domain = gtid.domain().unwrap_or_default();
+            // Domains that another source serves are not waited for.
+            let is_stored = stored.last_of_domains().any(|gtid| gtid.domain() == Some(domain));
+            is_stored && before.of_domain(domain) != Some(gtid)
+        })
+    }
 }
 
 /// Whether a file's server sends a reader who comes by GTID only what is behind the file's list of GTIDs,

@@ -15,6 +15,7 @@ use binlogd_wire::{Capabilities, ServerError};
 use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
 use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
+use super::start::says_master;
 use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
 
 /// One reader's dump.
@@ -47,6 +48,8 @@ pub struct Sender {
     checksum: ChecksumAlgorithm,
     /// Whether the file's format knows heartbeats of version 2: replicas look there for the length.
     knows_heartbeat_v2: bool,
+    /// Whether the server, and so its errors, say "master" for a source.
+    says_master: bool,
     start_offset: u64,
     /// Whether nothing was sent yet from where the reader wanted to start.
     is_first: bool,
@@ -92,9 +95,21 @@ impl Sender {
         out: &mut Vec<u8>,
     ) -> Result<Self, DumpError> {
         let head = catalog.head(&start.file)?;
-        let format = format_for_reader(catalog, &start, &head)?;
-        let format_end = FIRST_EVENT + format.len() as u64;
-        let offset = start.offset.max(format_end);
+        let mut format = format_for_reader(catalog, &start, &head)?;
+        let stored = catalog.executed();
+        let filter = mariadb.map(|wishes| {
+            let is_further = wishes.is_further(&head.previous_gtids, &stored);
+            let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
+            (MariadbFilter::new(wishes, &head, before, stored), is_further)
+        });
+        if filter.as_ref().is_some_and(|(_, is_further)| *is_further) {
+            // It must not drop the temporary tables that it has made since.
+            FormatDescription::clear_created(&mut format)
+                .map_err(|error| DumpError::fatal(error.to_string()))?;
+        }
+        // Behind the format description, or where the reader wants to, be it inside of that.
+        let is_at_start = start.offset == FIRST_EVENT;
+        let offset = if is_at_start { FIRST_EVENT + format.len() as u64 } else { start.offset };
         let mut sender = Self {
             catalog: catalog.clone(),
             cursor: Cursor::open(catalog.clone(), start.file, offset)?,
@@ -106,16 +121,14 @@ impl Sender {
             is_owed: false,
             options,
             filter: start.has.map(GtidFilter::by_gtid),
-            mariadb: mariadb.map(|wishes| {
-                let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
-                MariadbFilter::new(wishes, &head, before, catalog.executed())
-            }),
+            mariadb: filter.map(|(filter, _)| filter),
             then: Then::Nothing,
             is_done: false,
             jump: start.seek,
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             knows_heartbeat_v2: knows_heartbeat_v2(&head.format),
+            says_master: says_master(&head.format.server_version),
             start_offset: start.offset,
             is_first: true,
         };
@@ -297,17 +310,21 @@ impl Sender {
 
     /// Sees whether an event begins where the reader wants to, once there is one.
     fn check_first(&self, chunk: &[u8]) -> Result<bool, DumpError> {
-        let Ok(header) = EventHeader::parse(chunk) else { return Ok(false) };
+        const TRUNCATED: &str =
+            "binlog truncated in the middle of event; consider out of disk space on source";
+        let available = self.cursor.available();
+        let Ok(header) = EventHeader::parse(chunk) else {
+            // What is durable ends with an event, so this is in the middle of the last one.
+            let is_all = chunk.len() as u64 == available;
+            return if is_all && available > 0 { Err(self.failed(TRUNCATED)) } else { Ok(false) };
+        };
         if header.size > EVENT_SIZE_MAX {
             return Err(self.failed(
                 "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
             ));
         }
-        // What is durable ends with an event.
-        if u64::from(header.size) > self.cursor.available() {
-            return Err(self.failed(
-                "binlog truncated in the middle of event; consider out of disk space on source",
-            ));
+        if u64::from(header.size) > available {
+            return Err(self.failed(TRUNCATED));
         }
         let end = LogPos::of(self.offset() + u64::from(header.size));
         if header.log_pos != end && header.log_pos != LogPos(0) {
@@ -439,8 +456,11 @@ impl Sender {
     /// An error with the places that MySQL adds to it.
     pub(super) fn failed(&self, what: &str) -> DumpError {
         let name = &self.cursor.file().name;
+        let what = match self.says_master {
+            true => what.replace("source", "master").replace("Replica", "Slave"),
+            false => what.to_owned(),
+        };
         if self.mariadb.is_some() {
-            let what = what.replace("source", "master").replace("Replica", "Slave");
             return DumpError::fatal(format!(
                 "{what}; the first event '{name}' at {}, the last event read from '{name}' at \
                  {end}, the last byte read from '{name}' at {end}.",

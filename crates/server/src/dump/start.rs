@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet};
+use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet, ServerVersion};
 use binlogd_store::{Catalog, Checkpoint, LogFile, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
@@ -122,20 +122,26 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
             "Client requested master to start replication from impossible position",
         ));
     }
-    if offset < FIRST_EVENT {
-        return Err(DumpError::fatal(
-            "Client requested source to start replication from position < 4",
-        ));
-    }
-    if offset > catalog.readable_len(&file) {
-        return Err(DumpError::fatal(
-            "Client requested source to start replication from position > file size",
-        ));
+    if !is_possible {
+        let source = if says_master(&catalog.head(&file)?.format.server_version) {
+            "master"
+        } else {
+            "source"
+        };
+        let than = if offset < FIRST_EVENT { "< 4" } else { "> file size" };
+        return Err(DumpError::fatal(format!(
+            "Client requested {source} to start replication from position {than}"
+        )));
     }
     // The GTID command leaves log_pos as it is, even to a start inside of the file.
     let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
     let has = start.has.clone();
     Ok(StartPoint { file, offset, has, seek: None, before: None, clear_log_pos })
+}
+
+/// Whether a server's errors say "master" for what is a source since MySQL 8.0.26.
+pub(super) fn says_master(version: &ServerVersion) -> bool {
+    version.is_mariadb() || !version.at_least(8, 0, 26)
 }
 
 fn no_such_file() -> DumpError {

@@ -115,13 +115,19 @@ impl MariadbFilter {
         if self.is_done() {
             return Then::End;
         }
-        // Domains that another source serves are not waited for.
-        let waits = self.ahead.iter().any(|gtid| self.stores_domain(&gtid));
+        let waits = self.is_behind_reader();
         if self.wishes.state.is_some() && !waits { Then::List } else { Then::Nothing }
     }
 
     fn is_done(&self) -> bool {
         self.until.as_ref().is_some_and(GtidPosition::is_empty)
+    }
+
+    /// Whether the reader stands further on: a format description must not tell it to drop the temporary
+    /// tables that it made since.
+    fn is_behind_reader(&self) -> bool {
+        // Domains that another source serves are not waited for.
+        self.ahead.iter().any(|gtid| self.stores_domain(&gtid))
     }
 
     /// All GTIDs of the stream up to here.
@@ -174,12 +180,18 @@ impl MariadbFilter {
             self.form(header, event, is_whole, checksum)
         };
         let was = self.group;
-        // The primary's grammar was checked when the event was stored.
+        // The primary's grammar was checked when the event was stored: only a reader who begins inside of
+        // a transaction has none.
         let after = was.after(header, body, is_whole, self.query_post_header_len);
-        self.group = after.map_err(|error| DumpError::fatal(error.to_string()))?;
+        self.group = after.unwrap_or(TransactionState::Outside);
         let ended = !was.is_outside() && self.group.is_outside();
         if header.kind == EventKind::GTID_LIST && self.is_done() {
             return Ok((action, Then::End));
+        }
+        let is_gtid = header.kind == EventKind::MARIADB_GTID;
+        if is_gtid && !self.skipping && std::mem::take(&mut self.list_due) {
+            // The reader's own number was never given away: it is told at the next one.
+            return Ok((action, Then::List));
         }
         if !ended {
             return Ok((action, Then::Nothing));
@@ -213,8 +225,8 @@ impl MariadbFilter {
                 if self.wishes.strict && gtid.number > at.number {
                     return Err(DumpError::fatal(format!(
                         "The binlog on the master is missing the GTID {at} requested by the slave \
-                         (even though a subsequent sequence number does exist), and GTID strict \
-                         mode is enabled"
+                         (even though both a prior and a subsequent sequence number does exist), \
+                         and GTID strict mode is enabled"
                     )));
                 }
                 self.ahead.remove(domain);
@@ -267,6 +279,11 @@ impl MariadbFilter {
         const HOLES: u64 = 2;
         const CHECKPOINTS: u64 = 3;
         const GTIDS: u64 = 4;
+        if header.kind == EventKind::FORMAT_DESCRIPTION && is_whole && self.is_behind_reader() {
+            let mut cleared = event.to_vec();
+            let changed = FormatDescription::clear_created(&mut cleared);
+            return changed.map_or(Action::Send, |()| Action::Replace(cleared));
+        }
         let capability = self.wishes.capability;
         let understands = match header.kind {
             EventKind::ANNOTATE_ROWS => self.wishes.annotate || capability == 1,
