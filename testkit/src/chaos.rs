@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub use binlogd::kill_binlogd;
 pub use large::large_file;
-pub use primary::kill_primary;
+pub use primary::{kill_mariadb, kill_primary};
 
 use crate::workload::{Load, LoadSpec};
 use crate::{Flavour, Rng, Server};
@@ -40,6 +40,15 @@ fn patient_primary() -> Result<Server> {
     Server::builder(Flavour::Mysql97)
         .semi_sync()
         .arg("--rpl-semi-sync-source-timeout=3600000")
+        .start()
+}
+
+/// The same of a MariaDB.
+fn patient_mariadb() -> Result<Server> {
+    Server::builder(Flavour::Mariadb118)
+        .semi_sync()
+        .args(["--rpl-semi-sync-master-wait-point=AFTER_SYNC"])
+        .arg("--rpl-semi-sync-master-timeout=3600000")
         .start()
 }
 

@@ -28,8 +28,8 @@ pub(crate) enum ChaosTask {
     /// SIGKILL binlogd at random moments under load: nothing acknowledged may be missing, and all
     /// files are the primary's
     Binlogd(Rounds),
-    /// SIGKILL the primary under load: a new replica made from binlogd alone has every commit that
-    /// a client was told of
+    /// SIGKILL the primary under load, a MySQL and a MariaDB in turn: a replica of binlogd alone has
+    /// every commit that a client was told of
     Primary(Rounds),
     /// One binlog file of more than 4 GiB: killed in the middle, compared, read by a replica
     Large(Rounds),
@@ -78,8 +78,9 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
             let (plan, bar) = rounds.begin(20)?;
             let commits = chaos::kill_primary(&plan, |line| report(&bar, line))?;
             format!(
-                "{} primaries were killed under {} clients: of {commits} commits that clients were \
-                 told of none was missing on the replicas made from binlogd",
+                "{} primaries were killed under {} clients, every other one a MariaDB and several \
+                 times: of {commits} commits that clients were told of none was missing on the \
+                 replicas of binlogd",
                 plan.rounds, plan.clients
             )
         }

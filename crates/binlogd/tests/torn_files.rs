@@ -39,7 +39,7 @@ fn output(args: &[&str], path: &std::path::Path) -> String {
 
 /// Replicas are there when the primary dies, and others come when all is over.
 fn every_tear_is_crossed(flavour: Flavour, later: Flavour) {
-    let mut primary = Server::start_new(flavour).unwrap();
+    let mut primary = Server::builder(flavour).semi_sync().start().unwrap();
     let (file, pos) = primary.binlog_end().unwrap();
     primary.sql("create database d; create table d.t (what text, payload text)").unwrap();
     insert(&primary, "first");

@@ -149,7 +149,7 @@ impl Follower {
             let error = match (self.settle(outcome), shutdown.is_cancelled()) {
                 (Err(error), false) => error,
                 (Err(error @ FollowError::Store(_)), true) => return Err(error),
-                (Ok(()), false) if !stream.control().is_wanted() => continue,
+                (Ok(()), false) => continue,
                 _ => return self.close(),
             };
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
@@ -238,7 +238,10 @@ impl Follower {
             none => none.insert(Committer::new(self.store.writer(&primary.source)?)),
         };
         let Some(intake) = &mut self.intake else { return Ok(()) };
-        let dump = Dump { file: intake.file().clone(), offset: intake.start(), semi_sync };
+        let only_asks = semi_sync && torn::reads_first(&primary, intake.file());
+        let semi_sync = semi_sync && !only_asks;
+        let dump =
+            Dump { file: intake.file().clone(), offset: intake.start(), semi_sync, only_asks };
         tracing::info!(
             stream = stream.name(), primary = %options.address(), version = %primary.version,
             server = %primary.source, file = %dump.file, offset = dump.offset,
@@ -258,7 +261,10 @@ impl Follower {
         tokio::select! {
             received = receive(
                 dumping, intake, committer, stream.counters(), stream.reader_acks()
-            ) => Ok(received?),
+            ) => match received {
+                Err(ReceiveError::Ended) if only_asks => Ok(()),
+                received => Ok(received?),
+            },
             moved = moved(&upstreams, &options), if watches => Err(moved.into()),
         }
     }

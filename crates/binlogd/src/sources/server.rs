@@ -195,7 +195,7 @@ impl Server {
         (self.file, self.next) = (file.to_string(), offset);
         self.checksum = primary.checksum;
         self.state = TransactionState::Outside;
-        let dump = Dump { file, offset, semi_sync: false };
+        let dump = Dump { file, offset, semi_sync: false, only_asks: false };
         let begun = timeout_of(&self.options, async {
             Ok(start_dump(connection, &primary, &self.identity, &dump).await)
         });

@@ -11,7 +11,7 @@ use binlogd_wire::ErrorCode;
 use super::FollowError;
 use crate::ingest::{Intake, ReceiveError, Tail};
 use crate::stream::Stream;
-use crate::upstream::{Chosen, UpstreamError, choose, first_file_with_news};
+use crate::upstream::{Chosen, Primary, UpstreamError, choose, first_file_with_news};
 
 /// Where a primary could not go on with a file.
 #[derive(Debug)]
@@ -27,6 +27,13 @@ pub(super) fn is_refusal(outcome: &Result<(), FollowError>, intake: &Intake) -> 
     let Err(FollowError::Receive(ReceiveError::Client(error))) = outcome else { return false };
     let code = ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG;
     intake.is_following() && error.server_error().is_some_and(|error| error.code == code)
+}
+
+/// Whether to read to the end first, without semi-sync: in any file but the newest there may be a torn
+/// event. A semi-synchronous dump that ends there hangs in MariaDB 11.8 before its error is sent, and
+/// with it every later dump of the same replica.
+pub(super) fn reads_first(primary: &Primary, file: &LogName) -> bool {
+    primary.is_mariadb() && primary.logs.last().is_some_and(|newest| newest.name != *file)
 }
 
 /// The file behind the torn one, which ends with `tail`; `None` if there is none yet, or if it is not
@@ -45,7 +52,7 @@ pub(super) async fn file_behind(
     let primary = &chosen.primary;
     // In a file without its head readers by GTID would look for what stands before it.
     let has_head = tail.verifier.last_event().is_some_and(|start| start > FIRST_EVENT);
-    if !primary.is_mariadb() || !has_head || !is_same_history(&chosen) {
+    if !primary.is_mariadb() || !has_head || tail.verifier.ended() || !is_same_history(&chosen) {
         return Ok(None);
     }
     let torn = &tail.file.name;

@@ -24,6 +24,8 @@ pub struct Dump {
     pub offset: u64,
     /// Whether to acknowledge.
     pub semi_sync: bool,
+    /// Whether to end at the end, instead of waiting for more.
+    pub only_asks: bool,
 }
 
 /// Makes the connection a replica's and starts a dump on it.
@@ -52,6 +54,9 @@ pub async fn start_dump(
         // Without both, a primary rewrites events for those who would not know them.
         statements.push("SET @mariadb_slave_capability = 4".to_owned());
         flags = DumpFlags::ANNOTATE_OR_HEARTBEAT_V2;
+    }
+    if dump.only_asks {
+        flags = flags | DumpFlags::NON_BLOCKING;
     }
     if dump.semi_sync {
         statements.push("SET @rpl_semi_sync_slave = 1, @rpl_semi_sync_replica = 1".to_owned());

@@ -80,6 +80,25 @@ fn a_mariadbs_file_cut_anywhere_keeps_its_whole_transactions() {
     }
 }
 
+/// A writer that gave readers single events may have been here before.
+#[test]
+fn what_was_durable_inside_of_a_mariadbs_transaction_stays() {
+    let mut feed = Feed::new(SimDisk::new(1), Options { mariadb: true, ..Options::default() });
+    feed.start_file();
+    // Format, list, GTID, table map.
+    feed.events(4);
+    feed.sync();
+    feed.writer.mark_durable().unwrap();
+    let end = feed.last_file().len() as u64;
+    feed.next_event();
+    expect_end(&feed, &disk_with(&feed, feed.last_file(), true), feed.ends[5]);
+    expect_end(
+        &feed,
+        &disk_with(&feed, &feed.last_file()[..feed.last_file().len() - 1], true),
+        end,
+    );
+}
+
 #[test]
 fn executed_is_what_is_in_whole_transactions() {
     let feed = Feed::with_transactions(3);
