@@ -121,7 +121,7 @@ fn judge(theirs: Said, ours: Said, primary_id: &str, own_id: &str) -> Verdict {
     }
     let counts = (ours_lines.len(), theirs.lines.len());
     match (ours.error, theirs.error) {
-        (Some(error), _) if error.contains("in information_schema") => Verdict::WantsTables,
+        (Some(error), _) if wants_tables(&error) => Verdict::WantsTables,
         (error, _) if counts.0 != counts.1 => {
             let error = error.unwrap_or_default();
             Verdict::Fails(format!("{} lines, the primary {}: {error}", counts.0, counts.1))
@@ -132,6 +132,11 @@ fn judge(theirs: Said, ours: Said, primary_id: &str, own_id: &str) -> Verdict {
         (Some(error), None) => Verdict::Fails(error),
         (None, Some(error)) => Verdict::FailsAsOnPrimary(error),
     }
+}
+
+/// Whether a client was refused the columns of a table.
+fn wants_tables(error: &str) -> bool {
+    error.contains("in information_schema") || error.contains("'SHOW COLUMNS'")
 }
 
 impl fmt::Display for Verdict {

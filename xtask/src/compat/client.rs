@@ -4,15 +4,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use testkit::{Endpoint, Flavour, Server, testbed};
+use testkit::{Endpoint, Flavour, Server, testbed, wait_until};
 
 use super::mysql_async;
 
 /// The first file of every test's primary.
 pub(super) const FIRST_FILE: &str = "binlog.000001";
+
+/// How long a client that does not end may take for all that there is.
+const WAITING_MAX: Duration = Duration::from_secs(30);
 
 /// How much of an error the table shows, in characters.
 const ERROR_LEN_MAX: usize = 100;
@@ -26,8 +30,11 @@ pub(super) struct Client {
 enum Kind {
     /// mysqlbinlog of a flavour, with these options before the file's name.
     Tool(Flavour, &'static [&'static str]),
-    /// mysqlbinlog that copies files.
-    Raw(Flavour),
+    /// mysqlbinlog that copies files; or with these options, which let it wait at the end, until it has
+    /// copied all closed files.
+    Raw(Flavour, &'static [&'static str]),
+    /// mysqlbinlog that leaves out the first transactions by their GTIDs.
+    ByGtid(Flavour),
     MysqlAsync,
     /// A program of ours in this folder: how it is made there, and run.
     Program {
@@ -37,13 +44,21 @@ enum Kind {
     },
 }
 
+const STOP_NEVER: &[&str] = &["--stop-never"];
 const DECODED: &[&str] = &["--base64-output=decode-rows", "-vv", "--to-last-log"];
 
 pub(super) const ALL: &[Client] = &[
     Client { name: "mysqlbinlog 9.7", kind: Kind::Tool(Flavour::Mysql97, DECODED) },
-    Client { name: "mysqlbinlog 9.7 --raw", kind: Kind::Raw(Flavour::Mysql97) },
+    Client { name: "mysqlbinlog 9.7 --raw", kind: Kind::Raw(Flavour::Mysql97, &[]) },
+    Client { name: "mysqlbinlog 9.7 --exclude-gtids", kind: Kind::ByGtid(Flavour::Mysql97) },
+    Client { name: "mysqlbinlog 9.7 --stop-never", kind: Kind::Raw(Flavour::Mysql97, STOP_NEVER) },
     Client { name: "mysqlbinlog 11.8", kind: Kind::Tool(Flavour::Mariadb118, DECODED) },
-    Client { name: "mysqlbinlog 11.8 --raw", kind: Kind::Raw(Flavour::Mariadb118) },
+    Client { name: "mysqlbinlog 11.8 --raw", kind: Kind::Raw(Flavour::Mariadb118, &[]) },
+    Client { name: "mysqlbinlog 11.8 by GTID", kind: Kind::ByGtid(Flavour::Mariadb118) },
+    Client {
+        name: "mysqlbinlog 11.8 --stop-never",
+        kind: Kind::Raw(Flavour::Mariadb118, STOP_NEVER),
+    },
     Client { name: "mysql_async", kind: Kind::MysqlAsync },
     Client {
         name: "python-mysql-replication",
@@ -60,7 +75,7 @@ pub(super) const ALL: &[Client] = &[
         name: "zongji",
         kind: Kind::Program {
             folder: "node",
-            make: &[&["npm", "install", "--silent", "--no-audit", "--no-fund"]],
+            make: &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]],
             run: &["node", "stream.mjs"],
         },
     },
@@ -68,8 +83,16 @@ pub(super) const ALL: &[Client] = &[
         name: "go-mysql",
         kind: Kind::Program {
             folder: "go",
-            make: &[&["go", "mod", "tidy"], &["go", "build", "-o", "stream", "."]],
-            run: &["./stream"],
+            make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
+            run: &["./stream", "syncer"],
+        },
+    },
+    Client {
+        name: "go-mysql's canal",
+        kind: Kind::Program {
+            folder: "go",
+            make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
+            run: &["./stream", "canal"],
         },
     },
     Client {
@@ -116,10 +139,17 @@ impl Client {
                 let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
                 let mut said = run(tool.args(*options).arg(FIRST_FILE))?;
                 // Checksums of events made for the reader hold the server's id.
-                said.lines.retain(|line| !line.contains(" end_log_pos 0 "));
+                said.lines.retain(|line| !is_made(line));
                 Ok(said)
             }
-            Kind::Raw(flavour) => raw(*flavour, primary, from),
+            Kind::Raw(flavour, options) => raw(*flavour, options, primary, from),
+            Kind::ByGtid(flavour) => {
+                let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
+                tool.args(DECODED).arg(behind_first(*flavour, primary)?);
+                let mut said = run(tool.arg(FIRST_FILE))?;
+                said.lines.retain(|line| !is_made(line));
+                Ok(said)
+            }
             Kind::Program { folder, run: [program, args @ ..], .. } => {
                 let dir = cache.join(folder);
                 let product = if primary.flavour().is_mariadb() { "mariadb" } else { "mysql" };
@@ -133,19 +163,67 @@ impl Client {
     }
 }
 
+/// Whether mysqlbinlog speaks of an event that was made for it.
+fn is_made(line: &str) -> bool {
+    line.contains(" end_log_pos 0 ") || line.starts_with("#700101 ")
+}
+
+/// The option that leaves out a primary's first transactions. One that is of no use to the primary is for
+/// the tool to refuse.
+fn behind_first(tool: Flavour, primary: &Server) -> Result<String> {
+    const FIRST: u32 = 5;
+    let primary_is_mariadb = primary.flavour().is_mariadb();
+    let id =
+        primary.sql(if primary_is_mariadb { "select @@server_id" } else { "select @@server_uuid" });
+    let id = id.context("ask the primary")?;
+    Ok(match (tool.is_mariadb(), primary_is_mariadb) {
+        (true, true) => format!("--start-position=0-{id}-{FIRST}"),
+        (true, false) => format!("--start-position={id}:1-{FIRST}"),
+        (false, true) => format!("--exclude-gtids=0-{id}-{FIRST}"),
+        (false, false) => format!("--exclude-gtids={id}:1-{FIRST}"),
+    })
+}
+
 /// Says of each closed file whether the copy is the primary's.
-fn raw(flavour: Flavour, primary: &Server, from: &Endpoint) -> Result<Said> {
+fn raw(flavour: Flavour, options: &[&str], primary: &Server, from: &Endpoint) -> Result<Said> {
     let dir = tempfile::tempdir()?;
     let mut tool = testbed::ensure(flavour)?.mysqlbinlog_from(from);
-    tool.arg(format!("--result-file={}/", dir.path().display()));
-    let mut said = run(tool.args(["--raw", "--to-last-log", FIRST_FILE]))?;
-    for path in primary.binlog_files()?.iter().rev().skip(1) {
-        let name = path.file_name().unwrap_or_default();
-        let copy = fs::read(dir.path().join(name)).unwrap_or_default();
+    tool.arg(format!("--result-file={}/", dir.path().display())).arg("--raw");
+    let files = primary.binlog_files()?;
+    let closed = files.split_last().map_or(&files[..], |(_, closed)| closed);
+    let copy_of = |path: &Path| dir.path().join(path.file_name().unwrap_or_default());
+    let mut said = if options.is_empty() {
+        run(tool.args(["--to-last-log", FIRST_FILE]))?
+    } else {
+        run_until(tool.args(options).arg(FIRST_FILE), || {
+            let len = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+            closed.iter().all(|path| len(&copy_of(path)) == len(path))
+        })?
+    };
+    for path in closed {
+        let copy = fs::read(copy_of(path)).unwrap_or_default();
         let same = if copy == fs::read(path)? { "the same" } else { "other bytes" };
-        said.lines.push(format!("{} {same}", name.display()));
+        said.lines.push(format!("{} {same}", path.file_name().unwrap_or_default().display()));
     }
     Ok(said)
+}
+
+/// Runs a program that does not end by itself until it has done what is wanted, or for too long.
+fn run_until(command: &mut Command, is_done: impl Fn() -> bool) -> Result<Said> {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut has_ended = false;
+    let waited = wait_until("it has done all", WAITING_MAX, || {
+        has_ended = child.try_wait()?.is_some();
+        Ok(has_ended || is_done())
+    });
+    child.kill()?;
+    let out = child.wait_with_output()?;
+    let error = match waited {
+        Ok(()) if !has_ended => None,
+        Ok(()) => Some(last_line(&out.stderr)),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    Ok(Said { lines: Vec::new(), error })
 }
 
 fn run(command: &mut Command) -> Result<Said> {
