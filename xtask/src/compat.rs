@@ -97,7 +97,10 @@ fn mirrored(flavour: Flavour, binlogd: &Path) -> Result<(Server, Daemon)> {
     for scenario in scenarios {
         scenario.run(&primary)?;
     }
-    let daemon = Daemon::new(binlogd, &primary.endpoint())?.started()?;
+    let account = primary.endpoint();
+    let daemon = Daemon::new(binlogd, &account)?
+        .arg(format!("--user={}:{}", account.user, account.password))
+        .started()?;
     daemon.wait_for_all_of(&primary, PATIENCE)?;
     Ok((primary, daemon))
 }

@@ -76,7 +76,15 @@ pub(super) const ALL: &[Client] = &[
         kind: Kind::Program {
             folder: "node",
             make: &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]],
-            run: &["node", "stream.mjs"],
+            run: &["node", "stream.mjs", "own-columns"],
+        },
+    },
+    Client {
+        name: "zongji, columns from the primary",
+        kind: Kind::Program {
+            folder: "node",
+            make: &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]],
+            run: &["node", "stream.mjs", "columns-of-primary"],
         },
     },
     Client {
@@ -93,6 +101,14 @@ pub(super) const ALL: &[Client] = &[
             folder: "go",
             make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
             run: &["./stream", "canal"],
+        },
+    },
+    Client {
+        name: "go-mysql's canal, columns from the primary",
+        kind: Kind::Program {
+            folder: "go",
+            make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
+            run: &["./stream", "canal-columns-of-primary"],
         },
     },
     Client {
@@ -155,8 +171,10 @@ impl Client {
                 let product = if primary.flavour().is_mariadb() { "mariadb" } else { "mysql" };
                 let mut command = Command::new(program_path(program, &dir));
                 command.args(args).current_dir(&dir);
-                command.args([&from.host, &from.port.to_string(), &from.user, &from.password]);
-                run(command.args([product, FIRST_FILE]))
+                // Both know the primary's account.
+                let Endpoint { host, port, user, password } = primary.endpoint();
+                command.args([&host, &from.port.to_string(), &user, &password]);
+                run(command.args([product, FIRST_FILE, &port.to_string()]))
             }
             Kind::Program { .. } => bail!("{} has no program", self.name),
         }
