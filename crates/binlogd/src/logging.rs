@@ -23,5 +23,35 @@ pub(crate) fn init() -> anyhow::Result<()> {
 /// Prints why a command failed, with all that led to it.
 pub(crate) fn print_error(error: &anyhow::Error) {
     // There is nobody left to tell if stderr is gone.
-    let _ = writeln!(std::io::stderr(), "binlogd: {error:#}");
+    let _ = writeln!(std::io::stderr(), "binlogd: {}", with_causes(error));
+}
+
+/// An error and what led to it. Many errors tell their cause themselves: it is not told again.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for part in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = part;
+        } else if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let told = anyhow::Error::new(cause()).context("stream s: the disk is full");
+        assert_eq!(with_causes(&told), "stream s: the disk is full");
+        let untold = anyhow::Error::new(cause()).context("write a file").context("serve");
+        assert_eq!(with_causes(&untold), "serve: write a file: the disk is full");
+        assert_eq!(with_causes(&anyhow!("alone")), "alone");
+    }
 }

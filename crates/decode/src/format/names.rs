@@ -55,10 +55,32 @@ impl Names {
         Ok(())
     }
 
+    /// Makes the row that is as `before` what `after` says.
     pub(super) fn update(
         &self,
         before: &Image<'_>,
         after: &Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        self.change(before, after, |_| true, out)
+    }
+
+    /// Gives the row that is now as `after` says the values of `before`, in the columns that changed.
+    pub(super) fn restore(
+        &self,
+        before: &Image<'_>,
+        after: &Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        self.change(after, before, |column| after.has(column), out)
+    }
+
+    /// Gives the row that is as `now` says the values of `wanted`, in the columns that `is_set` names.
+    fn change(
+        &self,
+        now: &Image<'_>,
+        wanted: &Image<'_>,
+        is_set: impl Fn(usize) -> bool,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         let start = out.len();
@@ -66,9 +88,11 @@ impl Names {
         out.extend_from_slice(&self.table);
         out.extend_from_slice(b" SET ");
         let mut comma = Separator::new(b", ");
-        for item in after.values() {
+        for item in wanted.values() {
             let (index, value) = item?;
-            let Some(name) = &self.columns[index] else { continue };
+            let Some(name) = self.columns[index].as_ref().filter(|_| is_set(index)) else {
+                continue;
+            };
             comma.write(out);
             out.extend_from_slice(name);
             out.push(b'=');
@@ -76,14 +100,14 @@ impl Names {
                 Value::JsonDiffs(diffs) => diffs.write_sql(name, out),
                 value => value.write_sql(out),
             };
-            written.map_err(|error| after.error(index, error))?;
+            written.map_err(|error| wanted.error(index, error))?;
         }
         if comma.first {
             // Nothing but generated columns.
             out.truncate(start);
             return Ok(());
         }
-        self.condition(before, out)
+        self.condition(now, out)
     }
 
     pub(super) fn delete(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
@@ -99,35 +123,6 @@ impl Names {
 
     pub(super) fn by_key(&self, image: &Image<'_>) -> bool {
         !self.key.is_empty() && self.key.iter().all(|&column| image.has(column))
-    }
-
-    /// Gives the row that is now as `after` says the values of `before`, in the columns that changed.
-    pub(super) fn restore(
-        &self,
-        before: &Image<'_>,
-        after: &Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
-        let start = out.len();
-        out.extend_from_slice(b"UPDATE ");
-        out.extend_from_slice(&self.table);
-        out.extend_from_slice(b" SET ");
-        let mut comma = Separator::new(b", ");
-        for item in before.values() {
-            let (index, value) = item?;
-            let Some(name) = self.columns[index].as_ref().filter(|_| after.has(index)) else {
-                continue;
-            };
-            comma.write(out);
-            out.extend_from_slice(name);
-            out.push(b'=');
-            value.write_sql(out).map_err(|error| before.error(index, error))?;
-        }
-        if comma.first {
-            out.truncate(start);
-            return Ok(());
-        }
-        self.condition(after, out)
     }
 
     /// Finds the row: by its primary key if that is known, else by all of its values.

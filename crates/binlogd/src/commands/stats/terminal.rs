@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use indicatif::HumanBytes;
+use indicatif::{HumanBytes, HumanCount};
 
 use super::collect::{Changed, Named, Stats};
 use crate::time;
@@ -28,15 +28,7 @@ pub(super) fn write(stats: &Stats, top: usize, bold: bool, out: &mut Vec<u8>) {
 
 /// `1,234,567`.
 pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(value).to_string()
 }
 
 pub(super) fn bytes(value: u64) -> String {
