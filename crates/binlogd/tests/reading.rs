@@ -213,6 +213,8 @@ fn debezium_has_an_envelope_for_each_insert(files: &[PathBuf]) {
         let names = |image: &Value| image.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&envelope["after"]), names(&row["after"]));
         assert_eq!(envelope["source"]["pos"], row["pos"]);
+        let (short, full) = (&envelope["source"]["file"], row["file"].as_str().unwrap());
+        assert_eq!(short, Path::new(full).file_name().unwrap().to_str().unwrap());
     }
     let wrong = complaint(
         &["tail", "--format", "debezium", "--option", "decimal.handling.mode=exact"],

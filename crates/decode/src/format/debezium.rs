@@ -165,7 +165,8 @@ impl DebeziumFormat {
             Some(gtid) => text_field("gtid", &gtid.to_string(), out),
             None => null_field("gtid", out),
         }
-        text_field("file", at.file, out);
+        // The connector knows no folders.
+        text_field("file", at.file.rsplit('/').next().unwrap_or(at.file), out);
         number_field("pos", at.offset, out);
         match transaction.thread_id {
             Some(thread) => number_field("thread", u64::from(thread), out),
