@@ -23,6 +23,8 @@ struct State {
     cut: AtomicBool,
     /// How many bytes of the next long answer pass before one bit of it is flipped; 0 is never.
     flip_after: AtomicU64,
+    /// How many bytes of answers pass before the cable is cut; 0 is never.
+    cut_after: AtomicU64,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -60,6 +62,16 @@ impl Proxy {
     /// Cuts the cable: nothing more goes through in either direction, and neither side is told.
     pub fn cut(&self) {
         self.state.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Cuts it when the server has sent so many further bytes.
+    pub fn cut_after(&self, bytes: u64) {
+        self.state.cut_after.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether it is cut.
+    pub fn is_cut(&self) -> bool {
+        self.state.cut.load(Ordering::Relaxed)
     }
 
     /// Mends the cable for new connections. Those that were there stay dead.
@@ -110,6 +122,9 @@ impl State {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, is_answer: bool) {
         let mut buffer = [0; 16 << 10];
         while let Ok(len) = from.read(&mut buffer) {
+            if is_answer && is_due(&self.cut_after, len) {
+                self.cut.store(true, Ordering::Relaxed);
+            }
             while self.cut.load(Ordering::Relaxed) && !self.stopped.load(Ordering::Relaxed) {
                 thread::sleep(POLL);
             }
@@ -130,13 +145,23 @@ impl State {
 
     fn flip(&self, bytes: &mut [u8]) {
         let left = self.flip_after.load(Ordering::Relaxed);
-        match usize::try_from(left) {
-            Ok(0) | Err(_) => {}
-            Ok(left) if left <= bytes.len() => {
-                bytes[left - 1] ^= 1;
-                self.flip_after.store(0, Ordering::Relaxed);
+        if is_due(&self.flip_after, bytes.len()) {
+            // Within the bytes, as it is due now.
+            if let Some(byte) = usize::try_from(left).ok().and_then(|left| bytes.get_mut(left - 1))
+            {
+                *byte ^= 1;
             }
-            Ok(_) => self.flip_after.store(left - bytes.len() as u64, Ordering::Relaxed),
         }
     }
+}
+
+/// Counts down by `len`; whether that comes to 0, where it stays.
+fn is_due(left: &AtomicU64, len: usize) -> bool {
+    let now = left.load(Ordering::Relaxed);
+    if now == 0 {
+        return false;
+    }
+    let rest = now.saturating_sub(len as u64);
+    left.store(rest, Ordering::Relaxed);
+    rest == 0
 }

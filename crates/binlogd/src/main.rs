@@ -4,6 +4,7 @@ mod commands;
 mod logging;
 mod output;
 mod progress;
+mod sink;
 mod sources;
 mod spill;
 mod time;

@@ -1,9 +1,10 @@
 //! Where events come from: binlog files, folders of them, standard input, servers.
 //!
 //! What is named becomes a list of inputs in [`paths`]; [`reader`] reads one of them, event by event,
-//! [`files`] one after the other, from where what is [`unwanted`] ends; [`server`] is a replica's way to a server. Nothing here decodes an
-//! event.
+//! [`files`] one after the other, from where what is [`unwanted`] ends; [`server`] is a replica's way to a server.
+//! [`args`] has the options for all that. Nothing here decodes an event.
 
+mod args;
 mod files;
 mod paths;
 mod reader;
@@ -13,10 +14,11 @@ mod unwanted;
 use anyhow::Result;
 use binlogd_store::LogName;
 
+pub(crate) use args::{Place, SourceArgs};
 pub(crate) use files::Files;
 pub(crate) use paths::{Input, inputs, is_server};
 pub(crate) use reader::{RawEvent, Reader};
-pub(crate) use server::Server;
+pub(crate) use server::{Server, ServerPlace};
 pub(crate) use unwanted::Unwanted;
 
 /// Where to begin.
@@ -48,6 +50,24 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Files, from the first one's beginning to the last one's end.
+    pub(crate) fn files(inputs: Vec<Input>) -> Self {
+        Self::Files(Box::new(Files::new(inputs)))
+    }
+
+    /// Reads the next event that has not come before, and waits for it if need be; `false` if there
+    /// is none.
+    pub(crate) fn next(&mut self) -> Result<bool> {
+        loop {
+            match self.advance()? {
+                Next::Event if self.is_repeated() => {}
+                Next::Event => return Ok(true),
+                Next::Wait => self.wait()?,
+                Next::End => return Ok(false),
+            }
+        }
+    }
+
     /// Reads the next event.
     pub(crate) fn advance(&mut self) -> Result<Next> {
         match self {

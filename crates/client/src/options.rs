@@ -218,6 +218,11 @@ impl ConnectOptions {
         Self { database: Some(database.into()), ..self }
     }
 
+    /// The database to use, which is then none.
+    pub fn take_database(&mut self) -> Option<String> {
+        self.database.take()
+    }
+
     /// Sets whether to use TLS. Through a unix socket it is used from [`SslMode::Required`] on.
     #[must_use]
     pub fn ssl_mode(mut self, mode: SslMode) -> Self {

@@ -1,23 +1,20 @@
 //! `binlogd events`: the events of binlog files, like `SHOW BINLOG EVENTS`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use binlogd_decode::info;
-use clap::ValueHint;
 use serde::Serialize;
 
 use crate::output::{Output, print};
-use crate::sources::{Files, RawEvent, inputs};
+use crate::sources::{RawEvent, SourceArgs};
 
 /// List the events of binlog files, like SHOW BINLOG EVENTS.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, or - for standard input
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Print a JSON object a line for each event
     #[arg(long)]
@@ -31,6 +28,9 @@ Examples:
     binlogd events /var/lib/binlogd/default
     zstdcat mysql-bin.000007.zst | binlogd events -
 
+  Of a file on a server:
+    binlogd events --password-file pw mysql://repl@127.0.0.1:3306/mysql-bin.000007
+
   The largest:
     binlogd events --json mysql-bin.000007 | jq -s 'max_by(.size)'
 
@@ -41,10 +41,10 @@ what it says. Events in compressed transactions are not listed. With --json 'tim
 Exit codes: 0 all was listed, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let mut files = Files::new(inputs(&args.sources)?);
+    let mut source = args.source.open()?;
     print(|output| {
-        while files.advance()? {
-            if let Some(event) = files.event() {
+        while source.next()? {
+            if let Some(event) = source.event() {
                 if args.json {
                     json(&event, output)?;
                 } else {

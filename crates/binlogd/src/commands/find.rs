@@ -1,28 +1,26 @@
 //! `binlogd find`: where in binlog files a GTID, a time, a table's changes or a position is.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
+use binlogd_decode::Decoder;
 use binlogd_decode::changes::{At, Change, Changes, Transaction};
-use binlogd_decode::{DecodeError, Decoder};
 use binlogd_event::{FIRST_EVENT, Gtid, previous_gtids};
-use clap::ValueHint;
 use serde::Serialize;
 
 use super::tail::filter::Pattern;
-use crate::output::{Output, print};
-use crate::sources::{Files, Input, RawEvent, Reader, Unwanted, inputs};
+use crate::output::print;
+use crate::sink::{Sink, drain};
+use crate::sources::{Input, Place, RawEvent, Reader, SourceArgs, Unwanted};
 use crate::time;
 
 /// Find a GTID, a time, a table's changes or a position in binlog files.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, or - for standard input
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     what: What,
@@ -67,12 +65,15 @@ Examples:
   Who has changed a table:
     binlogd find --table shop.orders --all mysql-bin.000007
 
+  Whether a server still has a transaction, and where:
+    binlogd find --gtid 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 --password-file pw mysql://repl@127.0.0.1
+
   What stands at a position that an error names:
     binlogd find --position 4567 mysql-bin.000007
 
 A line has the file and where the transaction begins there, when, and its GTID; with --position the
 event comes first. Of several files those are passed over whose heads say that it cannot be there, and
-of a closed file in a binlogd's store what its index says.
+of a closed file in a binlogd's store what its index says. A server is read from its oldest file on.
 JSON's 'time' is seconds since 1970.
 
 Exit codes: 0 found, 1 not found or it failed, 2 wrong usage.";
@@ -97,37 +98,24 @@ struct Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let What { gtid, time, position, .. } = &args.what;
-    let inputs = skip_before(inputs(&args.sources)?, gtid.as_ref(), *time)?;
-    let mut search = Search { args, changes: Changes::new(), found: None };
-    let (mut files, mut decoder) = (Files::new(inputs), Decoder::new());
-    files.pass_over(Unwanted {
-        before_offset: *position,
-        before_time: *time,
-        without: *gtid,
+    let What { gtid, time, position, .. } = args.what;
+    let place = match args.source.place()? {
+        Place::Files(inputs) => Place::Files(skip_before(inputs, gtid.as_ref(), time)?),
+        server @ Place::Server(_) => server,
+    };
+    let mut source = place.open()?;
+    source.pass_over(Unwanted {
+        before_offset: position,
+        before_time: time,
+        without: gtid,
         outside: None,
     });
+    let mut search = Search::new(args);
     print(|output| {
-        while files.advance()? && !search.is_done() {
-            let Some(raw) = files.event() else { break };
-            if args.what.position.is_some() && !files.is_first() {
-                break;
-            }
-            let was_outside = search.changes.is_outside();
-            let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
-            let mut is_within = false;
-            decoder
-                .walk(raw.offset, raw.bytes, |event| {
-                    is_within |= search.see(&At { header: event.header, ..at }, event, output)?;
-                    Ok(())
-                })
-                .map_err(|error: anyhow::Error| match error.downcast::<DecodeError>() {
-                    Ok(error) => anyhow!("{}: {error}", raw.file),
-                    Err(error) => error,
-                })?;
-            is_within |= !was_outside || !search.changes.is_outside();
-            search.see_place(&raw, is_within, output)?;
-        }
+        drain(&mut source, &mut Decoder::new(), &mut search, &mut |more, _| {
+            output.buffer.append(more);
+            output.flush_full()
+        })?;
         match search.found {
             Some(_) => Ok(()),
             None => bail!("not found in what was named"),
@@ -139,26 +127,42 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 struct Search<'a> {
     args: &'a Args,
     changes: Changes,
+    is_first: bool,
+    /// Whether the event that is seen is of a transaction.
+    is_within: bool,
     /// Where the transaction begins that was found last.
     found: Option<(String, u64)>,
 }
 
-impl Search<'_> {
-    fn is_done(&self) -> bool {
-        self.found.is_some() && !self.args.all
+impl<'a> Search<'a> {
+    fn new(args: &'a Args) -> Self {
+        Self { args, changes: Changes::new(), is_first: true, is_within: false, found: None }
+    }
+}
+
+impl Sink for Search<'_> {
+    fn enter(&mut self, is_first: bool, _: bool, _: usize) {
+        self.is_first = is_first;
     }
 
-    /// Shows the transaction of an event if it is one that is searched for. Says whether there is
-    /// a transaction.
+    fn is_done(&self, _: &At<'_>) -> bool {
+        let is_found = self.found.is_some() && !self.args.all;
+        is_found || self.args.what.position.is_some() && !self.is_first
+    }
+
+    /// Shows the transaction of an event if it is one that is searched for.
     fn see(
         &mut self,
         at: &At<'_>,
         event: binlogd_decode::Event<'_>,
-        output: &mut Output,
-    ) -> Result<bool> {
-        let is_done = self.is_done();
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let is_done = self.is_done(at);
         let What { gtid, time, table, .. } = &self.args.what;
-        let Some((transaction, change)) = self.changes.take(at, event)? else { return Ok(false) };
+        self.is_within |= !self.changes.is_outside();
+        let taken = self.changes.take(at, event)?;
+        self.is_within |= taken.is_some();
+        let Some((transaction, change)) = taken else { return Ok(()) };
         let wanted = match (time, table, gtid) {
             (Some(time), ..) => transaction.time >= *time,
             (_, Some(table), _) => changes_table(&change, table),
@@ -167,19 +171,15 @@ impl Search<'_> {
         };
         let place = (transaction.file.clone(), transaction.offset);
         if wanted && !is_done && self.found.as_ref() != Some(&place) {
-            show(self.args.json, transaction, None, output)?;
+            show(self.args.json, transaction, None, out)?;
             self.found = Some(place);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Shows the event if it is at the place that is searched for.
-    fn see_place(
-        &mut self,
-        raw: &RawEvent<'_>,
-        is_within: bool,
-        output: &mut Output,
-    ) -> Result<()> {
+    fn see_bytes(&mut self, raw: &RawEvent<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let is_within = std::mem::take(&mut self.is_within) || !self.changes.is_outside();
         if self.args.what.position.is_none_or(|position| position >= raw.end()) {
             return Ok(());
         }
@@ -193,7 +193,7 @@ impl Search<'_> {
         };
         let transaction = if is_within { self.changes.last() } else { &outside };
         self.found = Some((transaction.file.clone(), transaction.offset));
-        show(self.args.json, transaction, Some(event), output)
+        show(self.args.json, transaction, Some(event), out)
     }
 }
 
@@ -239,11 +239,10 @@ fn show(
     json: bool,
     transaction: &Transaction,
     event: Option<Event>,
-    output: &mut Output,
+    out: &mut Vec<u8>,
 ) -> Result<()> {
     let Transaction { file, offset, time, gtid, .. } = transaction;
     let gtid = gtid.map(|gtid| gtid.to_string());
-    let out = &mut output.buffer;
     if json {
         let found = Found { file, position: *offset, time: *time, gtid, event };
         serde_json::to_writer(&mut *out, &found)?;

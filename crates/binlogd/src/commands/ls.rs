@@ -1,28 +1,25 @@
 //! `binlogd ls`: binlog files with their sizes, times and GTIDs.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use binlogd_event::{
-    EventKind, Gtid, GtidSet, TransactionState, gtid_of, previous_gtids, statement,
+    EventKind, FIRST_EVENT, Gtid, GtidSet, TransactionState, gtid_of, previous_gtids, statement,
 };
-use clap::ValueHint;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::output::{Output, print};
-use crate::sources::{Input, RawEvent, Reader, inputs};
+use crate::sources::{From, Place, RawEvent, Source, SourceArgs};
 use crate::time;
 
 /// List binlog files: sizes, times, GTIDs.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, or - for standard input
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Read the files to their ends: last times and GTIDs, number of events and transactions
     #[arg(long, short)]
@@ -38,6 +35,7 @@ Examples:
   What a primary or a binlogd has:
     binlogd ls /var/lib/mysql
     binlogd ls /var/lib/binlogd/default
+    binlogd ls --password-file pw mysql://repl@127.0.0.1:3306
 
   How many transactions there are in each file, and when the last one was:
     binlogd ls --long mysql-bin.0000*
@@ -45,7 +43,8 @@ Examples:
   Which GTIDs were there before a file:
     binlogd ls --json mysql-bin.000007 | jq -r .previous_gtids
 
-Times are UTC. Without --long only the front of each file is read. The JSON's times are seconds since
+Times are UTC. Without --long only the front of each file is read. Of a server's files sizes are what it
+says, and whether it keeps them encrypted. The JSON's times are seconds since
 1970; what is not known is null.
 
 Exit codes: 0 all was listed, 1 a file is damaged or it failed, 2 wrong usage.";
@@ -55,6 +54,7 @@ Exit codes: 0 all was listed, 1 a file is damaged or it failed, 2 wrong usage.";
 struct Summary {
     file: String,
     size: Option<u64>,
+    encrypted: Option<bool>,
     server_version: String,
     server_id: u32,
     checksum: &'static str,
@@ -76,43 +76,67 @@ fn as_text<T: ToString, S: serde::Serializer>(value: &Option<T>, to: S) -> Resul
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let inputs = inputs(&args.sources)?;
+    let place = args.source.place()?;
     print(|output| {
         if !args.json {
             heading(args.long, output);
         }
-        for input in &inputs {
-            let summary = Summary::of(input, args.long)?;
-            if args.json {
-                serde_json::to_writer(&mut output.buffer, &summary)?;
-                output.buffer.push(b'\n');
-            } else {
-                line(&summary, args.long, output);
+        match place {
+            Place::Files(inputs) => {
+                for input in inputs {
+                    let summary = Summary {
+                        file: input.path.display().to_string(),
+                        size: (!input.is_stdin()).then_some(input.len),
+                        // Encrypted files are not read.
+                        encrypted: Some(false),
+                        ..Summary::default()
+                    };
+                    list(summary, &mut Source::files(vec![input]), args, output)?;
+                }
             }
-            output.flush()?;
+            Place::Server(server) => {
+                for log in server.logs()? {
+                    let summary = Summary {
+                        file: log.name.to_string(),
+                        size: Some(log.size),
+                        encrypted: log.encrypted,
+                        ..Summary::default()
+                    };
+                    let mut source = server.of_file(log.name).open(From::Oldest, false)?;
+                    list(summary, &mut source, args, output)?;
+                }
+            }
         }
         Ok(())
     })
 }
 
+/// Adds to a summary what its file says, and prints it.
+fn list(mut summary: Summary, source: &mut Source, args: &Args, output: &mut Output) -> Result<()> {
+    summary.read(source, args.long)?;
+    if args.json {
+        serde_json::to_writer(&mut output.buffer, &summary)?;
+        output.buffer.push(b'\n');
+    } else {
+        line(&summary, args.long, output);
+    }
+    output.flush()
+}
+
 impl Summary {
-    fn of(input: &Input, long: bool) -> Result<Self> {
-        let mut reader = Reader::open(input)?;
-        let mut summary = Self {
-            file: input.path.display().to_string(),
-            size: (!input.is_stdin()).then_some(input.len),
-            ..Self::default()
-        };
+    fn read(&mut self, source: &mut Source, long: bool) -> Result<()> {
         let (mut events, mut transactions, mut state) = (0, 0, TransactionState::Outside);
-        while reader.advance(false)? {
-            let Some(event) = reader.event() else { break };
+        let mut end = FIRST_EVENT;
+        while source.next()? {
+            let Some(event) = source.event() else { break };
             events += 1;
+            end = event.end();
             let before = state;
             state = state_after(state, &event);
             let ends = !before.is_outside() && state.is_outside();
             let alone = before.is_outside() && is_statement(&event) && state.is_outside();
             transactions += u64::from(ends || alone);
-            summary.see(&event)?;
+            self.see(&event)?;
             // What begins a file comes before anything that changes data.
             let begun = event.header.kind.is_gtid() || event.header.kind == EventKind::QUERY;
             if begun && !long {
@@ -120,12 +144,12 @@ impl Summary {
             }
         }
         if long {
-            (summary.events, summary.transactions) = (Some(events), Some(transactions));
-            summary.size = Some(reader.offset());
+            (self.events, self.transactions) = (Some(events), Some(transactions));
+            self.size = Some(end);
         } else {
-            (summary.last_time, summary.last_gtid) = (None, None);
+            (self.last_time, self.last_gtid) = (None, None);
         }
-        Ok(summary)
+        Ok(())
     }
 
     fn see(&mut self, event: &RawEvent<'_>) -> Result<()> {
@@ -191,12 +215,14 @@ fn line(summary: &Summary, long: bool, output: &mut Output) {
         let last = time(summary.last_time);
         let _ = write!(out, "{last:<19}  {events:>9}  {transactions:>12}  ");
     }
+    let _ = write!(out, "{}  ", summary.file);
+    if summary.encrypted == Some(true) {
+        let _ = write!(out, "(encrypted)  ");
+    }
     let _ = match (&summary.first_gtid, &summary.last_gtid, &summary.previous_gtids) {
-        (Some(first), Some(last), _) if long => {
-            writeln!(out, "{}  {first} … {last}", summary.file)
-        }
-        (Some(first), ..) => writeln!(out, "{}  {first} …", summary.file),
-        (None, _, Some(set)) if !set.is_empty() => writeln!(out, "{}  behind {set}", summary.file),
-        _ => writeln!(out, "{}  -", summary.file),
+        (Some(first), Some(last), _) if long => writeln!(out, "{first} … {last}"),
+        (Some(first), ..) => writeln!(out, "{first} …"),
+        (None, _, Some(set)) if !set.is_empty() => writeln!(out, "behind {set}"),
+        _ => writeln!(out, "-"),
     };
 }

@@ -17,19 +17,19 @@ use anyhow::{Context, Result};
 use binlogd_decode::Decoder;
 use clap::ValueHint;
 
+use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
-use super::tail::{Printer, decode};
 use crate::output::print;
-use crate::sources::{Files, Source, inputs};
+use crate::sink::drain;
+use crate::sources::SourceArgs;
 use collect::Stats;
 
 /// Measure binlogs: who wrote how much, when, and the largest and longest transactions.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, a binlogd's store, or - for standard input
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Print one JSON object with all of it
     #[arg(long)]
@@ -55,6 +55,9 @@ Examples:
   A page for a colleague, of one night:
     binlogd stats --html night.html --start-time '2026-01-31 22:00' --stop-time '2026-02-01 06:00' /var/lib/mysql
 
+  What a server has:
+    binlogd stats --password-file pw mysql://repl@127.0.0.1:3306
+
   Who deletes:
     binlogd stats --kind delete --json mysql-bin.0000* | jq '.tables[] | {table, deletes}'
 
@@ -68,17 +71,16 @@ Memory is bounded: 10000 tables are counted each for itself, further ones togeth
 Exit codes: 0 all was counted, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut source = Source::Files(Box::new(Files::new(inputs(&args.sources)?)));
+    let mut source = args.source.open()?;
     let filter = Filter::new(args.filter)?;
     source.pass_over(filter.unwanted());
     let mut stats = Stats::new(usize::from(args.top));
     let mut printer = Printer::new(Box::new(&mut stats), filter, true);
-    decode(&mut source, &mut Decoder::new(), &mut printer, &mut |_, _| Ok(()))?;
+    drain(&mut source, &mut Decoder::new(), &mut printer, &mut |_, _| Ok(()))?;
     drop(printer);
     let top = usize::from(args.top);
     if let Some(path) = &args.html {
-        let names: Vec<_> = args.sources.iter().map(|path| path.display().to_string()).collect();
-        let page = html::page(&stats, top, &names.join(" "));
+        let page = html::page(&stats, top, &args.source.names());
         fs::write(path, page).with_context(|| path.display().to_string())?;
     }
     print(|output| {

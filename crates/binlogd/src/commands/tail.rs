@@ -5,41 +5,41 @@
 pub(crate) mod filter;
 mod from;
 mod printer;
+mod raw;
 pub(crate) mod schema;
+mod told;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
-use binlogd_decode::changes::At;
+use binlogd_decode::Decoder;
 use binlogd_decode::format::{
     DebeziumFormat, DebeziumOptions, Format, JsonFormat, SqlFormat, SqlOptions, TextFormat,
 };
-use binlogd_decode::{DecodeError, Decoder};
-use clap::{ValueEnum, ValueHint};
+use clap::ValueEnum;
 
 use crate::output::print;
-use crate::sources::{Next, Source};
+use crate::sink::{Sink, drain};
+use crate::sources::{Source, SourceArgs};
 use filter::{Filter, FilterArgs};
 use from::FromArgs;
 pub(crate) use printer::Printer;
+use raw::RawSink;
 use schema::SchemaArgs;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, a binlogd's store, - for standard input, or one server as
-    /// mysql://USER:PASSWORD@HOST:PORT, which is read as a replica does
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     from: FromArgs,
 
-    /// What to write: a line for people, a JSON object a line, SQL for the client mysql, or the
-    /// envelopes of Debezium's connector
+    /// What to write: a line for people, a JSON object a line, SQL for the client mysql, the
+    /// envelopes of Debezium's connector, or a binlog of the chosen transactions as they are
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
 
@@ -65,6 +65,7 @@ enum Form {
     Json,
     Sql,
     Debezium,
+    Raw,
 }
 
 const EXAMPLES: &str = "\
@@ -86,8 +87,12 @@ Examples:
     binlogd tail --follow --from end --password-file pw mysql://repl@127.0.0.1:3306
     binlogd tail --follow /var/lib/binlogd/default
 
-  One transaction:
+  One transaction; the same as a binlog of its own:
     binlogd tail --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007
+    binlogd tail --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 --format raw mysql-bin.000007 > one
+
+  A copy of a server's file, byte for byte:
+    binlogd tail --format raw --password-file pw mysql://repl@127.0.0.1/mysql-bin.000007 > mysql-bin.000007
 
 Times are UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
 where and when it begins. A statement belongs to its default database. A store's timelines overlap;
@@ -98,16 +103,27 @@ which also tells generated columns. The other server's
 tables must have no triggers: what they did is in the binlog. With --gtids they must be able to roll
 back, as InnoDB's can: elsewhere each row is a transaction.
 
+Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
+else is as it was, and of several files all but the first lack the four bytes that a file begins with.
+Positions in its events are those of the files that they come from.
+
 Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let (mut source, start) = from::open(&args.sources, &args.from)?;
     let mut filter = Filter::new(args.filter)?;
+    if args.format == Form::Raw {
+        check_raw(&filter)?;
+    }
+    let (mut source, start) = from::open(&args.source, &args.from)?;
     if let Some(offset) = start {
         filter.start_at(offset);
     }
     let mut decoder = args.schema.decoder()?;
     source.pass_over(filter.unwanted());
+    if args.format != Form::Debezium && !args.options.is_empty() {
+        bail!("--option is for --format debezium");
+    }
+    let keeps_empty = args.format != Form::Sql || args.gtids;
     let format: Box<dyn Format> = match args.format {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),
@@ -116,14 +132,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
         }
         Form::Debezium => Box::new(DebeziumFormat::new(debezium_options(&args.options)?)),
+        Form::Raw => return tail(&mut source, &mut decoder, &mut RawSink::new(filter)),
     };
-    if args.format != Form::Debezium && !args.options.is_empty() {
-        bail!("--option is for --format debezium");
-    }
-    let keeps_empty = args.format != Form::Sql || args.gtids;
-    let mut printer = Printer::new(format, filter, keeps_empty);
+    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty))
+}
+
+fn tail(source: &mut Source, decoder: &mut Decoder, sink: &mut dyn Sink) -> Result<ExitCode> {
     print(|output| {
-        decode(&mut source, &mut decoder, &mut printer, &mut |more, now| {
+        drain(source, decoder, sink, &mut |more, now| {
             output.buffer.append(more);
             // Whoever follows wants to see what there is.
             if now { output.flush() } else { output.flush_full() }
@@ -131,47 +147,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     })
 }
 
-/// Gives what the printer makes of a source to `put`, and with it whether to put it out at once.
-pub(crate) fn decode(
-    source: &mut Source,
-    decoder: &mut Decoder,
-    printer: &mut Printer<'_>,
-    put: &mut dyn FnMut(&mut Vec<u8>, bool) -> Result<()>,
-) -> Result<()> {
-    let mut buffer = Vec::new();
-    loop {
-        match source.advance()? {
-            Next::Event => {}
-            Next::End => break,
-            Next::Wait => {
-                put(&mut buffer, true)?;
-                source.wait()?;
-                continue;
-            }
-        }
-        let (is_first, is_last) = source.is_first_and_last();
-        let Some(raw) = source.event() else { break };
-        let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
-        printer.enter(is_first, is_last, source.timeline());
-        if printer.is_done(&at) {
-            break;
-        }
-        let is_repeated = source.is_repeated();
-        let seen = decoder.walk(raw.offset, raw.bytes, |event| {
-            if is_repeated {
-                return Ok(());
-            }
-            let at = At { header: event.header, ..at };
-            printer.see(&at, event, &mut buffer)
-        });
-        put(&mut buffer, false)?;
-        seen.map_err(|error| match error.downcast::<DecodeError>() {
-            Ok(error) => anyhow!("{}: {error}", raw.file),
-            Err(error) => error,
-        })?;
+fn check_raw(filter: &Filter) -> Result<()> {
+    if filter.chooses_changes() {
+        bail!(
+            "--database, --table and --kind choose among the changes of a transaction, whose bytes \
+             belong together: with --format raw choose whole transactions, by time, position, GTID, \
+             server or session"
+        );
     }
-    printer.finish(&mut buffer);
-    put(&mut buffer, false)
+    if io::stdout().is_terminal() {
+        bail!("--format raw writes bytes, not text: send them to a file or a program");
+    }
+    Ok(())
 }
 
 fn debezium_options(settings: &[String]) -> Result<DebeziumOptions> {

@@ -3,27 +3,25 @@
 //! How a change is reversed is in `binlogd_decode::format`; what is read last is printed first, so
 //! all of it waits in [`Spill`].
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use binlogd_decode::format::UndoFormat;
-use clap::ValueHint;
 
+use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
 use super::tail::schema::SchemaArgs;
-use super::tail::{Printer, decode};
 use crate::output::print;
-use crate::sources::{Files, Source, inputs};
+use crate::sink::drain;
+use crate::sources::SourceArgs;
 use crate::spill::Spill;
 
 /// Write SQL that takes changes of rows back, the last one first.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Binlog files, folders of them, a binlogd's store, or - for standard input
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-    sources: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     schema: SchemaArgs,
@@ -41,6 +39,9 @@ Examples:
   What a session did to a table since noon:
     binlogd undo --table shop.orders --kind insert,update,delete --thread-id 4711 --start-time '2026-01-31 12:00' \\
         /var/lib/mysql
+
+  Of a server, one of its files:
+    binlogd undo --table shop.orders --password-file pw mysql://repl@127.0.0.1:3306/mysql-bin.000007
 
 Transactions come in reverse order, and each is one transaction again. The tables must be as the chosen
 changes left them: what came later is to be undone as well, or not to have touched the same rows.
@@ -61,7 +62,7 @@ Exit codes: 0 all was written, 1 something cannot be undone, an event is damaged
 usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut source = Source::Files(Box::new(Files::new(inputs(&args.sources)?)));
+    let mut source = args.source.open()?;
     let filter = Filter::new(args.filter)?;
     source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder()?;
@@ -69,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut printer = Printer::new(format, filter, false);
     print(|output| {
         let mut spill = Spill::new();
-        decode(&mut source, &mut decoder, &mut printer, &mut |more, _| spill.append(more))?;
+        drain(&mut source, &mut decoder, &mut printer, &mut |more, _| spill.append(more))?;
         spill.reverse(|piece| {
             output.buffer.extend_from_slice(piece);
             output.flush_full()

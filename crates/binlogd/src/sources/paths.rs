@@ -32,9 +32,6 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
             inputs.push(stdin);
             continue;
         }
-        if is_server(path) {
-            bail!("a server cannot be read here: name files, folders or -");
-        }
         let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
         if !metadata.is_dir() {
             inputs.push(Input { path: path.clone(), len: metadata.len() });

@@ -1,5 +1,7 @@
 //! Reads a server's binlog as a replica does, and goes on where it was when the connection breaks.
 
+mod place;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use binlogd_event::{
 use binlogd_server::config::Choose;
 use binlogd_server::identity::Identity;
 use binlogd_server::upstream::{
-    Backoff, Chosen, Dump, HEARTBEAT_PERIOD, UpstreamError, choose, start_dump,
+    Backoff, Chosen, Dump, HEARTBEAT_PERIOD, Primary, UpstreamError, choose, start_dump,
 };
 use binlogd_store::{LogName, SourceId};
 use binlogd_wire::ErrorCode;
@@ -21,7 +23,10 @@ use binlogd_wire::dump::Step;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+pub(crate) use place::ServerPlace;
+
 use super::{From, Next, RawEvent};
+use crate::progress::Progress;
 
 /// A server that is read.
 pub(crate) struct Server {
@@ -29,10 +34,12 @@ pub(crate) struct Server {
     options: ConnectOptions,
     identity: Identity,
     from: From,
-    follow: bool,
+    until: Until,
     backoff: Backoff,
     /// How long to wait before connecting again.
     pause: Duration,
+    /// How often in a row nothing came of connecting again.
+    failures: u32,
     stream: Option<BinlogStream>,
     /// What was found at the first connection.
     begun: Option<Begun>,
@@ -43,6 +50,9 @@ pub(crate) struct Server {
     resume: Option<(LogName, u64)>,
     /// How far events were given out.
     given: (String, u64),
+    /// Where something was wrong with what came, how far events were given out then, and how often
+    /// that was since.
+    damaged: Option<((String, u64), u32)>,
     state: TransactionState,
     checksum: ChecksumAlgorithm,
     format: Option<FormatDescription>,
@@ -50,6 +60,20 @@ pub(crate) struct Server {
     header: Option<EventHeader>,
     /// Where the last event begins, in bytes.
     offset: u64,
+    progress: Progress,
+    /// The bytes of events that were given out.
+    read: u64,
+}
+
+/// Where reading ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Nowhere: what comes is waited for.
+    Forever,
+    /// Where the newest file ends when reading begins.
+    Now,
+    /// Where this file ends then.
+    EndOf(LogName),
 }
 
 struct Begun {
@@ -61,15 +85,19 @@ struct Begun {
 
 /// After so long a connection on which nothing comes is dead.
 const SILENCE_MAX: Duration = HEARTBEAT_PERIOD.saturating_mul(3);
+/// So often in a row a server is tried again that is read to its end: for about a minute.
+const FAILURES_MAX: u32 = 12;
+/// So often a server is asked again for what is damaged each time.
+const DAMAGES_MAX: u32 = 3;
 
 impl Server {
     /// Without a `server_id` it takes a random one, in the upper half of all ids, where people put
     /// none.
-    pub(crate) fn new(
+    pub(super) fn new(
         options: ConnectOptions,
         server_id: Option<u32>,
         from: From,
-        follow: bool,
+        until: Until,
     ) -> Result<Self> {
         let random = || RandomState::new().build_hasher().finish();
         let uuid = u128::from(random()) << 64 | u128::from(random());
@@ -83,21 +111,25 @@ impl Server {
             // Of one run: a server takes who comes with the same one for the same replica.
             identity: Identity { uuid: ServerUuid(uuid.to_be_bytes()), server_id },
             from,
-            follow,
+            until,
             backoff: Backoff::new(),
             pause: Duration::ZERO,
+            failures: 0,
             stream: None,
             begun: None,
             file: String::new(),
             next: 0,
             resume: None,
             given: (String::new(), 0),
+            damaged: None,
             state: TransactionState::Outside,
             checksum: ChecksumAlgorithm::None,
             format: None,
             bytes: Vec::new(),
             header: None,
             offset: 0,
+            progress: Progress::new(0),
+            read: 0,
         })
     }
 
@@ -123,9 +155,11 @@ impl Server {
     /// Takes the next event of those that have come.
     pub(crate) fn advance(&mut self) -> Result<Next> {
         loop {
-            if self.header.take().is_some() {
+            if let Some(header) = self.header.take() {
                 if !self.is_repeated() {
                     self.given = (self.file.clone(), self.next);
+                    self.read += u64::from(header.size);
+                    self.progress.at(self.read);
                 }
                 self.bytes.clear();
             }
@@ -133,10 +167,14 @@ impl Server {
                 return Ok(Next::End);
             }
             match self.receive() {
-                Ok(true) if self.take()? => return Ok(Next::Event),
-                // One that is for the stream alone.
-                Ok(true) => self.bytes.clear(),
+                Ok(true) => match self.take() {
+                    Ok(true) => return Ok(Next::Event),
+                    // One that is for the stream alone.
+                    Ok(false) => self.bytes.clear(),
+                    Err(error) => self.ask_again(error)?,
+                },
                 Ok(false) => return Ok(Next::Wait),
+                Err(error @ ClientError::Protocol { .. }) => self.ask_again(error.into())?,
                 Err(error) => self.lost(error.into())?,
             }
         }
@@ -152,10 +190,11 @@ impl Server {
         filled.or_else(|error| self.lost(error.into()))
     }
 
+    /// A server may be writing a transaction when it says where its file ends.
     fn is_at_end(&self) -> bool {
         let end = self.begun.as_ref().and_then(|begun| begun.end.as_ref());
         end.is_some_and(|(file, offset)| {
-            file.as_str() == self.file && self.next >= *offset
+            file.as_str() == self.file && self.next >= *offset && self.state.is_outside()
                 || LogName::new(&self.file).is_some_and(|now| now > *file)
         })
     }
@@ -177,19 +216,7 @@ impl Server {
                 begun.source
             ),
             Some(_) => {}
-            None => {
-                let oldest = primary.logs.first().context("the server has no binlog files")?;
-                let newest = primary.logs.last().context("the server has no binlog files")?;
-                let (file, offset) = match &self.from {
-                    From::At(file, offset) => (file.clone(), *offset),
-                    From::End => (newest.name.clone(), newest.size),
-                    From::Oldest => (oldest.name.clone(), FIRST_EVENT),
-                };
-                let end = (!self.follow).then(|| (newest.name.clone(), newest.size));
-                let source = primary.source.clone();
-                self.begun = Some(Begun { source, file: file.clone(), end });
-                self.resume = Some((file, offset));
-            }
+            None => self.begin(&primary)?,
         }
         let Some((file, offset)) = self.resume.clone() else { return Ok(()) };
         (self.file, self.next) = (file.to_string(), offset);
@@ -207,16 +234,64 @@ impl Server {
         Ok(())
     }
 
+    /// Decides what is read, at the first connection.
+    fn begin(&mut self, primary: &Primary) -> Result<()> {
+        let oldest = primary.logs.first().context("the server has no binlog files")?;
+        let newest = primary.logs.last().context("the server has no binlog files")?;
+        let (file, offset) = match &self.from {
+            From::At(file, offset) => (file.clone(), *offset),
+            From::End => (newest.name.clone(), newest.size),
+            From::Oldest => (oldest.name.clone(), FIRST_EVENT),
+        };
+        let last = match &self.until {
+            Until::Forever => None,
+            Until::Now => Some(newest),
+            Until::EndOf(file) => Some(place::log(primary, file)?),
+        };
+        let end = last.map(|log| (log.name.clone(), log.size));
+        if let Some((last, _)) = &end {
+            let wanted = primary.logs.iter().filter(|log| log.name >= file && log.name <= *last);
+            self.progress = Progress::new(wanted.map(|log| log.size).sum());
+        }
+        self.begun = Some(Begun { source: primary.source.clone(), file: file.clone(), end });
+        self.resume = Some((file, offset));
+        Ok(())
+    }
+
     /// Decides whether to try again, which [`wait`](Self::wait) does.
     fn lost(&mut self, error: UpstreamError) -> Result<()> {
-        self.stream = None;
-        self.bytes.clear();
-        if !self.follow || self.begun.is_none() || error.needs_somebody() || is_refusal(&error) {
+        self.drop_stream();
+        self.failures += 1;
+        let is_over = self.until != Until::Forever && self.failures > FAILURES_MAX;
+        if is_over || self.begun.is_none() || error.needs_somebody() || is_refusal(&error) {
             return Err(error.into());
         }
         self.pause = self.backoff.next_wait();
         tracing::warn!("{error}; trying again in {:.1} s", self.pause.as_secs_f64());
         Ok(())
+    }
+
+    /// What came makes no sense: it may have been damaged on the way, and come whole the next time.
+    fn ask_again(&mut self, error: anyhow::Error) -> Result<()> {
+        self.drop_stream();
+        let times = match &self.damaged {
+            // Nothing new has come since.
+            Some((given, times)) if *given == self.given => times + 1,
+            _ => 1,
+        };
+        if times > DAMAGES_MAX {
+            return Err(error.context(format!("asked again {DAMAGES_MAX} times")));
+        }
+        self.damaged = Some((self.given.clone(), times));
+        self.pause = self.backoff.next_wait();
+        tracing::warn!("{error}; asking again in {:.1} s", self.pause.as_secs_f64());
+        Ok(())
+    }
+
+    fn drop_stream(&mut self) {
+        self.stream = None;
+        self.header = None;
+        self.bytes.clear();
     }
 
     /// Gathers the parts of an event; `false` if they have not all come yet.
@@ -247,6 +322,7 @@ impl Server {
         }
         let body = self.check(&header)?;
         self.backoff.reset();
+        self.failures = 0;
         if header.is_artificial() && !is_format {
             if header.kind == EventKind::ROTATE {
                 let rotate =
@@ -258,24 +334,22 @@ impl Server {
             }
             return Ok(false);
         }
-        self.header = Some(header);
         if header.is_artificial() {
             // The format of a file in whose middle reading begins: for the decoder alone.
-            self.offset = 0;
+            (self.header, self.offset) = (Some(header), 0);
             return Ok(true);
         }
-        self.offset = self.next;
-        self.next += u64::from(header.size);
-        if header.log_pos.0 != 0 && header.log_pos != LogPos::of(self.next) {
+        let (begin, end) = (self.next, self.next + u64::from(header.size));
+        if header.log_pos.0 != 0 && header.log_pos != LogPos::of(end) {
             bail!(
-                "{}:{}: {} event: it says that it ends at {}, but it ends at {}: events are missing",
+                "{}:{begin}: {} event: it says that it ends at {}, but it ends at {end}: events are \
+                 missing",
                 self.file,
-                self.offset,
                 header.kind,
                 header.log_pos,
-                self.next
             );
         }
+        (self.header, self.offset, self.next) = (Some(header), begin, end);
         let query = self.format.as_ref().and_then(|f| f.post_header_len(EventKind::QUERY));
         // Reading may have begun in the middle of a transaction.
         self.state = self

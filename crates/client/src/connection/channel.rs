@@ -146,13 +146,17 @@ pub(crate) fn io_error(address: &str, during: &'static str, error: io::Error) ->
     };
     match error.kind() {
         // Under TLS 1.3 the server's verdict on the client's certificate comes with the first read.
-        _ if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            ClientError::Tls { address, error }
-        }
+        _ if is_tls_failure(&error) => ClientError::Tls { address, error },
         // TLS reports an end without its own goodbye as unexpected; servers never say it.
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::BrokenPipe => ClientError::Closed { address, during },
         _ => ClientError::Io { address, error },
     }
+}
+
+/// Whether TLS failed; not if bytes were damaged on the way, as they can be without TLS too.
+fn is_tls_failure(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    tls.is_some_and(|error| *error != rustls::Error::DecryptError)
 }

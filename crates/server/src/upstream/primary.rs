@@ -62,6 +62,8 @@ pub struct PrimaryLog {
     pub name: LogName,
     /// Its length in bytes.
     pub size: u64,
+    /// Whether the primary keeps it encrypted; `None` if it does not say, as before MySQL 8.0.14.
+    pub encrypted: Option<bool>,
 }
 
 impl Primary {
@@ -179,7 +181,9 @@ async fn logs(
         .map(|row| {
             let name = row.text(0).and_then(|name| LogName::new(&name));
             let size = row.text(1).and_then(|size| size.parse().ok());
-            name.zip(size).map(|(name, size)| PrimaryLog { name, size }).ok_or_else(|| {
+            let encrypted = row.by_name("Encrypted").map(|text| text == "Yes");
+            let log = |(name, size)| PrimaryLog { name, size, encrypted };
+            name.zip(size).map(log).ok_or_else(|| {
                 let answer = format!("'{}'", row.text(0).unwrap_or_default());
                 UpstreamError::Nonsense { query: "SHOW BINARY LOGS", answer }
             })

@@ -103,6 +103,11 @@ impl Filter {
         }
     }
 
+    /// Whether it matters which session a transaction is of.
+    pub(crate) fn asks_for_session(&self) -> bool {
+        self.args.thread_id.is_some()
+    }
+
     /// Whether some changes of a transaction may be wanted and others not.
     pub(crate) fn chooses_changes(&self) -> bool {
         let FilterArgs { database, table, kind, .. } = &self.args;

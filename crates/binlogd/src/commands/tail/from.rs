@@ -1,16 +1,12 @@
 //! The options of where to begin and whether to go on, and what they and the sources come to.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use binlogd_client::ConnectOptions;
 use binlogd_event::FIRST_EVENT;
 use binlogd_store::LogName;
-use clap::ValueHint;
 
-use crate::logging;
-use crate::sources::{Files, From, Input, Server, Source, inputs, is_server};
+use crate::sources::{Files, From, Input, Place, Source, SourceArgs};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Follow")]
@@ -23,16 +19,6 @@ pub(crate) struct FromArgs {
     /// Where to begin: oldest, end, or FILE[:OFFSET]; of a server, OFFSET must be where an event begins
     #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest", conflicts_with = "start_position")]
     from: From,
-
-    /// The id to register at a server with, which no other server or replica may have [default: a
-    /// random one above 2^31]
-    #[arg(long, value_name = "ID")]
-    register_id: Option<u32>,
-
-    /// A file with the server's password, so that the URL needs none, which others on this machine
-    /// could see
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    password_file: Option<PathBuf>,
 }
 
 fn place(text: &str) -> Result<From, String> {
@@ -52,35 +38,19 @@ fn place(text: &str) -> Result<From, String> {
 }
 
 /// What there is to read, and the offset of its first file before which nothing is wanted.
-pub(super) fn open(sources: &[PathBuf], args: &FromArgs) -> Result<(Source, Option<u64>)> {
-    if !sources.iter().any(|source| is_server(source)) {
-        return files(sources, args);
-    }
-    let [url] = sources else { bail!("a server can only be read alone: name no other sources") };
-    logging::init()?;
-    let url = url.to_str().context("the URL is not UTF-8")?;
-    let mut options = ConnectOptions::from_url(url)?;
-    if let Some(file) = &args.password_file {
-        let password = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        options = options.password(password.trim_end_matches(['\n', '\r']));
-    }
-    let server = Server::new(options, args.register_id, args.from.clone(), args.follow)?;
-    Ok((Source::Server(Box::new(server)), None))
-}
-
-fn files(sources: &[PathBuf], args: &FromArgs) -> Result<(Source, Option<u64>)> {
-    if args.password_file.is_some() || args.register_id.is_some() {
-        bail!("--password-file and --register-id are for a server: mysql://USER@HOST:PORT");
-    }
-    let place = sources.last().context("no source")?;
-    if (args.follow || args.from != From::Oldest)
-        && sources.iter().any(|path| path == Path::new("-"))
-    {
+pub(super) fn open(sources: &SourceArgs, args: &FromArgs) -> Result<(Source, Option<u64>)> {
+    if (args.follow || args.from != From::Oldest) && sources.has_stdin() {
         bail!(
             "standard input is read from its beginning to its end: leave --follow and --from out"
         );
     }
-    let mut inputs = inputs(sources)?;
+    match sources.place()? {
+        Place::Files(inputs) => files(inputs, sources.last()?, args),
+        Place::Server(server) => Ok((server.open(args.from.clone(), args.follow)?, None)),
+    }
+}
+
+fn files(mut inputs: Vec<Input>, place: &Path, args: &FromArgs) -> Result<(Source, Option<u64>)> {
     let start = match &args.from {
         From::Oldest => None,
         From::End => {
@@ -99,7 +69,7 @@ fn files(sources: &[PathBuf], args: &FromArgs) -> Result<(Source, Option<u64>)> 
         }
     };
     let files = match args.follow {
-        true => Files::following(inputs, place.clone()),
+        true => Files::following(inputs, place.to_owned()),
         false => Files::new(inputs),
     };
     Ok((Source::Files(Box::new(files)), start))

@@ -4,9 +4,10 @@ use anyhow::{Result, anyhow};
 use binlogd_decode::Event;
 use binlogd_decode::changes::{At, Change, Changes};
 use binlogd_decode::format::{Format, FormatError};
-use binlogd_event::GtidSet;
 
 use super::filter::Filter;
+use super::told::Told;
+use crate::sink::Sink;
 
 /// Follows transactions and prints what is wanted of them.
 pub(crate) struct Printer<'f> {
@@ -19,12 +20,7 @@ pub(crate) struct Printer<'f> {
     begun: bool,
     is_first: bool,
     is_last: bool,
-    /// Which of a store's timelines is read; 0 if it is none.
-    timeline: usize,
-    /// The transactions of this timeline, and of those before: a timeline begins with the file in which
-    /// its first new transaction stands, behind some that are in the one before, too.
-    seen: GtidSet,
-    earlier: GtidSet,
+    told: Told,
 }
 
 impl<'f> Printer<'f> {
@@ -38,27 +34,22 @@ impl<'f> Printer<'f> {
             begun: false,
             is_first: true,
             is_last: true,
-            timeline: 0,
-            seen: GtidSet::new(),
-            earlier: GtidSet::new(),
+            told: Told::default(),
         }
     }
+}
 
-    /// Says whether what follows is of the first and of the last file, and of which timeline.
-    pub(crate) fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize) {
+impl Sink for Printer<'_> {
+    fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize) {
         (self.is_first, self.is_last) = (is_first, is_last);
-        if timeline != self.timeline {
-            self.timeline = timeline;
-            self.earlier.extend(&std::mem::take(&mut self.seen));
-        }
+        self.told.enter(timeline);
     }
 
-    /// Whether nothing from `at` on can be wanted.
-    pub(crate) fn is_done(&self, at: &At<'_>) -> bool {
+    fn is_done(&self, at: &At<'_>) -> bool {
         self.changes.is_outside() && self.is_last && self.filter.ends_before(at)
     }
 
-    pub(crate) fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
         let failed = |error: FormatError| match error {
             // It says where by itself.
             FormatError::Decode(error) => error.into(),
@@ -68,13 +59,11 @@ impl<'f> Printer<'f> {
         let Some((transaction, change)) = taken else { return Ok(()) };
         let is_end = matches!(change, Change::End(_));
         let alone = matches!(&change, Change::Statement(statement) if statement.alone);
-        if let Some(gtid) = transaction.gtid.filter(|_| self.timeline > 0) {
-            if self.earlier.contains(&gtid) {
-                return Ok(());
-            }
-            if is_end || alone {
-                self.seen.insert(gtid);
-            }
+        if self.told.is_told(transaction.gtid) {
+            return Ok(());
+        }
+        if is_end || alone {
+            self.told.tell(transaction.gtid);
         }
         if !self.filter.wants(transaction, self.is_first, self.is_last) {
             return Ok(());
@@ -97,7 +86,7 @@ impl<'f> Printer<'f> {
         self.format.change(at, transaction, change, out).map_err(failed)
     }
 
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+    fn finish(&mut self, out: &mut Vec<u8>) {
         self.format.finish(out);
     }
 }

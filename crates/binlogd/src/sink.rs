@@ -1,0 +1,76 @@
+//! Where a source's events go: decoded, and as the bytes that they are.
+
+use anyhow::{Result, anyhow};
+use binlogd_decode::changes::At;
+use binlogd_decode::{DecodeError, Decoder, Event};
+
+use crate::sources::{Next, RawEvent, Source};
+
+/// Takes events in their order and makes output of them.
+pub(crate) trait Sink {
+    /// What follows is of the first and of the last file, or is not, and of this one of a store's
+    /// timelines (0 if it is of none).
+    fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize);
+
+    /// Whether nothing from `at` on can be wanted.
+    fn is_done(&self, at: &At<'_>) -> bool;
+
+    /// An event; also each of those in a compressed transaction, behind that.
+    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()>;
+
+    /// An event as it stands in the file, once [`see`](Self::see) had all that is in it.
+    fn see_bytes(&mut self, _raw: &RawEvent<'_>, _out: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Nothing follows.
+    fn finish(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// Gives what `sink` makes of a source to `put`, and with it whether to put it out at once.
+pub(crate) fn drain(
+    source: &mut Source,
+    decoder: &mut Decoder,
+    sink: &mut dyn Sink,
+    put: &mut dyn FnMut(&mut Vec<u8>, bool) -> Result<()>,
+) -> Result<()> {
+    let mut buffer = Vec::new();
+    loop {
+        match source.advance()? {
+            Next::Event => {}
+            Next::End => break,
+            Next::Wait => {
+                put(&mut buffer, true)?;
+                source.wait()?;
+                continue;
+            }
+        }
+        let (is_first, is_last) = source.is_first_and_last();
+        let Some(raw) = source.event() else { break };
+        let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
+        sink.enter(is_first, is_last, source.timeline());
+        if sink.is_done(&at) {
+            break;
+        }
+        let is_repeated = source.is_repeated();
+        let seen = decoder.walk(raw.offset, raw.bytes, |event| {
+            if is_repeated {
+                return Ok(());
+            }
+            let at = At { header: event.header, ..at };
+            sink.see(&at, event, &mut buffer)
+        });
+        let seen = seen.map_err(|error| match error.downcast::<DecodeError>() {
+            Ok(error) => anyhow!("{}: {error}", raw.file),
+            Err(error) => error,
+        });
+        let seen = match is_repeated {
+            true => seen,
+            false => seen.and_then(|()| sink.see_bytes(&raw, &mut buffer)),
+        };
+        put(&mut buffer, false)?;
+        seen?;
+    }
+    sink.finish(&mut buffer);
+    put(&mut buffer, false)
+}
