@@ -92,22 +92,21 @@ impl<'a> Resolver<'a> {
     fn stream(&self, section: StreamSection) -> Result<StreamConfig, ConfigError> {
         let name = self.stream_name(&section.name)?;
         let upstreams = self.upstreams(&section)?;
-        let choose = match section.choose.as_ref().map(|c| (c, c.get_ref().as_str())) {
-            None | Some((_, "writable")) => Choose::Writable,
-            Some((_, "first")) => Choose::First,
-            Some((span, _)) => {
-                let message = "write \"writable\" or \"first\"";
-                return Err(self.invalid(at("stream.choose", span), message));
-            }
-        };
-        let on_fork = match section.on_fork.as_ref().map(|f| (f, f.get_ref().as_str())) {
-            None | Some((_, "halt")) => OnFork::Halt,
-            Some((_, "new-timeline")) => OnFork::NewTimeline,
-            Some((span, _)) => {
-                let message = "write \"halt\" or \"new-timeline\"";
-                return Err(self.invalid(at("stream.on_fork", span), message));
-            }
-        };
+        let choose = self.choice(
+            "stream.choose",
+            section.choose.as_ref(),
+            &[("writable", Choose::Writable), ("first", Choose::First)],
+        )?;
+        let on_fork = self.choice(
+            "stream.on_fork",
+            section.on_fork.as_ref(),
+            &[("halt", OnFork::Halt), ("new-timeline", OnFork::NewTimeline)],
+        )?;
+        let semi_sync = self.choice(
+            "stream.semi_sync",
+            section.semi_sync.as_ref(),
+            &[("on", SemiSync::On), ("off", SemiSync::Off), ("auto", SemiSync::Auto)],
+        )?;
         let server_id = match &section.server_id {
             None => None,
             Some(id) => Some(NonZeroU32::new(*id.get_ref()).ok_or_else(|| {
@@ -118,15 +117,6 @@ impl<'a> Resolver<'a> {
             None => StartAt::Earliest,
             Some(start) => StartAt::parse(start.get_ref())
                 .map_err(|message| self.invalid(at("stream.start", start), message))?,
-        };
-        let semi_sync = match section.semi_sync.as_ref().map(|s| (s, s.get_ref().as_str())) {
-            None | Some((_, "auto")) => SemiSync::Auto,
-            Some((_, "on")) => SemiSync::On,
-            Some((_, "off")) => SemiSync::Off,
-            Some((span, _)) => {
-                let message = "write \"on\", \"off\" or \"auto\"";
-                return Err(self.invalid(at("stream.semi_sync", span), message));
-            }
         };
         let retention = section.retention.resolve();
         let retention =
@@ -160,16 +150,31 @@ impl<'a> Resolver<'a> {
         Ok(StreamConfig {
             name,
             upstreams,
-            choose,
-            on_fork,
+            choose: choose.unwrap_or(Choose::Writable),
+            on_fork: on_fork.unwrap_or(OnFork::Halt),
             server_id,
             start,
-            semi_sync,
+            semi_sync: semi_sync.unwrap_or(SemiSync::Auto),
             retention,
             ack,
             listen,
             users,
             tls,
+        })
+    }
+
+    /// The value that a word stands for; `None` if none is given.
+    fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        given: Option<&Spanned<String>>,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(given) = given else { return Ok(None) };
+        let chosen = choices.iter().find(|(word, _)| word == given.get_ref());
+        chosen.map(|(_, value)| Some(*value)).ok_or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
+            self.invalid(at(key, given), format!("write {}", one_of(&words)))
         })
     }
 
@@ -245,19 +250,10 @@ impl<'a> Resolver<'a> {
             return Err(self.invalid(at("stream.user.name", &user.name), message));
         }
         let credential = self.credential(section)?;
-        let plugin = match &user.plugin {
-            None => None,
-            Some(plugin) => Some(match plugin.get_ref().as_str() {
-                "mysql_native_password" => AuthPlugin::MysqlNativePassword,
-                "caching_sha2_password" => AuthPlugin::CachingSha2Password,
-                "ed25519" => AuthPlugin::Ed25519,
-                _ => {
-                    let message = "write \"mysql_native_password\", \"caching_sha2_password\" or \
-                                   \"ed25519\"";
-                    return Err(self.invalid(at("stream.user.plugin", plugin), message));
-                }
-            }),
-        };
+        let plugins =
+            [AuthPlugin::MysqlNativePassword, AuthPlugin::CachingSha2Password, AuthPlugin::Ed25519];
+        let plugins = plugins.map(|plugin| (plugin.name(), plugin));
+        let plugin = self.choice("stream.user.plugin", user.plugin.as_ref(), &plugins)?;
         let plugin = match &user.auth_string {
             Some(hash) => Some(self.plugin_of_hash(hash, plugin)?),
             None => plugin,
@@ -357,20 +353,17 @@ impl<'a> Resolver<'a> {
             (None, None) => None,
             _ => return Err(self.invalid(here, "cert and key belong together")),
         };
-        let client_cert = section.client_cert.as_ref();
-        let client_cert_required = match client_cert.map(|how| (how, how.get_ref().as_str())) {
-            None => section.client_ca.is_some(),
-            Some((how, _)) if section.client_ca.is_none() => {
-                let message = "there is no client_ca to check certificates against";
-                return Err(self.invalid(at("stream.tls.client_cert", how), message));
-            }
-            Some((_, "required")) => true,
-            Some((_, "optional")) => false,
-            Some((how, _)) => {
-                let message = "write \"required\" or \"optional\"";
-                return Err(self.invalid(at("stream.tls.client_cert", how), message));
-            }
-        };
+        if let (Some(how), None) = (&section.client_cert, &section.client_ca) {
+            let message = "there is no client_ca to check certificates against";
+            return Err(self.invalid(at("stream.tls.client_cert", how), message));
+        }
+        let client_cert_required = self
+            .choice(
+                "stream.tls.client_cert",
+                section.client_cert.as_ref(),
+                &[("required", true), ("optional", false)],
+            )?
+            .unwrap_or(section.client_ca.is_some());
         Ok(TlsConfig {
             identity,
             required: section.required || client_cert_required,
@@ -420,6 +413,14 @@ impl<'a> Resolver<'a> {
             }
         };
         ConfigError::Invalid { place, key: at.key, message: message.into() }
+    }
+}
+
+/// `a, b or c`
+fn one_of(words: &[String]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => words.concat(),
     }
 }
 

@@ -77,7 +77,10 @@ fn errors_name_file_line_and_key() {
         (with("server_id = 'x'"), "binlogd.toml:6: "),
         (with("server_id = -1"), "binlogd.toml:6: "),
         (with("start = ''"), "binlogd.toml:6: stream.start: write"),
-        (with("semi_sync = 'yes'"), "binlogd.toml:6: stream.semi_sync: write"),
+        (
+            with("semi_sync = 'yes'"),
+            "binlogd.toml:6: stream.semi_sync: write \"on\", \"off\" or \"auto\"",
+        ),
         (with("listen = [\n'127.0.0.1'\n]"), "binlogd.toml:7: stream.listen: \"127.0.0.1\" has no"),
         (with("listen = ['a:1']"), "binlogd.toml:6: stream.listen: nobody could log in"),
         (with("password_env = 'NOPE'"), "binlogd.toml:6: stream.password_env: the environment"),
@@ -99,7 +102,10 @@ fn errors_name_file_line_and_key() {
             ),
             "binlogd.toml:8: stream.user.auth_string: this is a hash of ed25519",
         ),
-        (with_user("password=''\nplugin='x'"), "binlogd.toml:9: stream.user.plugin: write"),
+        (
+            with_user("password=''\nplugin='x'"),
+            "binlogd.toml:9: stream.user.plugin: write \"mysql_native_password\", \"caching_sha2_password\" or \"ed25519\"",
+        ),
         (with_user("password=''\nrights=['x']"), "binlogd.toml:9: stream.user.rights: rights are"),
         (
             with_user("password=''\n[[stream.user]]\nname='u'\npassword=''"),
