@@ -1,6 +1,7 @@
 //! `cargo xtask bench commit`: what it costs a primary's clients that somebody acknowledges their
 //! commits: nobody, a MySQL replica, binlogd.
 
+mod floor;
 mod load;
 mod mode;
 
@@ -26,14 +27,18 @@ Examples:
   cargo xtask bench commit
   cargo xtask bench commit --seconds 10 --runs 5
   cargo xtask bench commit --only durable,16 --runs 9
+  cargo xtask bench commit --floor
   cargo xtask bench commit --binary ./binlogd --json > commit.json
 
 Clients update one row by its primary key in each transaction, over a unix socket, and go on when
 they are answered. Durable means that the primary syncs each commit (sync_binlog = 1,
-innodb_flush_log_at_trx_commit = 1), relaxed that it does not (0, 0). The replica is a MySQL server
-that only receives, its applier stopped: once syncing its relay log at each event, as durable as
-binlogd, once as it comes. All is on one machine: who acknowledges takes processor time that the
-primary and the clients lack. CPU is the acknowledger's.";
+innodb_flush_log_at_trx_commit = 1), relaxed that it does not (0, 0). The replica is a MySQL server:
+once syncing its relay log at each event, as durable as binlogd, once as it comes, and once with its
+applier stopped, so that it only receives. All is on one machine: who acknowledges takes processor
+time that the primary and the clients lack. CPU is the acknowledger's.
+
+With --floor also who does nothing but answer, and who overwrites a page of the disk before: what no
+acknowledger, and none that keeps what it acknowledges, can be faster than here.";
 
 /// What of `cargo xtask bench commit` to do.
 #[derive(Args)]
@@ -48,6 +53,9 @@ pub(crate) struct CommitArgs {
     /// Only these settings, like durable,16 or relaxed,1; may be given several times
     #[arg(long, value_name = "SETTING", value_parser = setting)]
     only: Vec<Setting>,
+    /// Also measure the least that can acknowledge, with and without a write to the disk
+    #[arg(long)]
+    floor: bool,
     /// Measure this binlogd instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -73,16 +81,17 @@ pub(super) fn run(args: &CommitArgs) -> Result<bool> {
     let machine = super::machine();
     eprintln!("Starting a primary and a replica …");
     let servers = Servers::start()?;
-    load::create_table(&servers.primary)?;
     let settings = if args.only.is_empty() { Setting::ALL.to_vec() } else { args.only.clone() };
     let time = Duration::from_secs(args.seconds);
+    let mut modes = Mode::PEERS.to_vec();
+    if args.floor {
+        modes.extend(Mode::FLOORS);
+    }
+    let mut order = modes.clone();
     let mut results = Results(Vec::new());
     for run in 1..=args.runs {
         for &setting in &settings {
-            // Who comes first changes, so that nobody always follows the same.
-            let mut modes = Mode::ALL;
-            modes.rotate_left(usize::try_from(run - 1)? % Mode::ALL.len());
-            for mode in modes {
+            for &mode in &order {
                 let sample = measure(&servers, mode, setting, time, &binary)?;
                 eprintln!(
                     "run {run} of {}: {:19} {:17} {:8.0} commits/s",
@@ -94,10 +103,19 @@ pub(super) fn run(args: &CommitArgs) -> Result<bool> {
                 results.0.push((setting, mode, sample));
             }
         }
+        // Who comes first changes, so that nobody always follows the same.
+        order.rotate_left(1);
     }
     let server = servers.primary.prefix().version().to_string();
-    let report =
-        Report { machine, server, runs: args.runs, seconds: args.seconds, settings, results };
+    let report = Report {
+        machine,
+        server,
+        runs: args.runs,
+        seconds: args.seconds,
+        settings,
+        modes,
+        results,
+    };
     if args.json {
         println!("{:#}", report.json());
     } else {
@@ -187,6 +205,7 @@ struct Report {
     runs: u32,
     seconds: u64,
     settings: Vec<Setting>,
+    modes: Vec<Mode>,
     results: Results,
 }
 
@@ -208,7 +227,7 @@ impl Report {
         for &setting in &self.settings {
             println!("{}", setting.name());
             let mut table = Table::new(&head);
-            for mode in Mode::ALL {
+            for &mode in &self.modes {
                 let median = |value: fn(&Sample) -> f64| self.results.median(setting, mode, value);
                 table.row(vec![
                     mode.name().to_owned(),
@@ -216,7 +235,7 @@ impl Report {
                     format!("{:.2}", median(|s| s.seen.p50_ms)),
                     format!("{:.2}", median(|s| s.seen.p99_ms)),
                     match mode {
-                        Mode::Alone => "-".into(),
+                        Mode::Alone | Mode::FloorDurable | Mode::FloorVolatile => "-".into(),
                         _ => format!("{:.0}", median(|s| s.cpu_us)),
                     },
                     match mode {
@@ -235,7 +254,7 @@ impl Report {
     fn json(&self) -> Value {
         let mut rows = Vec::new();
         for &setting in &self.settings {
-            for mode in Mode::ALL {
+            for &mode in &self.modes {
                 let median = |value: fn(&Sample) -> f64| self.results.median(setting, mode, value);
                 let samples = self.results.of(setting, mode).map(|s| s.seen.commits_per_s);
                 rows.push(json!({

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use testkit::{Daemon, Flavour, Server};
 
+use super::floor::Floor;
+use super::load;
+
 /// For what takes a moment on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,13 +22,26 @@ pub(super) enum Mode {
     ReplicaSynced,
     /// A MySQL replica as it comes: it acknowledges what it has written but not synced.
     ReplicaDefault,
+    /// The same, but its applier stopped: no replica then, but as little work as binlogd has.
+    ReplicaReceiving,
     /// binlogd.
     Binlogd,
+    /// The least that can acknowledge what is durable.
+    FloorDurable,
+    /// The least that can acknowledge.
+    FloorVolatile,
 }
 
 impl Mode {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Alone, Self::ReplicaSynced, Self::ReplicaDefault, Self::Binlogd];
+    pub(super) const PEERS: [Self; 5] = [
+        Self::Alone,
+        Self::ReplicaSynced,
+        Self::ReplicaDefault,
+        Self::ReplicaReceiving,
+        Self::Binlogd,
+    ];
+    /// What nobody can be faster than.
+    pub(super) const FLOORS: [Self; 2] = [Self::FloorDurable, Self::FloorVolatile];
 
     /// For tables.
     pub(super) fn name(self) -> &'static str {
@@ -33,7 +49,10 @@ impl Mode {
             Self::Alone => "no semi-sync",
             Self::ReplicaSynced => "replica, synced",
             Self::ReplicaDefault => "replica, default",
+            Self::ReplicaReceiving => "replica, receiving",
             Self::Binlogd => "binlogd",
+            Self::FloorDurable => "a write and an ACK",
+            Self::FloorVolatile => "an ACK",
         }
     }
 
@@ -43,7 +62,10 @@ impl Mode {
             Self::Alone => "none",
             Self::ReplicaSynced => "replica_synced",
             Self::ReplicaDefault => "replica_default",
+            Self::ReplicaReceiving => "replica_receiving",
             Self::Binlogd => "binlogd",
+            Self::FloorDurable => "floor_durable",
+            Self::FloorVolatile => "floor_volatile",
         }
     }
 }
@@ -79,7 +101,7 @@ impl Setting {
     }
 }
 
-/// A primary and a replica that receives but does not apply.
+/// A primary and a replica.
 pub(super) struct Servers {
     pub(super) primary: Server,
     replica: Server,
@@ -90,12 +112,13 @@ pub(super) enum Acknowledger {
     Nobody,
     Replica { pid: u32 },
     Binlogd(Box<Daemon>),
+    Floor(Floor),
 }
 
 impl Acknowledger {
     pub(super) fn pid(&self) -> Option<u32> {
         match self {
-            Self::Nobody => None,
+            Self::Nobody | Self::Floor(_) => None,
             Self::Replica { pid } => Some(*pid),
             Self::Binlogd(daemon) => daemon.pid(),
         }
@@ -112,7 +135,12 @@ impl Servers {
         let primary = server()
             .args(["--rpl-semi-sync-source-enabled=OFF", "--rpl-semi-sync-source-timeout=10000"])
             .start()?;
-        Ok(Self { primary, replica: server().start()? })
+        let replica = server().start()?;
+        // The replica finds what is updated by its key; what else is in the row does not matter.
+        for server in [&primary, &replica] {
+            load::create_table(server)?;
+        }
+        Ok(Self { primary, replica })
     }
 
     /// Has the primary run so.
@@ -133,27 +161,29 @@ impl Servers {
         ))?;
         let acknowledger = match mode {
             Mode::Alone => return Ok(Acknowledger::Nobody),
-            Mode::ReplicaSynced => self.start_replica(Some(1))?,
-            Mode::ReplicaDefault => self.start_replica(None)?,
+            Mode::ReplicaSynced => self.start_replica("1", "")?,
+            Mode::ReplicaDefault => self.start_replica("default", "")?,
+            Mode::ReplicaReceiving => self.start_replica("default", "io_thread")?,
             Mode::Binlogd => start_binlogd(&self.primary, binlogd)?,
+            Mode::FloorDurable => Acknowledger::Floor(Floor::start(&self.primary, true)?),
+            Mode::FloorVolatile => Acknowledger::Floor(Floor::start(&self.primary, false)?),
         };
         self.primary.wait_for_semi_sync(1, PATIENCE).with_context(|| mode.name())?;
         Ok(acknowledger)
     }
 
-    /// Starts to receive from where the primary is now.
-    fn start_replica(&self, sync_relay_log: Option<u32>) -> Result<Acknowledger> {
+    /// Starts to replicate from where the primary is now.
+    fn start_replica(&self, sync_relay_log: &str, threads: &str) -> Result<Acknowledger> {
         let gtids = self.primary.executed_gtids()?;
         let port = self.primary.port();
-        let sync = sync_relay_log.map_or("default".into(), |events| events.to_string());
         self.replica.sql(&format!(
             "reset binary logs and gtids;
              set global gtid_purged = '{gtids}';
-             set global sync_relay_log = {sync};
+             set global sync_relay_log = {sync_relay_log};
              change replication source to source_host = '127.0.0.1', source_port = {port},
                 source_user = 'repl', source_password = 'repl', source_auto_position = 1,
                 get_source_public_key = 1, source_ssl = 0;
-             start replica io_thread"
+             start replica {threads}"
         ))?;
         let pid = self.replica.pid().context("the replica does not run")?;
         Ok(Acknowledger::Replica { pid })
@@ -170,6 +200,7 @@ impl Servers {
                 self.replica.sql("stop replica; reset replica all")?;
             }
             Acknowledger::Binlogd(mut daemon) => daemon.stop()?,
+            Acknowledger::Floor(floor) => floor.stop()?,
         }
         // The primary notices only when it next sends something, and would count it until then.
         let dumps = "select id from information_schema.processlist where command like 'Binlog%'";
