@@ -3,7 +3,11 @@
 //! What carries no data, such as the file's format, is left out. Nothing is written here: that is
 //! for [`format`](crate::format).
 
-use binlogd_event::body::{self, IntvarKind, Query, RowsChange, StatusVars, UserVar, UserVarType};
+use std::borrow::Cow;
+
+use binlogd_event::body::{
+    self, IntvarKind, Query, RowsChange, StatusVar, StatusVars, UserVar, UserVarType,
+};
 use binlogd_event::{EventHeader, Gtid};
 
 use crate::cursor::Cursor;
@@ -20,6 +24,14 @@ pub struct At<'a> {
     pub end: u64,
     /// The event's header.
     pub header: EventHeader,
+}
+
+impl<'a> At<'a> {
+    /// The file's name without its folder, by which servers know it.
+    #[must_use]
+    pub fn file_name(&self) -> &'a str {
+        self.file.rsplit('/').next().unwrap_or(self.file)
+    }
 }
 
 /// The transaction that is under way.
@@ -82,12 +94,34 @@ pub struct Statement<'a> {
     pub alone: bool,
 }
 
-impl Statement<'_> {
+impl<'a> Statement<'a> {
     /// What it does to rows, by its first word behind comments; `None` if that is none of the words
     /// that change rows.
     #[must_use]
     pub fn kind(&self) -> Option<RowsChange> {
         kind(self.text)
+    }
+
+    /// The character set of its session, in which it is written, if that is known.
+    #[must_use]
+    pub fn charset(&self) -> Option<Charset> {
+        self.settings.iter().find_map(|item| match item {
+            Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
+            _ => None,
+        })
+    }
+
+    /// Its text in UTF-8. What is no text in its character set is replaced.
+    pub(crate) fn to_text(self) -> Cow<'a, str> {
+        let charset = self.charset().unwrap_or(Charset::UTF8MB4);
+        if let Some(text) = charset.as_utf8(self.text) {
+            return Cow::Borrowed(text);
+        }
+        let mut text = Vec::new();
+        match charset.to_utf8(self.text, &mut text) {
+            Ok(()) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
+            Err(_) => String::from_utf8_lossy(self.text),
+        }
     }
 }
 

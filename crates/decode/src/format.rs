@@ -1,10 +1,13 @@
 //! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
-//! [`SqlFormat`], [`DebeziumFormat`]; and what takes them back: [`UndoFormat`].
+//! [`SqlFormat`]; as other tools tell them: [`DebeziumFormat`], [`MaxwellFormat`]; and what takes them
+//! back: [`UndoFormat`].
 //!
 //! What is written of a single value is in [`Value`](crate::Value).
 
 mod debezium;
+mod definition;
 mod json;
+mod maxwell;
 mod names;
 mod sql;
 mod text;
@@ -14,12 +17,15 @@ pub use debezium::{
     BinaryMode, DebeziumFormat, DebeziumOptions, DecimalMode, TimeMode, UnsignedMode,
 };
 pub use json::JsonFormat;
+pub use maxwell::{MaxwellCommit, MaxwellFormat, MaxwellOptions, MaxwellPiece, MaxwellRow};
 pub use sql::{ColumnTest, SqlFormat, SqlOptions};
 pub use text::TextFormat;
 pub use undo::{UndoFlaw, UndoFormat, last_piece};
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::changes::{At, Change, Transaction};
-use crate::{DecodeError, ValueError};
+use crate::{DecodeError, Table, ValueError};
 
 /// Appends changes to a buffer, in their order.
 pub trait Format {
@@ -76,15 +82,17 @@ pub enum FormatError {
     /// The value of a statement's variable is damaged.
     #[error(transparent)]
     Value(#[from] ValueError),
-    /// SQL needs names, and the table map has none.
+    /// The format needs names, and the table map has none.
     #[error(
-        "the binlog does not name the columns of {table}, which SQL needs. Servers write names with \
+        "the binlog does not name the columns of {table}, which {format} needs. Servers write names with \
          binlog_row_metadata=FULL, from when that is set on; for what is written already, give the \
          table's definition (--schema FILE, of mysqldump --no-data) as it was then"
     )]
     NoNames {
         /// The table.
         table: String,
+        /// The format.
+        format: &'static str,
     },
     /// A table that was created with its rows in one transaction, which is to keep its GTID.
     #[error(
@@ -106,4 +114,27 @@ pub enum FormatError {
          replica or by mysqlbinlog"
     )]
     LoadData,
+}
+
+/// Sees that the columns of a table have names.
+fn must_have_names(table: &Table, format: &'static str) -> Result<(), FormatError> {
+    if table.columns().iter().all(|column| column.name().is_some()) {
+        return Ok(());
+    }
+    Err(FormatError::NoNames { table: format!("{}.{}", table.schema(), table.name()), format })
+}
+
+/// A setting that is on or off, as other tools name them.
+fn switch(value: &str) -> Result<bool, String> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("'true' or 'false'".to_owned()),
+    }
+}
+
+/// Microseconds since 1970.
+fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

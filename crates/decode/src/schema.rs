@@ -1,7 +1,7 @@
 //! What table maps leave out: table definitions from elsewhere.
 
 mod dump;
-mod lexer;
+pub(crate) mod lexer;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ mod sql;
 mod temporal;
 mod text;
 
-pub(crate) use json::{base64, json_string};
+pub(crate) use json::{base64, is_text, json_string};
 pub(crate) use number::{double, json_double, padded, signed, unsigned};
 pub(crate) use sql::{hex, quote_sql_from, sql_identifier, sql_text};
 pub(crate) use text::decompressed;

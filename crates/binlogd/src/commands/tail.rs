@@ -8,6 +8,7 @@ mod printer;
 mod raw;
 pub(crate) mod schema;
 mod told;
+mod waiting;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use binlogd_decode::Decoder;
 use binlogd_decode::format::{
-    DebeziumFormat, DebeziumOptions, Format, JsonFormat, SqlFormat, SqlOptions, TextFormat,
+    DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat, MaxwellOptions, SqlFormat,
+    SqlOptions, TextFormat,
 };
 use clap::ValueEnum;
 
@@ -27,6 +29,7 @@ use from::FromArgs;
 pub(crate) use printer::Printer;
 use raw::RawSink;
 use schema::SchemaArgs;
+use waiting::Waiting;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
 #[derive(Debug, clap::Args)]
@@ -39,12 +42,13 @@ pub(crate) struct Args {
     from: FromArgs,
 
     /// What to write: a line for people, a JSON object a line, SQL for the client mysql, the
-    /// envelopes of Debezium's connector, or a binlog of the chosen transactions as they are
+    /// envelopes of Debezium's connector, what Maxwell's daemon writes, or a binlog of the chosen
+    /// transactions as they are
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
 
-    /// With debezium: a setting of its connector, such as decimal.handling.mode=string. May be
-    /// given several times
+    /// With debezium or maxwell: a setting of its own, such as decimal.handling.mode=string or
+    /// output_ddl=true. May be given several times
     #[arg(long = "option", value_name = "NAME=VALUE")]
     options: Vec<String>,
 
@@ -65,6 +69,7 @@ enum Form {
     Json,
     Sql,
     Debezium,
+    Maxwell,
     Raw,
 }
 
@@ -79,6 +84,9 @@ Examples:
 
   For what reads Debezium's topics (docs/tail-debezium.md):
     binlogd tail --format debezium --option decimal.handling.mode=string mysql-bin.000007
+
+  For what reads Maxwell's (docs/tail-maxwell.md):
+    binlogd tail --format maxwell --option output_ddl=true --follow mysql://repl@127.0.0.1:3306
 
   Replay up to a moment (point-in-time recovery):
     binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
@@ -98,10 +106,10 @@ Times are UTC. Positions, times, GTIDs, servers and threads choose whole transac
 where and when it begins. A statement belongs to its default database. A store's timelines overlap;
 each transaction is told once.
 
-SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
-which also tells generated columns. The other server's
-tables must have no triggers: what they did is in the binlog. With --gtids they must be able to roll
-back, as InnoDB's can: elsewhere each row is a transaction.
+SQL and maxwell need the names of columns, which servers write with binlog_row_metadata=FULL, or else
+--schema, which also tells generated columns. For SQL the other server's tables must have no triggers:
+what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can: elsewhere
+each row is a transaction.
 
 Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
 else is as it was, and of several files all but the first lack the four bytes that a file begins with.
@@ -120,8 +128,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     let mut decoder = args.schema.decoder()?;
     source.pass_over(filter.unwanted());
-    if args.format != Form::Debezium && !args.options.is_empty() {
-        bail!("--option is for --format debezium");
+    if !matches!(args.format, Form::Debezium | Form::Maxwell) && !args.options.is_empty() {
+        bail!("--option is for --format debezium and maxwell");
     }
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let format: Box<dyn Format> = match args.format {
@@ -131,16 +139,34 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let is_generated = args.schema.into_generated();
             Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
         }
-        Form::Debezium => Box::new(DebeziumFormat::new(debezium_options(&args.options)?)),
-        Form::Raw => return tail(&mut source, &mut decoder, &mut RawSink::new(filter)),
+        Form::Debezium => {
+            let mut options = DebeziumOptions::default();
+            set_all(&args.options, |name, value| options.set(name, value))?;
+            Box::new(DebeziumFormat::new(options))
+        }
+        Form::Maxwell => {
+            let mut options = MaxwellOptions::default();
+            set_all(&args.options, |name, value| options.set(name, value))?;
+            Box::new(MaxwellFormat::new(options))
+        }
+        Form::Raw => return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None),
     };
-    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty))
+    let waiting = (args.format == Form::Maxwell).then(Waiting::new);
+    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty), waiting)
 }
 
-fn tail(source: &mut Source, decoder: &mut Decoder, sink: &mut dyn Sink) -> Result<ExitCode> {
+fn tail(
+    source: &mut Source,
+    decoder: &mut Decoder,
+    sink: &mut dyn Sink,
+    mut waiting: Option<Waiting>,
+) -> Result<ExitCode> {
     print(|output| {
         drain(source, decoder, sink, &mut |more, now| {
-            output.buffer.append(more);
+            match &mut waiting {
+                Some(waiting) => waiting.take(more, output)?,
+                None => output.buffer.append(more),
+            }
             // Whoever follows wants to see what there is.
             if now { output.flush() } else { output.flush_full() }
         })
@@ -161,13 +187,16 @@ fn check_raw(filter: &Filter) -> Result<()> {
     Ok(())
 }
 
-fn debezium_options(settings: &[String]) -> Result<DebeziumOptions> {
-    let mut options = DebeziumOptions::default();
-    for setting in settings {
-        let Some((name, value)) = setting.split_once('=') else {
-            bail!("--option wants NAME=VALUE, not '{setting}'");
+/// Gives each `NAME=VALUE` to `set`.
+fn set_all(
+    options: &[String],
+    mut set: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<()> {
+    for option in options {
+        let Some((name, value)) = option.split_once('=') else {
+            bail!("--option wants NAME=VALUE, not '{option}'");
         };
-        options.set(name, value).map_err(|error| anyhow!("--option: {error}"))?;
+        set(name, value).map_err(|error| anyhow!("--option: {error}"))?;
     }
-    Ok(options)
+    Ok(())
 }

@@ -61,6 +61,9 @@ GTIDs, servers and threads choose whole transactions: one belongs to where and w
 Exit codes: 0 all was written, 1 something cannot be undone, an event is damaged or it failed, 2 wrong
 usage.";
 
+/// How much waits in memory, in bytes.
+const MEMORY_MAX: usize = 64 << 20;
+
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut source = args.source.open()?;
     let filter = Filter::new(args.filter)?;
@@ -69,8 +72,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let format = Box::new(UndoFormat::new(args.schema.into_generated()));
     let mut printer = Printer::new(format, filter, false);
     print(|output| {
-        let mut spill = Spill::new();
-        drain(&mut source, &mut decoder, &mut printer, &mut |more, _| spill.append(more))?;
+        let mut spill = Spill::new(MEMORY_MAX);
+        drain(&mut source, &mut decoder, &mut printer, &mut |more, _| {
+            spill.append(more)?;
+            more.clear();
+            Ok(())
+        })?;
         spill.reverse(|piece| {
             output.buffer.extend_from_slice(piece);
             output.flush_full()

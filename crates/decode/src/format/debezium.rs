@@ -5,12 +5,10 @@
 
 mod value;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use binlogd_event::body::RowsChange;
 
-use super::json::{bytes_field, field, number_field, text_field};
-use super::{Format, FormatError};
+use super::json::{bytes_field, null_field, number_field, text_field};
+use super::{Format, FormatError, now_us, switch};
 use crate::changes::{At, Change, Statement, Transaction};
 use crate::{Charset, Image, Rows};
 pub use value::{BinaryMode, DecimalMode, TimeMode, UnsignedMode};
@@ -54,11 +52,6 @@ impl DebeziumOptions {
     /// # Errors
     /// If there is no such option or value here; the text says which there are.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let switch = || match value {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err("'true' or 'false'".to_owned()),
-        };
         let done = match name {
             "topic.prefix" => {
                 value.clone_into(&mut self.topic_prefix);
@@ -70,8 +63,8 @@ impl DebeziumOptions {
                 UnsignedMode::parse(value).map(|mode| self.unsigned = mode)
             }
             "binary.handling.mode" => BinaryMode::parse(value).map(|mode| self.binaries = mode),
-            "include.query" => switch().map(|on| self.include_query = on),
-            "include.schema.changes" => switch().map(|on| self.include_schema_changes = on),
+            "include.query" => switch(value).map(|on| self.include_query = on),
+            "include.schema.changes" => switch(value).map(|on| self.include_schema_changes = on),
             _ => {
                 return Err(format!(
                     "no option '{name}'; there are topic.prefix, decimal.handling.mode, \
@@ -165,8 +158,7 @@ impl DebeziumFormat {
             Some(gtid) => text_field("gtid", &gtid.to_string(), out),
             None => null_field("gtid", out),
         }
-        // The connector knows no folders.
-        text_field("file", at.file.rsplit('/').next().unwrap_or(at.file), out);
+        text_field("file", at.file_name(), out);
         number_field("pos", at.offset, out);
         match transaction.thread_id {
             Some(thread) => number_field("thread", u64::from(thread), out),
@@ -191,7 +183,7 @@ impl DebeziumFormat {
         number_field("ts_ms", now_us() / 1000, out);
         bytes_field("databaseName", statement.schema, Some(Charset::UTF8MB4), out);
         null_field("schemaName", out);
-        bytes_field("ddl", statement.text, Some(Charset::UTF8MB4), out);
+        bytes_field("ddl", statement.text, statement.charset(), out);
         out.extend_from_slice(b",\"tableChanges\":[]}\n");
     }
 }
@@ -267,21 +259,11 @@ fn keys_differ(key: &[usize], before: &Image<'_>, after: &Image<'_>) -> Result<b
     Ok(false)
 }
 
-fn null_field(name: &str, out: &mut Vec<u8>) {
-    field(name, out);
-    out.extend_from_slice(b"null");
-}
-
 /// A moment since 1970 in each unit.
 fn times(us: u64, out: &mut Vec<u8>) {
     number_field("ts_ms", us / 1000, out);
     number_field("ts_us", us, out);
     number_field("ts_ns", us.saturating_mul(1000), out);
-}
-
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Whether a statement defines something, rather than changing rows.

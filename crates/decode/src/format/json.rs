@@ -134,11 +134,7 @@ fn statement(
     if !statement.schema.is_empty() {
         bytes_field("db", statement.schema, Some(Charset::UTF8MB4), out);
     }
-    let client = statement.settings.iter().find_map(|item| match item {
-        Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
-        _ => None,
-    });
-    bytes_field("sql", statement.text, client, out);
+    bytes_field("sql", statement.text, statement.charset(), out);
     out.extend_from_slice(if statement.alone { b",\"alone\":true" } else { b",\"alone\":false" });
     if statement.error_code != 0 {
         number_field("error", u64::from(statement.error_code), out);
@@ -204,6 +200,11 @@ pub(super) fn field(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
+}
+
+pub(super) fn null_field(name: &str, out: &mut Vec<u8>) {
+    field(name, out);
+    out.extend_from_slice(b"null");
 }
 
 pub(super) fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {

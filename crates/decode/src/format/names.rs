@@ -1,6 +1,6 @@
 //! A table's names, and statements that change single rows of it.
 
-use super::{ColumnTest, FormatError};
+use super::{ColumnTest, FormatError, must_have_names};
 use crate::write::{hex, sql_identifier, unsigned};
 use crate::{Image, Table, Value};
 
@@ -19,16 +19,15 @@ impl Names {
         sql_identifier(schema, &mut full);
         full.push(b'.');
         sql_identifier(name, &mut full);
+        must_have_names(table, "SQL")?;
         let columns = table.columns().iter().map(|column| {
-            let Some(text) = column.name() else {
-                return Err(FormatError::NoNames { table: format!("{schema}.{name}") });
-            };
+            let text = column.name().unwrap_or_default();
             let mut quoted = Vec::new();
             sql_identifier(text, &mut quoted);
             let generated = column.is_generated() || is_generated(schema, name, text);
-            Ok((!generated).then_some(quoted))
+            (!generated).then_some(quoted)
         });
-        let columns = columns.collect::<Result<_, _>>()?;
+        let columns = columns.collect();
         Ok(Self { table: full, columns, key: table.primary_key().collect() })
     }
 

@@ -2,7 +2,7 @@
 
 /// A piece of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// A keyword, a number or a name without quotes.
     Word(String),
     /// A name in backticks.
@@ -15,48 +15,48 @@ pub(super) enum Token {
 
 impl Token {
     /// Whether it is this keyword.
-    pub(super) fn is_word(&self, word: &str) -> bool {
+    pub(crate) fn is_word(&self, word: &str) -> bool {
         matches!(self, Self::Word(text) if text.eq_ignore_ascii_case(word))
     }
 }
 
 /// Cuts SQL into tokens. Comments are left out, but not what `/*!…*/` makes a part of it.
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     sql: &'a str,
     rest: &'a str,
     peeked: Option<Option<Token>>,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
+    pub(crate) fn new(sql: &'a str) -> Self {
         Self { sql, rest: sql, peeked: None }
     }
 
     /// The line that reading has come to, from 1.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         let read = &self.sql[..self.sql.len() - self.rest.len()];
         1 + read.bytes().filter(|&b| b == b'\n').count()
     }
 
-    pub(super) fn peek(&mut self) -> Option<&Token> {
+    pub(crate) fn peek(&mut self) -> Option<&Token> {
         if self.peeked.is_none() {
             self.peeked = Some(self.read());
         }
         self.peeked.as_ref().and_then(Option::as_ref)
     }
 
-    pub(super) fn next(&mut self) -> Option<Token> {
+    pub(crate) fn next(&mut self) -> Option<Token> {
         match self.peeked.take() {
             Some(token) => token,
             None => self.read(),
         }
     }
 
-    pub(super) fn take_word(&mut self, word: &str) -> bool {
+    pub(crate) fn take_word(&mut self, word: &str) -> bool {
         self.take_if(|token| token.is_word(word))
     }
 
-    pub(super) fn take_symbol(&mut self, symbol: char) -> bool {
+    pub(crate) fn take_symbol(&mut self, symbol: char) -> bool {
         self.take_if(|token| *token == Token::Symbol(symbol))
     }
 
@@ -69,7 +69,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Goes behind the semicolon that ends the statement.
-    pub(super) fn skip_statement(&mut self) {
+    pub(crate) fn skip_statement(&mut self) {
         while let Some(token) = self.next() {
             if token == Token::Symbol(';') {
                 break;

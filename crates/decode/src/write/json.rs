@@ -144,7 +144,7 @@ pub(super) fn are_text(value: &SetValue<'_>) -> bool {
     known.is_some_and(|(members, mut names)| names.all(|name| is_text(members, name)))
 }
 
-pub(super) fn is_text(members: &Members, name: &[u8]) -> bool {
+pub(crate) fn is_text(members: &Members, name: &[u8]) -> bool {
     let Some(charset) = members.charset() else { return false };
     // Names are short; most are ASCII.
     charset.as_utf8(name).is_some() || charset.to_utf8(name, &mut Vec::new()).is_ok()

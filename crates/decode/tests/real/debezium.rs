@@ -1,43 +1,17 @@
 //! What Debezium's connector would write of a real server's changes, field by field as its
 //! documentation has them.
 
-use binlogd_decode::changes::{At, Changes};
-use binlogd_decode::format::{DebeziumFormat, DebeziumOptions, Format};
-use binlogd_decode::{Decoder, Events};
-use binlogd_event::{EventHeader, HEADER_LEN};
+use binlogd_decode::format::{DebeziumFormat, DebeziumOptions};
 use serde_json::{Value, json};
 use testkit::{Flavour, Server};
 
+use crate::written::{objects, written};
+
 /// The envelopes of a server's newest binlog file.
 fn envelopes(server: &Server, options: &[(&str, &str)]) -> Vec<Value> {
-    let path = server.binlog_files().unwrap().pop().unwrap();
-    let file = std::fs::read(&path).unwrap();
-    let name = path.file_name().unwrap().to_str().unwrap();
     let mut wanted = DebeziumOptions::default();
     options.iter().for_each(|(name, value)| wanted.set(name, value).unwrap());
-    let mut format = DebeziumFormat::new(wanted);
-    let (mut decoder, mut changes, mut out) = (Decoder::new(), Changes::new(), Vec::new());
-    for (offset, event) in Events::new(&file) {
-        let event = event.unwrap();
-        let end = offset + u64::try_from(event.len()).unwrap();
-        let header = EventHeader::parse(&event[..HEADER_LEN]).unwrap();
-        decoder
-            .walk(offset, event, |event| {
-                let at = At { file: name, offset, end, header: event.header };
-                let Some((transaction, change)) = changes.take(&at, event).unwrap() else {
-                    return Ok::<(), binlogd_decode::DecodeError>(());
-                };
-                format.change(&at, transaction, change, &mut out).unwrap();
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(header.size as usize, event.len());
-    }
-    format.finish(&mut out);
-    out.split(|&b| b == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).unwrap())
-        .collect()
+    objects(&written(server, &mut DebeziumFormat::new(wanted)))
 }
 
 /// Removes what differs from run to run, after a look at it.

@@ -5,6 +5,8 @@ mod charsets;
 mod debezium;
 mod differential;
 mod events;
+mod maxwell;
 mod model;
 mod robustness;
 mod values;
+mod written;
