@@ -78,11 +78,9 @@ fn as_text<T: ToString, S: serde::Serializer>(value: &Option<T>, to: S) -> Resul
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let place = args.source.place()?;
     print(|output| {
-        if !args.json {
-            heading(args.long, output);
-        }
         match place {
             Place::Files(inputs) => {
+                heading(args, output);
                 for input in inputs {
                     let summary = Summary {
                         file: input.path.display().to_string(),
@@ -95,7 +93,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 }
             }
             Place::Server(server) => {
-                for log in server.logs()? {
+                let logs = server.logs()?;
+                heading(args, output);
+                for log in logs {
                     let summary = Summary {
                         file: log.name.to_string(),
                         size: Some(log.size),
@@ -190,10 +190,13 @@ fn query_len(event: &RawEvent<'_>) -> usize {
     event.format.post_header_len(EventKind::QUERY).unwrap_or(13)
 }
 
-fn heading(long: bool, output: &mut Output) {
+fn heading(args: &Args, output: &mut Output) {
+    if args.json {
+        return;
+    }
     let (size, events, transactions) = ("SIZE", "EVENTS", "TRANSACTIONS");
     // Writing to a Vec does not fail.
-    let _ = match long {
+    let _ = match args.long {
         false => writeln!(output.buffer, "{size:>11}  {:<19}  FILE  GTIDS", "BEGINS (UTC)"),
         true => writeln!(
             output.buffer,

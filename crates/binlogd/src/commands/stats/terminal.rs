@@ -216,9 +216,10 @@ impl Text {
         self.heading(heading);
         for named in list {
             let mut line = format!(
-                "{:>11}  {:>9} rows  {:>6} s  {}  {}:{}",
+                "{:>11}  {:>9} {}  {:>6} s  {}  {}:{}",
                 bytes(named.bytes),
                 number(named.rows),
+                if named.rows == 1 { "row " } else { "rows" },
                 number(u64::from(named.seconds)),
                 time::show(named.time),
                 shown(&named.file),
