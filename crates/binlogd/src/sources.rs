@@ -14,7 +14,7 @@ mod unwanted;
 use anyhow::Result;
 use binlogd_store::LogName;
 
-pub(crate) use args::{Place, SourceArgs};
+pub(crate) use args::{Place, ServerArgs, SourceArgs};
 pub(crate) use files::Files;
 pub(crate) use paths::{Input, inputs, is_server};
 pub(crate) use reader::{RawEvent, Reader};

@@ -337,9 +337,47 @@ fn columns_without_names_are_no_sql_unless_a_schema_names_them() {
     fs::write(&schema, definition).unwrap();
     let schema = ["--schema", schema.to_str().unwrap(), "--schema-database=d"];
     let file = server.binlog_files().unwrap().pop().unwrap();
-    let sql = printed(&[&["tail", "--format=sql", "--kind=insert"], &schema[..]].concat(), &[file]);
-    let sql = String::from_utf8(sql).unwrap();
-    assert!(sql.contains("INSERT INTO `d`.`t` (`a`) VALUES (1);\n"), "{sql}");
+    let tail = ["tail", "--format=sql", "--kind=insert"];
+    let sql = printed(&[&tail, &schema[..]].concat(), std::slice::from_ref(&file));
+    let text = String::from_utf8_lossy(&sql);
+    assert!(text.contains("INSERT INTO `d`.`t` (`a`) VALUES (1);\n"), "{text}");
+    a_server_tells_what_its_tables_are_now(&server, &file, &sql);
+}
+
+/// Of a file with one insert, which is this SQL.
+fn a_server_tells_what_its_tables_are_now(server: &Server, file: &Path, sql: &[u8]) {
+    let as_user = |user: &str| format!("--schema=mysql://{user}@127.0.0.1:{}", server.port());
+    let repl = server.endpoint();
+    let url = as_user(&format!("{}:{}", repl.user, repl.password));
+    let tail = |url: &str| binlogd(&["tail", "--format=sql", "--kind=insert", url], &[file.into()]);
+    let refused = |url: &str| {
+        let output = tail(url);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(tail(&url).stdout, sql);
+
+    server.sql("set sql_log_bin = 0; create user nobody identified by ''; grant replication client on *.* to nobody").unwrap();
+    let said = refused(&as_user("nobody"));
+    assert!(said.contains("Table_map event at offset "), "{said}");
+    assert!(said.contains("the definition of d.t cannot be had: "), "{said}");
+    assert!(said.contains("GRANT SELECT ON `d`.`t` TO it"), "{said}");
+    let said = refused(&as_user("nobody:wrong"));
+    assert!(said.contains("Access denied"), "{said}");
+
+    // Another table has its name by now, or none.
+    server.sql("set sql_log_bin = 0; alter table d.t add column b int").unwrap();
+    let said = refused(&url);
+    assert!(
+        said.contains("the columns of d.t, and its definition that was given does not fit"),
+        "{said}"
+    );
+    server.sql("set sql_log_bin = 0; drop table d.t").unwrap();
+    let said = refused(&url);
+    assert!(
+        said.contains("the binlog does not name the columns of d.t, which SQL needs"),
+        "{said}"
+    );
 }
 
 /// A file with some transactions, and its bytes.

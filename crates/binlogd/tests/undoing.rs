@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::BINLOGD;
-use testkit::server::Server;
+use testkit::server::{Endpoint, Server};
 use testkit::{Flavour, workload};
 
 fn binlogd(args: &[&str], files: &[PathBuf]) -> Output {
@@ -111,6 +111,7 @@ fn there_and_back_again(flavour: Flavour) {
     let target = Server::builder(flavour).arg("--binlog-format=ROW").start().unwrap();
     run_on(&target, &[&["tail", "--format=sql"], &known[..]].concat(), &files);
     assert_eq!(tables(&target), end);
+    the_server_itself_tells_as_much(&server, &known, &files);
 
     let back = run_on(&target, &[&["undo"], &known[..]].concat(), &files[filled..]);
     assert_eq!(tables(&target), begin);
@@ -125,6 +126,15 @@ fn there_and_back_again(flavour: Flavour) {
     let said = refusal(&known, &files[..filled]);
     assert!(said.contains("cannot be undone: `create database columns_"), "{said}");
     assert!(said.contains("--kind"), "{said}");
+}
+
+fn the_server_itself_tells_as_much(server: &Server, known: &[&str], files: &[PathBuf]) {
+    let by_file = binlogd(&[&["tail", "--format=sql"], known].concat(), files);
+    let Endpoint { user, password, .. } = server.endpoint();
+    let url = format!("--schema=mysql://{user}:{password}@127.0.0.1:{}", server.port());
+    let by_server = binlogd(&["tail", "--format=sql", &url], files);
+    assert!(by_server.status.success(), "{}", String::from_utf8_lossy(&by_server.stderr));
+    assert!(by_server.stdout == by_file.stdout);
 }
 
 #[test]

@@ -304,7 +304,14 @@ impl Decoder {
         let known = self.tables.get(&id).is_some_and(|known| known.table.is_of(body));
         if !known {
             self.make_room(place)?;
-            let schema = self.schema.as_ref().and_then(|s| s.table(map.schema, map.table));
+            let schema = match &self.schema {
+                Some(schema) => schema.table(map.schema, map.table).map_err(|error| {
+                    let table = format!("{}.{}", map.schema, map.table);
+                    let flaw = Flaw::Schema { table, reason: error.to_string() };
+                    DecodeError::new(place, None, flaw)
+                })?,
+                None => None,
+            };
             let table = Table::new(map, body, schema.as_deref(), self.assumed_charset, place)?;
             self.tables.insert(id, Known { table, statement });
         }

@@ -92,6 +92,14 @@ pub enum Flaw {
         /// What the decompressor says.
         reason: String,
     },
+    /// The definition of the table could not be found out.
+    #[error("the definition of {table} cannot be had: {reason}")]
+    Schema {
+        /// The table.
+        table: String,
+        /// What the [`Schema`](crate::Schema) says.
+        reason: String,
+    },
     /// A column's value.
     #[error(transparent)]
     Value(#[from] ValueError),

@@ -86,13 +86,22 @@ pub enum FormatError {
     #[error(
         "the binlog does not name the columns of {table}, which {format} needs. Servers write names with \
          binlog_row_metadata=FULL, from when that is set on; for what is written already, give the \
-         table's definition (--schema FILE, of mysqldump --no-data) as it was then"
+         table's definition (--schema FILE, of mysqldump --no-data, or a server's URL) as it was then"
     )]
     NoNames {
         /// The table.
         table: String,
         /// The format.
         format: &'static str,
+    },
+    /// The format needs names, and those that were given are of another table.
+    #[error(
+        "the binlog does not name the columns of {table}, and its definition that was given does not \
+         fit: it has another number of columns, or other types. Give it as it was when this was written"
+    )]
+    OtherTable {
+        /// The table.
+        table: String,
     },
     /// A table that was created with its rows in one transaction, which is to keep its GTID.
     #[error(
@@ -121,7 +130,11 @@ fn must_have_names(table: &Table, format: &'static str) -> Result<(), FormatErro
     if table.columns().iter().all(|column| column.name().is_some()) {
         return Ok(());
     }
-    Err(FormatError::NoNames { table: format!("{}.{}", table.schema(), table.name()), format })
+    let name = format!("{}.{}", table.schema(), table.name());
+    Err(match table.schema_fits() {
+        Some(false) => FormatError::OtherTable { table: name },
+        _ => FormatError::NoNames { table: name, format },
+    })
 }
 
 /// A setting that is on or off, as other tools name them.

@@ -70,7 +70,9 @@ pub use info::info;
 pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, JsonValue};
 pub use payload::Payload;
 pub use rows::{Image, Row, Rows, Values};
-pub use schema::{ColumnSchema, Schema, SchemaDump, SchemaError, SchemaType, TableSchema};
+pub use schema::{
+    ColumnSchema, Schema, SchemaDump, SchemaError, SchemaFailure, SchemaType, TableSchema,
+};
 pub use table::{Column, ColumnType, Members, Sign, Table};
 pub use value::{
     Bits, Bytes, Compressed, Date, DateTime, Decimal, EnumValue, Geometry, SetValue, Text, Time,

@@ -16,8 +16,14 @@ use crate::table::{Column, ColumnType, Members, Sign};
 /// [`Table::schema_fits`](crate::Table::schema_fits).
 pub trait Schema {
     /// The definition of a table, if it is known.
-    fn table(&self, schema: &str, table: &str) -> Option<Arc<TableSchema>>;
+    ///
+    /// # Errors
+    /// If that cannot be found out; of a table that there is not, `None` is said.
+    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure>;
 }
+
+/// Why a table's definition could not be found out, in words for a person.
+pub type SchemaFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A table's definition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

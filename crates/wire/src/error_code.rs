@@ -67,6 +67,8 @@ codes! {
     UNKNOWN_ERROR = 1105, b"HY000";
     /// This host may not connect.
     HOST_NOT_PRIVILEGED = 1130, b"HY000";
+    /// The account has no right on that table.
+    TABLE_ACCESS_DENIED = 1142, b"42000";
     /// No such table.
     NO_SUCH_TABLE = 1146, b"42S02";
     /// A payload is longer than allowed.

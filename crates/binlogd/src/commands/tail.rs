@@ -91,6 +91,9 @@ Examples:
   Replay up to a moment (point-in-time recovery):
     binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
 
+  For a server that writes no names of columns, and whose tables are what they were:
+    binlogd tail --format sql --schema mysql://app@127.0.0.1 --password-file pw mysql-bin.000007
+
   What a server does from now on, also when it is restarted in between; what comes to a binlogd's store:
     binlogd tail --follow --from end --password-file pw mysql://repl@127.0.0.1:3306
     binlogd tail --follow /var/lib/binlogd/default
@@ -107,7 +110,9 @@ where and when it begins. A statement belongs to its default database. A store's
 each transaction is told once.
 
 SQL and maxwell need the names of columns, which servers write with binlog_row_metadata=FULL, or else
---schema, which also tells generated columns. For SQL the other server's tables must have no triggers:
+--schema, which also tells generated columns: a dump, or a server that has the tables as they were then,
+or as they are when a binlog is followed; its account needs SELECT on them. A definition is taken only if
+the number of columns and their types fit. For SQL the other server's tables must have no triggers:
 what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can: elsewhere
 each row is a transaction.
 
@@ -126,7 +131,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if let Some(offset) = start {
         filter.start_at(offset);
     }
-    let mut decoder = args.schema.decoder()?;
+    let mut decoder = args.schema.decoder(&args.source.server)?;
     source.pass_over(filter.unwanted());
     if !matches!(args.format, Form::Debezium | Form::Maxwell) && !args.options.is_empty() {
         bail!("--option is for --format debezium and maxwell");

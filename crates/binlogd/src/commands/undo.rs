@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut source = args.source.open()?;
     let filter = Filter::new(args.filter)?;
     source.pass_over(filter.unwanted());
-    let mut decoder = args.schema.decoder()?;
+    let mut decoder = args.schema.decoder(&args.source.server)?;
     let format = Box::new(UndoFormat::new(args.schema.into_generated()));
     let mut printer = Printer::new(format, filter, false);
     print(|output| {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::{Lexer, Token};
-use super::{ColumnSchema, Schema, SchemaType, TableSchema};
+use super::{ColumnSchema, Schema, SchemaFailure, SchemaType, TableSchema};
 use crate::Charset;
 
 /// The tables of a dump's `CREATE TABLE` statements.
 ///
 /// ```
-/// use binlogd_decode::{Schema, SchemaDump};
+/// use binlogd_decode::SchemaDump;
 ///
 /// let dump = SchemaDump::parse(
 ///     "USE shop;
@@ -22,7 +22,7 @@ use crate::Charset;
 ///      ) ENGINE=InnoDB DEFAULT CHARSET=latin1;",
 ///     None,
 /// )?;
-/// let item = dump.table("shop", "item").unwrap();
+/// let item = dump.find("shop", "item").unwrap();
 /// assert_eq!(item.columns[1].name, "name");
 /// assert_eq!(item.primary_key, ["id"]);
 /// # Ok::<(), binlogd_decode::SchemaError>(())
@@ -75,6 +75,12 @@ impl SchemaDump {
         self.tables.extend(other.tables);
     }
 
+    /// The definition of a table.
+    #[must_use]
+    pub fn find(&self, schema: &str, table: &str) -> Option<Arc<TableSchema>> {
+        self.tables.get(&(schema.to_owned(), table.to_owned())).cloned()
+    }
+
     /// The names of schemas and tables.
     pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.tables.keys().map(|(schema, table)| (schema.as_str(), table.as_str()))
@@ -82,8 +88,8 @@ impl SchemaDump {
 }
 
 impl Schema for SchemaDump {
-    fn table(&self, schema: &str, table: &str) -> Option<Arc<TableSchema>> {
-        self.tables.get(&(schema.to_owned(), table.to_owned())).cloned()
+    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure> {
+        Ok(self.find(schema, table))
     }
 }
 
@@ -376,7 +382,7 @@ mod tests {
     fn table(sql: &str) -> Arc<TableSchema> {
         let dump = SchemaDump::parse(sql, Some("s")).unwrap();
         let (schema, name) = dump.names().next().unwrap();
-        dump.table(schema, name).unwrap()
+        dump.find(schema, name).unwrap()
     }
 
     #[test]
@@ -428,7 +434,7 @@ mod tests {
         let mut names: Vec<_> = dump.names().collect();
         names.sort_unstable();
         assert_eq!(names, [("d", "t"), ("e", "u")]);
-        assert_eq!(dump.table("d", "t").unwrap().primary_key, ["a"]);
+        assert_eq!(dump.find("d", "t").unwrap().primary_key, ["a"]);
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The options that tell of tables what binlogs do not.
 
+mod live;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use binlogd_decode::format::ColumnTest;
-use binlogd_decode::{Decoder, SchemaDump};
+use binlogd_decode::{Decoder, Schema, SchemaDump, SchemaFailure, TableSchema};
 use clap::ValueHint;
 
 use super::filter::Pattern;
+use crate::sources::{ServerArgs, is_server};
+use live::LiveSchema;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct SchemaArgs {
     /// A file of CREATE TABLE statements, as mysqldump --no-data --databases or SHOW CREATE TABLE print
     /// them, of tables as they were when the binlog was written: tells names and types that it does
-    /// not. May be given several times
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// not. Or a server, as mysql://USER:PASSWORD@HOST:PORT, that has these tables and can be asked. May
+    /// be given several times
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     schema: Vec<PathBuf>,
 
     /// The database of tables that such a file does not say it of
@@ -29,21 +35,25 @@ pub(crate) struct SchemaArgs {
 
 impl SchemaArgs {
     /// A decoder that knows the tables.
-    pub(crate) fn decoder(&self) -> Result<Decoder> {
-        let mut all: Option<SchemaDump> = None;
-        for file in &self.schema {
-            let name = || file.display().to_string();
-            let sql = std::fs::read(file).with_context(name)?;
+    pub(crate) fn decoder(&self, servers: &ServerArgs) -> Result<Decoder> {
+        let decoder = Decoder::new();
+        if self.schema.is_empty() {
+            return Ok(decoder);
+        }
+        let mut known = Known { files: SchemaDump::default(), servers: Vec::new() };
+        for place in &self.schema {
+            if is_server(place) {
+                known.servers.push(LiveSchema::connect(servers.options(place)?)?);
+                continue;
+            }
+            let name = || place.display().to_string();
+            let sql = std::fs::read(place).with_context(name)?;
             let database = self.schema_database.as_deref();
             let dump =
                 SchemaDump::parse(&String::from_utf8_lossy(&sql), database).with_context(name)?;
-            all.get_or_insert_default().extend(dump);
+            known.files.extend(dump);
         }
-        let decoder = Decoder::new();
-        Ok(match all {
-            Some(schema) => decoder.with_schema(schema),
-            None => decoder,
-        })
+        Ok(decoder.with_schema(known))
     }
 
     /// What says which columns were called generated.
@@ -54,5 +64,25 @@ impl SchemaArgs {
                 self.generated.iter().any(|pattern| pattern.matches(&name))
             }
         })
+    }
+}
+
+/// All that was named. Files come first: they may say how a table was, which servers cannot.
+struct Known {
+    files: SchemaDump,
+    servers: Vec<LiveSchema>,
+}
+
+impl Schema for Known {
+    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure> {
+        if let Some(known) = self.files.find(schema, table) {
+            return Ok(Some(known));
+        }
+        for server in &self.servers {
+            if let Some(known) = server.table(schema, table)? {
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
     }
 }
