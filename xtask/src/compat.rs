@@ -41,8 +41,6 @@ enum Verdict {
     },
     /// It fails with the primary, and with binlogd in the same way.
     FailsAsOnPrimary(String),
-    /// It asks about tables, which binlogd has not got.
-    WantsTables,
     /// It fails with the primary alone.
     OnlyHere(String),
     Fails(String),
@@ -124,7 +122,6 @@ fn judge(theirs: Said, ours: Said, primary_id: &str, own_id: &str) -> Verdict {
     }
     let counts = (ours_lines.len(), theirs.lines.len());
     match (ours.error, theirs.error) {
-        (Some(error), _) if wants_tables(&error) => Verdict::WantsTables,
         (error, _) if counts.0 != counts.1 => {
             let error = error.unwrap_or_default();
             Verdict::Fails(format!("{} lines, the primary {}: {error}", counts.0, counts.1))
@@ -137,17 +134,11 @@ fn judge(theirs: Said, ours: Said, primary_id: &str, own_id: &str) -> Verdict {
     }
 }
 
-/// Whether a client was refused the columns of a table.
-fn wants_tables(error: &str) -> bool {
-    error.contains("in information_schema") || error.contains("'SHOW COLUMNS'")
-}
-
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Same { events } => write!(f, "ok ({events})"),
             Self::FailsAsOnPrimary(error) => write!(f, "fails as on the primary: {error}"),
-            Self::WantsTables => f.write_str("not served: it asks for tables' columns"),
             Self::OnlyHere(error) => write!(f, "ok, fails on the primary: {error}"),
             Self::Fails(why) => write!(f, "**FAIL**: {why}"),
             Self::Missing(why) => write!(f, "not tried: {why}"),
@@ -173,8 +164,6 @@ mod tests {
         assert!(verdict(said(&["x"], None), said(&["y"], None)).contains("FAIL"));
         assert!(verdict(said(&["x"], None), said(&["x"], Some("e"))).contains("FAIL"));
         assert!(verdict(said(&[], Some("e")), said(&["x"], None)).contains("ok, fails on"));
-        let wants = said(&["x"], Some("Unknown table 'COLUMNS' in information_schema"));
-        assert!(verdict(said(&["x", "y"], None), wants).contains("not served"));
         let both = verdict(said(&["x"], Some("e")), said(&["x"], Some("e")));
         assert_eq!(both, "fails as on the primary: e");
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{DerefMut, Range};
 use std::sync::Arc;
 
 use binlogd_wire::command::Command;
@@ -16,20 +16,60 @@ use crate::error::ClientError;
 /// A column of a result set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
+    /// The table's database.
+    pub schema: String,
+    /// The table's alias.
+    pub table: String,
+    /// The table's name.
+    pub org_table: String,
     /// The name, or its alias.
     pub name: String,
-    /// The type that the text stands for.
-    pub kind: ColumnType,
+    /// The name in the table.
+    pub org_name: String,
     /// The collation id; 63 is bytes.
     pub charset: u16,
+    /// The longest value, in bytes.
+    pub length: u32,
+    /// The type that the text stands for.
+    pub kind: ColumnType,
     /// Flags: NOT NULL, unsigned and so on.
     pub flags: u16,
+    /// Digits behind the point.
+    pub decimals: u8,
 }
 
 impl From<ColumnDefinition<'_>> for Column {
     fn from(column: ColumnDefinition<'_>) -> Self {
-        let name = String::from_utf8_lossy(column.name).into_owned();
-        Self { name, kind: column.kind, charset: column.charset, flags: column.flags }
+        let text = |name| String::from_utf8_lossy(name).into_owned();
+        Self {
+            schema: text(column.schema),
+            table: text(column.table),
+            org_table: text(column.org_table),
+            name: text(column.name),
+            org_name: text(column.org_name),
+            charset: column.charset,
+            length: column.length,
+            kind: column.kind,
+            flags: column.flags,
+            decimals: column.decimals,
+        }
+    }
+}
+
+impl<'a> From<&'a Column> for ColumnDefinition<'a> {
+    fn from(column: &'a Column) -> Self {
+        Self {
+            schema: column.schema.as_bytes(),
+            table: column.table.as_bytes(),
+            org_table: column.org_table.as_bytes(),
+            name: column.name.as_bytes(),
+            org_name: column.org_name.as_bytes(),
+            charset: column.charset,
+            length: column.length,
+            kind: column.kind,
+            flags: column.flags,
+            decimals: column.decimals,
+        }
     }
 }
 
@@ -109,17 +149,18 @@ struct Summary {
     info: String,
 }
 
-/// The answer to a query: a result set, perhaps followed by others.
+/// The answer to a query: a result set, perhaps followed by others. `C` is the connection, borrowed or
+/// owned.
 ///
 /// Dropping it early is fine: the connection skips what is left before its next command.
 #[derive(Debug)]
-pub struct QueryResult<'c> {
-    connection: &'c mut Connection,
+pub struct QueryResult<C> {
+    connection: C,
     columns: Arc<[Column]>,
     summary: Summary,
 }
 
-impl QueryResult<'_> {
+impl<C: DerefMut<Target = Connection>> QueryResult<C> {
     /// The columns; none if the statement does not answer with rows.
     #[must_use]
     pub fn columns(&self) -> &[Column] {
@@ -186,6 +227,12 @@ impl QueryResult<'_> {
         Ok(true)
     }
 
+    /// The connection, which skips what is left of the answer before its next command.
+    #[must_use]
+    pub fn into_connection(self) -> C {
+        self.connection
+    }
+
     async fn read_head(&mut self) -> Result<(), ClientError> {
         let (columns, summary) = self.connection.head().await?;
         (self.columns, self.summary) = (columns.into(), summary);
@@ -198,10 +245,23 @@ impl Connection {
     ///
     /// # Errors
     /// The server's, or the connection's.
-    pub async fn query(&mut self, sql: &str) -> Result<QueryResult<'_>, ClientError> {
-        self.send(&Command::Query(sql.as_bytes())).await?;
-        let (columns, summary) = self.head().await?;
+    pub async fn query(&mut self, sql: &str) -> Result<QueryResult<&mut Self>, ClientError> {
+        let (columns, summary) = self.ask(sql).await?;
         Ok(QueryResult { connection: self, columns: columns.into(), summary })
+    }
+
+    /// As [`query`](Self::query), for an answer that outlives the function that asks.
+    ///
+    /// # Errors
+    /// The server's, or the connection's; the connection is closed then.
+    pub async fn into_query(mut self, sql: &str) -> Result<QueryResult<Box<Self>>, ClientError> {
+        let (columns, summary) = self.ask(sql).await?;
+        Ok(QueryResult { connection: Box::new(self), columns: columns.into(), summary })
+    }
+
+    async fn ask(&mut self, sql: &str) -> Result<(Vec<Column>, Summary), ClientError> {
+        self.send(&Command::Query(sql.as_bytes())).await?;
+        self.head().await
     }
 
     /// Runs SQL and collects the rows of its first result set.

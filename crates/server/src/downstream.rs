@@ -7,6 +7,7 @@ pub mod error;
 pub mod sql;
 
 mod account;
+mod answer;
 mod charset;
 mod connection;
 mod dump;
@@ -27,6 +28,8 @@ mod transport;
 mod variables;
 mod wishes;
 
+pub(crate) use answer::ANSWER_TIMEOUT;
+pub use answer::{Answer, AnswerError, Question};
 pub use dump::{
     DumpEnd, DumpFuture, DumpReader, DumpRequest, DumpService, DumpSession, DumpWriter, FromReader,
     Stop, StopReason, Who,

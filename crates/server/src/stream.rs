@@ -13,13 +13,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
 use binlogd_store::Catalog;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{
-    BinaryLog, BinaryLogStatus, EventRows, EventsError, Gtids, LastError, Obeyed, Order,
-    OrderError, PurgeError, PurgeOutcome, PurgeTarget, ReplicaStatus, StreamFacts,
+    Answer, AnswerError, BinaryLog, BinaryLogStatus, EventRows, EventsError, Gtids, LastError,
+    Obeyed, Order, OrderError, PurgeError, PurgeOutcome, PurgeTarget, Question, ReplicaStatus,
+    StreamFacts,
 };
 use crate::dump::Herald;
 use crate::identity::Identity;
@@ -46,7 +47,12 @@ pub struct Stream {
     upstream: RwLock<UpstreamState>,
     /// The primary as it was at the last connection.
     primary: watch::Sender<Option<Primary>>,
+    /// Who may ask it something now.
+    questions: Arc<Semaphore>,
 }
+
+/// How many readers' questions the primary is asked at once; others wait.
+const QUESTIONS_MAX: usize = 8;
 
 /// How things stand with the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +173,7 @@ impl Stream {
             counters: Counters::default(),
             upstream: RwLock::new(UpstreamState::Connecting),
             primary: watch::Sender::new(None),
+            questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         })
     }
 
@@ -223,8 +230,10 @@ impl Stream {
         &self.control
     }
 
-    fn followed(&self) -> Option<ConnectOptions> {
-        self.followed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The server that is followed, else the first that may be.
+    fn source(&self) -> Option<ConnectOptions> {
+        let followed = self.followed.read().unwrap_or_else(PoisonError::into_inner).clone();
+        followed.or_else(|| self.control.sources().first().cloned())
     }
 
     /// What was counted.
@@ -402,6 +411,19 @@ impl StreamFacts for Stream {
 
     fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {
         tokio::task::block_in_place(|| Ok(Box::new(Listing::open(&self.catalog, file, from)?) as _))
+    }
+
+    fn ask_primary(
+        &self,
+        question: Question,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, AnswerError>> + Send>> {
+        let (source, questions) = (self.source(), Arc::clone(&self.questions));
+        Box::pin(async move {
+            let none = || AnswerError::Unreachable("there is none".to_owned());
+            let source = source.ok_or_else(none)?;
+            let permit = questions.acquire_owned().await.map_err(|_| none())?;
+            crate::upstream::ask(&source, &question, permit).await
+        })
     }
 
     fn replica_status(&self) -> Option<ReplicaStatus> {

@@ -2,6 +2,7 @@
 //!
 //! Receiving what the dump brings is in `ingest`; deciding when to connect again, in `stream`.
 
+mod ask;
 mod backoff;
 mod choose;
 mod error;
@@ -9,6 +10,7 @@ mod locate;
 mod primary;
 mod session;
 
+pub(crate) use ask::ask;
 pub use backoff::Backoff;
 pub use choose::{Chosen, choose, moved};
 pub use error::UpstreamError;

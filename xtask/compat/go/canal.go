@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/canal"
@@ -41,22 +39,15 @@ func (h *handler) OnXID(header *replication.EventHeader, next mysql.Position) er
 	return h.say("xid", header, next)
 }
 
-// Columns are asked for on the connection that is made first, before the stream.
 func canalled(from server, logger *slog.Logger) error {
-	streams := fmt.Sprintf("%s:%d", from.host, from.port)
-	address := from.columns
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, address)
-	}
 	c, err := canal.NewCanal(&canal.Config{
-		ServerID: 4104, Flavor: from.product, Addr: streams, Dialer: dial,
+		ServerID: 4104, Flavor: from.product, Addr: fmt.Sprintf("%s:%d", from.host, from.port),
 		User: from.user, Password: from.password, MaxReconnectAttempts: 1, Logger: logger,
 		Charset: mysql.DEFAULT_CHARSET,
 	})
 	if err != nil {
 		return err
 	}
-	address = streams
 	h := &handler{told: make(chan struct{})}
 	c.SetEventHandler(h)
 	ended := make(chan error, 1)

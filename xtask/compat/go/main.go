@@ -1,5 +1,5 @@
 // Streams a binlog from its start with go-mysql: one line an event.
-// usage: stream syncer|canal|canal-columns-of-primary HOST PORT USER PASSWORD PRODUCT FILE PRIMARY_PORT
+// usage: stream syncer|canal HOST PORT USER PASSWORD PRODUCT FILE
 package main
 
 import (
@@ -23,8 +23,6 @@ type server struct {
 	host, user, password, product string
 	port                          uint16
 	start                         mysql.Position
-	// Where the columns of tables are asked for.
-	columns string
 }
 
 func main() {
@@ -33,14 +31,9 @@ func main() {
 		host: os.Args[2], port: uint16(port), user: os.Args[4], password: os.Args[5],
 		product: os.Args[6], start: mysql.Position{Name: os.Args[7], Pos: 4},
 	}
-	from.columns = fmt.Sprintf("%s:%d", from.host, from.port)
 	stream := syncer
-	switch os.Args[1] {
-	case "canal":
+	if os.Args[1] == "canal" {
 		stream = canalled
-	case "canal-columns-of-primary":
-		stream = canalled
-		from.columns = from.host + ":" + os.Args[8]
 	}
 	if err := stream(from, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,27 +1,10 @@
 // Streams a binlog from its start with zongji: one line an event, with its rows.
-// usage: node stream.mjs own-columns|columns-of-primary HOST PORT USER PASSWORD PRODUCT FILE PRIMARY_PORT
+// usage: node stream.mjs HOST PORT USER PASSWORD PRODUCT FILE
 import { writeSync } from 'node:fs';
 import ZongJi from '@vlasky/zongji';
-import mysql from 'mysql2';
 
-const [columns, host, port, user, password, , filename, primaryPort] = process.argv.slice(2);
-const server = { host, port: Number(port), user, password };
-
-// Asks the primary for the columns of tables, which who only has the binlog cannot tell.
-class ColumnsOfPrimary extends ZongJi {
-  _establishConnection() {
-    const connect = (port) => {
-      const connection = mysql.createConnection({ ...server, port });
-      connection.on('error', (error) => this.emit('error', error));
-      return connection;
-    };
-    this.ctrlConnection = connect(Number(primaryPort));
-    this.ctrlConnectionOwner = true;
-    this.connection = connect(server.port);
-  }
-}
-
-const zongji = new (columns === 'own-columns' ? ZongJi : ColumnsOfPrimary)(server);
+const [host, port, user, password, , filename] = process.argv.slice(2);
+const zongji = new ZongJi({ host, port: Number(port), user, password });
 const end = () => { zongji.stop(); process.exit(0); };
 let idle = setTimeout(end, 10000);
 zongji.on('error', (error) => { console.error(error.message); process.exit(1); });

@@ -76,15 +76,7 @@ pub(super) const ALL: &[Client] = &[
         kind: Kind::Program {
             folder: "node",
             make: &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]],
-            run: &["node", "stream.mjs", "own-columns"],
-        },
-    },
-    Client {
-        name: "zongji, columns from the primary",
-        kind: Kind::Program {
-            folder: "node",
-            make: &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]],
-            run: &["node", "stream.mjs", "columns-of-primary"],
+            run: &["node", "stream.mjs"],
         },
     },
     Client {
@@ -101,14 +93,6 @@ pub(super) const ALL: &[Client] = &[
             folder: "go",
             make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
             run: &["./stream", "canal"],
-        },
-    },
-    Client {
-        name: "go-mysql's canal, columns from the primary",
-        kind: Kind::Program {
-            folder: "go",
-            make: &[&["go", "build", "-mod=readonly", "-o", "stream", "."]],
-            run: &["./stream", "canal-columns-of-primary"],
         },
     },
     Client {
@@ -172,9 +156,9 @@ impl Client {
                 let mut command = Command::new(program_path(program, &dir));
                 command.args(args).current_dir(&dir);
                 // Both know the primary's account.
-                let Endpoint { host, port, user, password } = primary.endpoint();
+                let Endpoint { host, user, password, .. } = primary.endpoint();
                 command.args([&host, &from.port.to_string(), &user, &password]);
-                run(command.args([product, FIRST_FILE, &port.to_string()]))
+                run(command.args([product, FIRST_FILE]))
             }
             Kind::Program { .. } => bail!("{} has no program", self.name),
         }

@@ -55,13 +55,20 @@ pub(crate) fn charset(name: &str) -> Result<&'static str, SqlError> {
     found.map(|(charset, _)| *charset).ok_or_else(|| SqlError::unknown_character_set(name))
 }
 
+/// Whether bytes of ASCII may be parts of other characters in it, or mean others.
+pub(crate) fn hides_ascii(charset: &str) -> bool {
+    matches!(charset, "big5" | "cp932" | "gb18030" | "gbk" | "sjis" | "swe7")
+}
+
 /// The character set of a collation id as a handshake has it, its low byte; `None` for the many that
-/// clients do not use by themselves.
-pub(crate) fn charset_of_id(id: u8) -> Option<&'static str> {
+/// clients do not use by themselves, and for one that the server does not know: it goes on with its own.
+pub(crate) fn charset_of_id(id: u8, dialect: Dialect) -> Option<&'static str> {
+    let knows_0900 = dialect.version >= if dialect.mariadb { 110_405 } else { 80_000 };
     match id {
         8 | 48 => Some("latin1"),
         11 => Some("ascii"),
         33 | 83 | 192..=215 => Some("utf8mb3"),
+        255 if !knows_0900 => None,
         45 | 46 | 224..=247 | 255 => Some("utf8mb4"),
         63 => Some("binary"),
         _ => None,

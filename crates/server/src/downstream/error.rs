@@ -102,7 +102,7 @@ impl SqlError {
         Self::new(1095, GENERAL, format!("You are not owner of thread {id}"))
     }
 
-    /// ER_UNKNOWN_TABLE, for `information_schema`, which binlogd has none of.
+    /// ER_UNKNOWN_TABLE, for those of `information_schema` that nobody can be asked about.
     pub fn unknown_schema_table(table: &str, schema: &str) -> Self {
         Self::new(1109, b"42S02", format!("Unknown table '{table}' in {schema}"))
     }
@@ -295,6 +295,32 @@ impl SqlError {
     /// ER_WRONG_ARGUMENTS.
     pub fn wrong_arguments(what: &str) -> Self {
         Self::new(1210, GENERAL, format!("Incorrect arguments to {what}"))
+    }
+
+    /// ER_INVALID_CHARACTER_STRING: a statement that is not in UTF-8, and must be.
+    pub fn invalid_characters(sql: &[u8], error: std::str::Utf8Error) -> Self {
+        const SHOWN_BYTES_MAX: usize = 6;
+        let rest = sql.get(error.valid_up_to()..).unwrap_or_default();
+        let shown = rest.get(..SHOWN_BYTES_MAX).unwrap_or(rest).escape_ascii();
+        Self::new(1300, GENERAL, format!("Invalid utf8mb4 character string: '{shown}'"))
+    }
+
+    /// ER_CONNECT_TO_FOREIGN_DATA_SOURCE: the primary knows, and cannot be asked.
+    pub fn primary_unreachable(why: &str) -> Self {
+        let text = format!(
+            "Unable to connect to foreign data source: only the primary knows its tables, and it \
+             cannot be asked now: {why}"
+        );
+        Self::new(1429, GENERAL, text)
+    }
+
+    /// ER_QUERY_ON_FOREIGN_DATA_SOURCE: the primary was asked, and gave no answer.
+    pub fn primary_silent(why: &str) -> Self {
+        let text = format!(
+            "There was a problem processing the query on the foreign data source. Data source \
+             error: {why}"
+        );
+        Self::new(1430, GENERAL, text)
     }
 
     /// Error 3062: a function that is of no use without GTIDs.

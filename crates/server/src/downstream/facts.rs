@@ -8,6 +8,7 @@ use binlogd_event::{GtidPosition, GtidSet};
 
 use crate::reader_acks::AckStatus;
 
+use super::answer::{Answer, AnswerError, Question};
 use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
 
 /// The stream behind a listener, as its readers see it. The stream implements it; tests have a fake.
@@ -101,6 +102,19 @@ pub trait StreamFacts: Send + Sync + 'static {
     fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {
         let _ = (file, from);
         Err(EventsError::NoSuchFile)
+    }
+
+    /// Asks the primary, on a connection of its own. Takes until its answer begins; dropping the future takes
+    /// the question back.
+    ///
+    /// # Errors
+    /// The primary's own, or there is no primary that answers.
+    fn ask_primary(
+        &self,
+        question: Question,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, AnswerError>> + Send>> {
+        let _ = question;
+        Box::pin(std::future::ready(Err(AnswerError::Unreachable("there is none".into()))))
     }
 
     /// How following the primary goes; `None` if none is followed.

@@ -187,7 +187,7 @@ async fn check(
             rights,
             db: response.database.map(str::to_owned),
             capabilities,
-            charset: charset::charset_of_id(response.charset),
+            charset: charset::charset_of_id(response.charset, service.server.dialect()),
             compression,
         }),
         Err(error) => Err(LoginError::Refused(error)),

@@ -8,10 +8,14 @@ mod purge;
 mod replica;
 mod show;
 
+use super::answer::Question;
+use super::charset::hides_ascii;
 use super::error::SqlError;
 use super::reply::{Column, Kind, Reply, ResultSet};
 use super::server::Server;
-use super::sql::{Assignment, Expr, Kill, Limit, Select, SetValue, Show, Statement, Value, parse};
+use super::sql::{
+    Assignment, Expr, Inquiry, Kill, Limit, Select, SetValue, Show, Statement, Value, parse,
+};
 use super::state::SessionState;
 use super::variables::{self, View};
 
@@ -60,6 +64,7 @@ impl Query<'_> {
             Statement::Set(list) => self.set(list),
             Statement::Select(select) => self.select(&select),
             Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
+            Statement::Inquiry(inquiry) => self.inquire(&inquiry).map(Reply::Asked),
             Statement::Show(Show::BinlogEvents { file, from, limit }) => {
                 show::binlog_events(&self.view(), file.as_deref(), from, limit)
             }
@@ -141,6 +146,29 @@ impl Query<'_> {
                 function::call(&self.view(), function, &args)
             }
         }
+    }
+
+    /// What is to be asked of the primary, whose tables a reader of its binlog may know.
+    fn inquire(&self, inquiry: &Inquiry) -> Result<Question, SqlError> {
+        let db = self.session.db.as_deref();
+        if let Inquiry::Select(selection) = inquiry
+            && !selection.is_in(db)
+        {
+            return Err(self.no_table(None, &selection.table.name));
+        }
+        if !self.session.rights.replicate {
+            return Err(SqlError::privilege_needed("REPLICATION SLAVE"));
+        }
+        let charset = |name| {
+            let charset = variables::select(&self.view(), None, name)?;
+            Ok((charset != Value::Null).then(|| charset.to_text()))
+        };
+        let sql = inquiry.to_sql(db)?;
+        let asked_in = charset("character_set_client")?.filter(|_| !sql.is_ascii());
+        if asked_in.as_deref().is_some_and(hides_ascii) {
+            return Err(SqlError::not_supported("questions about tables in this character set"));
+        }
+        Ok(Question { sql, asked_in, answered_in: charset("character_set_results")? })
     }
 
     fn kill(&self, kill: &Kill) -> Result<Reply, SqlError> {

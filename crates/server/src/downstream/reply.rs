@@ -5,6 +5,7 @@ use binlogd_wire::response::OkPacket;
 use binlogd_wire::resultset::{ColumnDefinition, ColumnType, TextResultSet};
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset};
 
+use super::answer::Question;
 use super::error::SqlError;
 use super::facts::{EventRows, EventsError};
 use super::sql::{Limit, Value};
@@ -20,6 +21,8 @@ pub(super) enum Reply {
     Rows(ResultSet),
     /// Rows that are read while they are sent.
     Events(Events),
+    /// What the primary answers to this.
+    Asked(Question),
 }
 
 /// The rows of `SHOW BINLOG EVENTS`.
@@ -147,7 +150,7 @@ impl Format {
             Ok(Reply::Warned(warnings)) => self.ok(warnings.len(), packets, out),
             Ok(Reply::Rows(set)) => self.rows(set, packets, out),
             // Sent by the session, batch by batch.
-            Ok(Reply::Events(_)) => self.ok(0, packets, out),
+            Ok(Reply::Events(_) | Reply::Asked(_)) => self.ok(0, packets, out),
             Err(error) => {
                 let error = ServerError::from(error.clone());
                 packets.build(out, |out| error.encode(out));
@@ -177,16 +180,10 @@ impl Format {
         rows.finish(self.status, 0);
     }
 
-    /// Begins rows that are not all there yet.
-    pub(super) fn begin<'o>(
-        &self,
-        columns: &[Column],
-        packets: &'o mut PacketWriter,
-        out: &'o mut Vec<u8>,
-    ) -> TextResultSet<'o> {
+    /// A column of rows that are not all there yet.
+    pub(super) fn column_of_rows<'a>(&self, column: &'a Column) -> ColumnDefinition<'a> {
         const LENGTH: u32 = 1 << 20;
-        let columns: Vec<_> = columns.iter().map(|column| self.column(column, LENGTH)).collect();
-        TextResultSet::begin(out, packets, self.capabilities, self.status, &columns)
+        self.column(column, LENGTH)
     }
 
     fn column<'a>(&self, column: &'a Column, length: u32) -> ColumnDefinition<'a> {

@@ -1,7 +1,7 @@
 //! One client from its greeting to its leaving: login, then command after command, then maybe a
 //! dump, which is the last.
 
-mod listing;
+mod rows;
 mod user;
 mod wait;
 
@@ -313,6 +313,7 @@ impl Session {
         };
         match reply {
             Ok(Reply::Events(events)) => self.send_events(events).await,
+            Ok(Reply::Asked(question)) => self.send_answer(question).await,
             reply => {
                 self.answer(&reply);
                 Ok(Next::Command)

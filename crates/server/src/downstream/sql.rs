@@ -5,6 +5,7 @@
 //! What is not understood is an error, never a pretended success.
 
 mod ast;
+mod inquiry;
 mod lexer;
 mod like;
 mod parser;
@@ -14,6 +15,7 @@ pub use ast::{
     Assignment, Channel, Comparison, Condition, Expr, Field, Filter, Kill, Limit, Moment, Operator,
     Purge, Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
 };
+pub use inquiry::{Inquiry, Selection, TableName};
 pub use like::{eq_ignore_case, like};
 pub use parser::parse;
 pub use value::Value;

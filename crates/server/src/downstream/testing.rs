@@ -200,6 +200,11 @@ pub(crate) fn ask(server: &Server, session: &mut SessionState, sql: &str) -> Str
             }
             lines.join("\n")
         }
+        Ok(Reply::Asked(question)) => {
+            let asked_in = question.asked_in.map(|charset| format!(" from {charset}"));
+            let answered_in = question.answered_in.as_deref().unwrap_or("NULL");
+            format!("ASKS{} in {answered_in}: {}", asked_in.unwrap_or_default(), question.sql)
+        }
         Ok(Reply::Warned(warnings)) => format!("OK, {} warnings", warnings.len()),
         Err(error) => format!("ERROR {}: {}", error.code, error.message),
         Ok(Reply::Rows(set)) => {

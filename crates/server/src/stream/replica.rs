@@ -10,8 +10,7 @@ use crate::upstream::now_s;
 
 impl Stream {
     pub(super) fn status_as_replica(&self) -> Option<ReplicaStatus> {
-        let sources = self.control.sources();
-        let source = self.followed().or_else(|| sources.first().cloned())?;
+        let source = self.source()?;
         let (running, semi_sync) = match self.upstream() {
             UpstreamState::Following { semi_sync } => (Running::Yes, semi_sync),
             UpstreamState::Connecting => (Running::Connecting, false),

@@ -29,6 +29,9 @@ fn shape(answer: &str) -> String {
     if let Some(error) = answer.strip_prefix("ERROR ") {
         return format!("ERROR {}", error.split(':').next().unwrap());
     }
+    if answer.starts_with("ASKS ") {
+        return "ASKS".into();
+    }
     if answer.starts_with("OK") {
         return answer.into();
     }

@@ -288,13 +288,63 @@ fn there_are_no_tables_and_each_way_to_ask_for_one_has_its_error() {
             ("SELECT 1 FROM t", "ERROR 1046: No database selected"),
             ("SELECT * FROM nope.t WHERE a = b", "ERROR 1146: Table 'nope.t' doesn't exist"),
             (
-                "SELECT COLUMN_NAME FROM information_schema.COLUMNS ORDER BY 1",
-                "ERROR 1109: Unknown table 'COLUMNS' in information_schema",
+                "SELECT * FROM information_schema.PROCESSLIST",
+                "ERROR 1109: Unknown table 'PROCESSLIST' in information_schema",
             ),
+            ("SELECT TABLE_NAME FROM tables", "ERROR 1046: No database selected"),
+            ("SHOW TABLES", "ERROR 1046: No database selected"),
             ("USE shop", "OK"),
             ("SELECT a.* FROM t", "ERROR 1146: Table 'shop.t' doesn't exist"),
+            ("SELECT a FROM columns", "ERROR 1146: Table 'shop.columns' doesn't exist"),
         ],
     );
+}
+
+#[test]
+fn the_primary_is_asked_in_words_of_our_own() {
+    talk(
+        MYSQL,
+        &[
+            (
+                "show /* a */ full\nfields in `a``b`.t where Field<>'it''s' or not type in (1, \"\\\\\")",
+                "ASKS in utf8mb4: SHOW FULL COLUMNS FROM `a``b`.`t` WHERE (NOT (`Field` = 'it''s')) \
+                 OR (NOT (`type` IN ('1', '\\\\')))",
+            ),
+            ("SHOW DATABASES LIKE 'a\\_%\\0'", "ASKS in utf8mb4: SHOW DATABASES LIKE 'a\\\\_%\\0'"),
+            (
+                "select distinct Table_Name as `t``1`, * from Information_Schema.`TABLES` where \
+                 (a = 'x' and b like 'y%') and c = 2 order by a desc, b asc limit 3 offset 1;",
+                "ASKS in utf8mb4: SELECT DISTINCT `Table_Name` AS `t``1`, * FROM \
+                 `Information_Schema`.`TABLES` WHERE ((`a` = 'x') AND (`b` LIKE 'y%')) AND (`c` = '2') \
+                 ORDER BY `a` DESC, `b` LIMIT 1, 3",
+            ),
+            ("USE information_schema", "OK"),
+            ("SET NAMES latin1", "OK"),
+            (
+                "SELECT a FROM columns",
+                "ASKS in latin1: SELECT `a` FROM `information_schema`.`columns`",
+            ),
+            ("SET character_set_results = NULL", "OK"),
+            ("SHOW TABLES FROM `x`", "ASKS in NULL: SHOW TABLES FROM `x`"),
+            ("SHOW TABLES FROM `ü`", "ASKS from latin1 in NULL: SHOW TABLES FROM `ü`"),
+            ("SET character_set_client = gbk", "OK"),
+            (
+                "SHOW TABLES FROM `ü`",
+                "ERROR 1235: This version of MySQL doesn't yet support 'questions about tables in \
+                 this character set'",
+            ),
+            ("SHOW TABLES FROM `x`", "ASKS in NULL: SHOW TABLES FROM `x`"),
+            ("SHOW CREATE TABLE t", "ASKS in NULL: SHOW CREATE TABLE `information_schema`.`t`"),
+            ("SHOW KEYS FROM a.t IN b", "ASKS in NULL: SHOW INDEX FROM `b`.`t`"),
+        ],
+    );
+    let (server, _) = server(MYSQL);
+    let mut watcher = session();
+    watcher.rights = Rights { monitor: true, admin: true, ..Rights::default() };
+    let answer = ask(&server, &mut watcher, "SHOW DATABASES");
+    assert!(answer.starts_with("ERROR 1227"), "{answer}");
+    let error = super::run(&server, &mut session(), b"SHOW CREATE TABLE `\xe4\xf6`.t").unwrap_err();
+    assert_eq!((error.code, error.message.contains("'\\xe4\\xf6`.t'")), (1300, true), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a statement says, once read.
 
-use super::Value;
+use super::{Inquiry, Value};
 use crate::downstream::SourceChange;
 
 /// A statement that binlogd answers, or refuses in a way that needs the session to say how.
@@ -10,7 +10,9 @@ pub enum Statement {
     Set(Vec<Assignment>),
     /// `SELECT …` without a table (or from `DUAL`).
     Select(Select),
-    /// `SELECT … FROM` a table: there are none, the session says which error that is.
+    /// A question about tables, which the primary answers.
+    Inquiry(Inquiry),
+    /// `SELECT … FROM` another table: there are none, the session says which error that is.
     SelectFrom {
         /// The database, where one is named.
         schema: Option<String>,
@@ -182,6 +184,8 @@ pub struct SelectItem {
     pub expr: Expr,
     /// The name of the result's column: the alias, else the text as the client wrote it.
     pub name: Vec<u8>,
+    /// Whether that is an alias.
+    pub is_alias: bool,
 }
 
 /// `LIMIT [offset,] count`
@@ -264,15 +268,15 @@ pub enum Show {
     Grants,
 }
 
-/// Which rows of a `SHOW` are wanted.
+/// Which rows of a `SHOW` are wanted; `F` is how the columns are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
+pub enum Filter<F = Field> {
     /// All of them.
     All,
     /// `LIKE 'pattern'`
     Like(Vec<u8>),
     /// `WHERE condition`
-    Where(Condition),
+    Where(Condition<F>),
 }
 
 impl Filter {
@@ -295,24 +299,24 @@ impl Filter {
     }
 }
 
-/// A condition over a row's name and value.
+/// A condition over a row's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
+pub enum Condition<F = Field> {
     /// All hold.
-    And(Vec<Condition>),
+    And(Vec<Self>),
     /// At least one holds.
-    Or(Vec<Condition>),
+    Or(Vec<Self>),
     /// It does not hold.
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// One comparison.
-    Compare(Comparison),
+    Compare(Comparison<F>),
 }
 
 /// `Variable_name = 'x'` and its like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
+pub struct Comparison<F = Field> {
     /// What is compared.
-    pub field: Field,
+    pub field: F,
     /// How.
     pub operator: Operator,
     /// With what: one text, or for `IN` any number.

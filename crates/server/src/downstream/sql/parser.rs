@@ -3,7 +3,9 @@
 //! Recursion is bounded by [`DEPTH_MAX`], lists by [`LIST_LEN_MAX`]. Statements that MySQL knows and
 //! binlogd does not are told apart from what is no SQL at all: the errors differ.
 
+mod condition;
 mod expr;
+mod inquiry;
 mod purge;
 mod replica;
 mod set;
@@ -22,13 +24,19 @@ const LIST_LEN_MAX: usize = 4096;
 ///
 /// # Errors
 /// MySQL's own: 1064 with the offending text for what is no SQL, 1065 for nothing at all, 1290 for
-/// writes, 1235 for SQL that binlogd does not answer.
+/// writes, 1235 for SQL that binlogd does not answer, 1300 for a question about tables in other than UTF-8.
 pub fn parse(sql: &[u8], dialect: Dialect) -> Result<Statement, SqlError> {
     let mut parser = Parser::new(sql, dialect)?;
     let statement = parser.statement()?;
-    if !matches!(statement, Statement::SelectFrom { .. }) {
-        parser.end()?;
+    match &statement {
+        Statement::SelectFrom { .. } => return Ok(statement),
+        // It goes on to the primary, in UTF-8.
+        Statement::Inquiry(_) => {
+            str::from_utf8(sql).map_err(|error| SqlError::invalid_characters(sql, error))?;
+        }
+        _ => {}
     }
+    parser.end()?;
     Ok(statement)
 }
 
@@ -61,7 +69,7 @@ impl<'a> Parser<'a> {
         match word.as_slice() {
             b"SELECT" => self.select(),
             b"SET" => self.set(),
-            b"SHOW" => self.show().map(Statement::Show),
+            b"SHOW" => self.show(),
             b"KILL" => self.kill(),
             b"PURGE" => self.purge(),
             b"STOP" => self.stop(),

@@ -1,7 +1,7 @@
 //! `SELECT` and the values in it.
 
 use super::super::lexer::Kind;
-use super::super::{Expr, Limit, Scope, Select, SelectItem, Statement, Value};
+use super::super::{Expr, Limit, Scope, Select, SelectItem, Selection, Statement, Value};
 use super::{LIST_LEN_MAX, Parser};
 use crate::downstream::error::SqlError;
 
@@ -57,7 +57,9 @@ const BARE_FUNCTIONS: &[&str] =
 impl Parser<'_> {
     pub(super) fn select(&mut self) -> Result<Statement, SqlError> {
         self.bump()?;
+        let mut distinct = false;
         while self.is_any(SELECT_OPTIONS) {
+            distinct |= self.is_any(&["DISTINCT", "DISTINCTROW"]);
             self.bump()?;
         }
         let mut items = vec![self.item()?];
@@ -68,7 +70,7 @@ impl Parser<'_> {
             items.push(self.item()?);
         }
         if self.eat("FROM")? && !self.eat("DUAL")? {
-            return self.table();
+            return self.select_from(distinct, items);
         }
         let limit = self.limit()?;
         if self.is_any(RESERVED) {
@@ -85,11 +87,10 @@ impl Parser<'_> {
         };
         let expr = self.expr()?;
         let written = self.lexer.text(start, self.last_end);
-        let name = match self.alias()? {
-            Some(alias) => alias,
-            None => literal.unwrap_or_else(|| written.to_vec()),
-        };
-        Ok(SelectItem { expr, name })
+        let alias = self.alias()?;
+        let is_alias = alias.is_some();
+        let name = alias.unwrap_or_else(|| literal.unwrap_or_else(|| written.to_vec()));
+        Ok(SelectItem { expr, name, is_alias })
     }
 
     fn alias(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
@@ -108,16 +109,20 @@ impl Parser<'_> {
         Ok(alias)
     }
 
-    /// The first table of a `FROM`; what follows it is not read, for there are no tables.
-    fn table(&mut self) -> Result<Statement, SqlError> {
+    /// What follows `FROM`; of tables that nobody here knows of not what follows their name.
+    fn select_from(
+        &mut self,
+        distinct: bool,
+        items: Vec<SelectItem>,
+    ) -> Result<Statement, SqlError> {
         if self.is_punct(b'(') {
             return Err(SqlError::not_supported("subqueries"));
         }
-        let first = self.name()?;
-        if self.eat_punct(b'.')? {
-            return Ok(Statement::SelectFrom { schema: Some(first), table: self.name()? });
+        let table = self.table_name()?;
+        if Selection::is_about(&table) {
+            return self.selection(distinct, items, table);
         }
-        Ok(Statement::SelectFrom { schema: None, table: first })
+        Ok(Statement::SelectFrom { schema: table.schema, table: table.name })
     }
 
     /// `LIMIT n`, `LIMIT offset, n`, `LIMIT n OFFSET offset`

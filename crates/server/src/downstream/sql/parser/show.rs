@@ -1,8 +1,8 @@
-//! `SHOW` and its filters.
+//! `SHOW`.
 
 use super::super::lexer::Kind;
-use super::super::{Channel, Comparison, Condition, Field, Filter, Operator, Scope, Show};
-use super::{LIST_LEN_MAX, Parser};
+use super::super::{Channel, Field, Scope, Show, Statement};
+use super::Parser;
 use crate::downstream::error::SqlError;
 
 /// What MySQL and MariaDB can also show and binlogd has not.
@@ -11,20 +11,13 @@ const NOT_HERE: &[&str] = &[
     "CHARACTER",
     "CHARSET",
     "COLLATION",
-    "COLUMNS",
     "CONTRIBUTORS",
-    "CREATE",
-    "DATABASES",
     "ENGINE",
     "ENGINES",
     "EVENTS",
     "EXPLAIN",
     "EXTENDED",
-    "FIELDS",
     "FUNCTION",
-    "INDEX",
-    "INDEXES",
-    "KEYS",
     "LIBRARY",
     "LOCALES",
     "OPEN",
@@ -36,28 +29,31 @@ const NOT_HERE: &[&str] = &[
     "PROFILE",
     "PROFILES",
     "RELAYLOG",
-    "SCHEMAS",
     "STORAGE",
     "TABLE",
-    "TABLES",
     "TRIGGERS",
 ];
 
 impl Parser<'_> {
-    pub(super) fn show(&mut self) -> Result<Show, SqlError> {
+    pub(super) fn show(&mut self) -> Result<Statement, SqlError> {
         self.bump()?;
+        let full = self.eat("FULL")?;
+        if let Some(inquiry) = self.show_of_tables(full)? {
+            return Ok(Statement::Inquiry(inquiry));
+        }
+        self.show_of_server(full).map(Statement::Show)
+    }
+
+    fn show_of_server(&mut self, full: bool) -> Result<Show, SqlError> {
+        if full && !self.is("PROCESSLIST") {
+            return Err(self.not_here());
+        }
         if let Some(scope) = self.scope_word() {
             self.bump()?;
             return self.variables_or_status(scope);
         }
         if self.is_any(&["VARIABLES", "STATUS"]) {
             return self.variables_or_status(Scope::Session);
-        }
-        if self.eat("FULL")? {
-            if self.eat("PROCESSLIST")? {
-                return Ok(Show::ProcessList { full: true });
-            }
-            return Err(self.not_here());
         }
         if self.is_any(NOT_HERE) {
             return Err(self.not_here());
@@ -72,7 +68,7 @@ impl Parser<'_> {
             b"REPLICAS" => self.bump().map(|_| Show::Replicas),
             b"ALL" => self.all_replicas(),
             b"REPLICA" | b"SLAVE" => self.hosts(),
-            b"PROCESSLIST" => self.bump().map(|_| Show::ProcessList { full: false }),
+            b"PROCESSLIST" => self.bump().map(|_| Show::ProcessList { full }),
             b"WARNINGS" | b"ERRORS" => {
                 self.bump()?;
                 Ok(Show::Warnings { limit: self.limit()? })
@@ -96,10 +92,10 @@ impl Parser<'_> {
 
     fn variables_or_status(&mut self, scope: Scope) -> Result<Show, SqlError> {
         if self.eat("VARIABLES")? {
-            return Ok(Show::Variables { scope, filter: self.filter()? });
+            return Ok(Show::Variables { scope, filter: self.filter(field)? });
         }
         self.expect("STATUS")?;
-        Ok(Show::Status { scope, filter: self.filter()? })
+        Ok(Show::Status { scope, filter: self.filter(field)? })
     }
 
     /// `BINARY LOGS`, `MASTER LOGS`, `BINARY LOG STATUS`, `MASTER STATUS`
@@ -183,132 +179,16 @@ impl Parser<'_> {
         }
         Ok(Show::Grants)
     }
-
-    /// `[LIKE 'pattern' | WHERE condition]`
-    fn filter(&mut self) -> Result<Filter, SqlError> {
-        if self.eat("LIKE")? {
-            return self.text().map(Filter::Like);
-        }
-        if self.eat("WHERE")? {
-            return self.condition().map(Filter::Where);
-        }
-        Ok(Filter::All)
-    }
-
-    fn condition(&mut self) -> Result<Condition, SqlError> {
-        let mut any = vec![self.conjunction()?];
-        while self.eat("OR")? {
-            self.check_len(any.len())?;
-            any.push(self.conjunction()?);
-        }
-        Ok(unless_single(any, Condition::Or))
-    }
-
-    fn conjunction(&mut self) -> Result<Condition, SqlError> {
-        let mut all = vec![self.nested(Self::term)?];
-        while self.eat("AND")? {
-            self.check_len(all.len())?;
-            all.push(self.nested(Self::term)?);
-        }
-        Ok(unless_single(all, Condition::And))
-    }
-
-    fn term(&mut self) -> Result<Condition, SqlError> {
-        if self.eat("NOT")? {
-            return self.nested(Self::term).map(negated);
-        }
-        if self.eat_punct(b'(')? {
-            let inner = self.condition()?;
-            self.expect_punct(b')')?;
-            return Ok(inner);
-        }
-        self.comparison()
-    }
-
-    fn comparison(&mut self) -> Result<Condition, SqlError> {
-        if !matches!(self.token.kind, Kind::Word(_) | Kind::Quoted(_)) {
-            return Err(if self.at_end() {
-                self.error()
-            } else {
-                SqlError::not_supported("this condition in SHOW")
-            });
-        }
-        let name = self.name()?;
-        let field = match name.to_ascii_lowercase().as_str() {
-            "variable_name" => Field::Name,
-            "value" => Field::Value,
-            _ => {
-                let text = format!("Unknown column '{name}' in 'where clause'");
-                return Err(SqlError::new(1054, b"42S22", text));
-            }
-        };
-        let not = self.eat("NOT")?;
-        let (operator, texts, not) = if self.eat("LIKE")? {
-            (Operator::Like, vec![self.text()?], not)
-        } else if self.eat("IN")? {
-            (Operator::In, self.texts()?, not)
-        } else if not {
-            return Err(self.error());
-        } else if self.eat_punct(b'=')? {
-            (Operator::In, vec![self.text_or_number()?], false)
-        } else if self.not_equal()? {
-            (Operator::In, vec![self.text_or_number()?], true)
-        } else if self.at_end() {
-            return Err(self.error());
-        } else {
-            return Err(SqlError::not_supported("this condition in SHOW"));
-        };
-        let comparison = Condition::Compare(Comparison { field, operator, texts });
-        Ok(if not { negated(comparison) } else { comparison })
-    }
-
-    /// `<>` or `!=`
-    fn not_equal(&mut self) -> Result<bool, SqlError> {
-        if self.eat_punct(b'!')? {
-            self.expect_punct(b'=')?;
-            return Ok(true);
-        }
-        if self.eat_punct(b'<')? {
-            self.expect_punct(b'>')?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn texts(&mut self) -> Result<Vec<Vec<u8>>, SqlError> {
-        self.expect_punct(b'(')?;
-        let mut texts = vec![self.text_or_number()?];
-        while self.eat_punct(b',')? {
-            self.check_len(texts.len())?;
-            texts.push(self.text_or_number()?);
-        }
-        self.expect_punct(b')')?;
-        Ok(texts)
-    }
-
-    fn text_or_number(&mut self) -> Result<Vec<u8>, SqlError> {
-        if let Kind::Number(digits) = self.token.kind {
-            self.bump()?;
-            return Ok(digits.as_bytes().to_vec());
-        }
-        self.text()
-    }
-
-    fn check_len(&self, len: usize) -> Result<(), SqlError> {
-        if len < LIST_LEN_MAX {
-            return Ok(());
-        }
-        Err(SqlError::not_supported("a condition of this many members"))
-    }
 }
 
-fn negated(condition: Condition) -> Condition {
-    Condition::Not(Box::new(condition))
-}
-
-fn unless_single(
-    mut list: Vec<Condition>,
-    joined: impl FnOnce(Vec<Condition>) -> Condition,
-) -> Condition {
-    if list.len() == 1 { list.swap_remove(0) } else { joined(list) }
+/// The column of `SHOW VARIABLES` and `SHOW STATUS` with this name.
+fn field(name: &str) -> Result<Field, SqlError> {
+    match name.to_ascii_lowercase().as_str() {
+        "variable_name" => Ok(Field::Name),
+        "value" => Ok(Field::Value),
+        _ => {
+            let text = format!("Unknown column '{name}' in 'where clause'");
+            Err(SqlError::new(1054, b"42S22", text))
+        }
+    }
 }

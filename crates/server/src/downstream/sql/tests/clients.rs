@@ -121,6 +121,7 @@ fn what_replicas_and_clients_send_is_read() {
                 items: vec![SelectItem {
                     expr: system("version_comment"),
                     name: b"@@version_comment".to_vec(),
+                    is_alias: false,
                 }],
                 limit: Some(Limit { offset: 0, count: 1 }),
             }),

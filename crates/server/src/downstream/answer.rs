@@ -1,0 +1,104 @@
+//! What only the primary can answer, and its answer on the way to a reader.
+//!
+//! Which questions these are `sql` knows; how the primary is reached, `upstream`.
+
+use std::time::Duration;
+
+use binlogd_client::{ClientError, Column, Connection, QueryResult, Row};
+use binlogd_wire::ServerError;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::error::SqlError;
+
+/// How long a primary may take for the beginning of an answer, and for each of its rows.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What only the primary can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// A statement of ours, which takes it for granted that backslashes escape.
+    pub sql: String,
+    /// The character set that it is in, if it is not ASCII.
+    pub asked_in: Option<String>,
+    /// The character set that the answer is to be in; `None` leaves each text in its own.
+    pub answered_in: Option<String>,
+}
+
+/// What the primary answers, row by row. Its connection ends with it.
+#[derive(Debug)]
+pub struct Answer {
+    result: QueryResult<Box<Connection>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    pub(crate) fn new(result: QueryResult<Box<Connection>>, permit: OwnedSemaphorePermit) -> Self {
+        Self { result, _permit: permit }
+    }
+
+    /// The columns, at least one.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        self.result.columns()
+    }
+
+    /// The next row, or `None` after the last. Cancellation loses nothing.
+    ///
+    /// # Errors
+    /// The primary's own, or it is gone.
+    pub async fn next(&mut self) -> Result<Option<Row>, AnswerError> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, self.result.next()).await {
+            Ok(row) => Ok(row?),
+            Err(_) => Err(AnswerError::silent()),
+        }
+    }
+
+    /// Says goodbye to the primary.
+    pub async fn end(self) {
+        // A connection that broke behind the last row is no loss.
+        let _ = self.result.into_connection().quit().await;
+    }
+}
+
+/// Why the primary has not answered, or not to the end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// It says so itself.
+    #[error("{0}")]
+    Refused(ServerError),
+    /// It cannot be asked.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It was asked, and gave no answer.
+    #[error("{0}")]
+    Silent(String),
+}
+
+impl AnswerError {
+    pub(crate) fn silent() -> Self {
+        Self::Silent(format!("nothing came for {} s", ANSWER_TIMEOUT.as_secs()))
+    }
+
+    /// As the reader is told.
+    pub(super) fn into_sql(self) -> SqlError {
+        match self {
+            Self::Refused(error) => SqlError {
+                code: error.code.0,
+                state: error.sqlstate,
+                message: error.message.into_owned(),
+            },
+            Self::Unreachable(why) => SqlError::primary_unreachable(&why),
+            Self::Silent(why) => SqlError::primary_silent(&why),
+        }
+    }
+}
+
+impl From<ClientError> for AnswerError {
+    /// Of a statement, not of the login.
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Server { error, .. } => Self::Refused(error),
+            other => Self::Silent(other.to_string()),
+        }
+    }
+}

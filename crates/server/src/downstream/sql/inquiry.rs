@@ -1,0 +1,291 @@
+//! Questions about tables, of which only the primary knows: what they can ask, and the SQL that asks it.
+//!
+//! That SQL is made of what was understood, never of the reader's text. It means the same whatever the
+//! primary's `ANSI_QUOTES`, but wants backslashes to escape.
+
+use super::{Comparison, Condition, Filter, Limit, Operator};
+use crate::downstream::error::SqlError;
+
+/// The schema whose tables say what tables there are.
+const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// What readers ask about tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inquiry {
+    /// `SHOW [FULL] COLUMNS FROM table`
+    Columns {
+        /// With collations, privileges and comments.
+        full: bool,
+        /// Of this table.
+        table: TableName,
+        /// Which of them.
+        filter: Filter<String>,
+    },
+    /// `SHOW INDEX FROM table`
+    Index {
+        /// Of this table.
+        table: TableName,
+        /// Which of them.
+        filter: Filter<String>,
+    },
+    /// `SHOW CREATE TABLE table`
+    CreateTable(TableName),
+    /// `SHOW [FULL] TABLES`
+    Tables {
+        /// With their types.
+        full: bool,
+        /// Of this database, if one is named.
+        schema: Option<String>,
+        /// Which of them.
+        filter: Filter<String>,
+    },
+    /// `SHOW DATABASES`
+    Databases {
+        /// Which of them.
+        filter: Filter<String>,
+    },
+    /// `SELECT … FROM information_schema.…`
+    Select(Selection),
+}
+
+/// A table, as it is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    /// The database, where one is named.
+    pub schema: Option<String>,
+    /// The table.
+    pub name: String,
+}
+
+/// Rows and columns of one of `information_schema`'s tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Equal rows are shown once.
+    pub distinct: bool,
+    /// The columns, each with its alias; `*` is all of them.
+    pub columns: Vec<(String, Option<String>)>,
+    /// The table, perhaps of the database that is in use.
+    pub table: TableName,
+    /// Which rows.
+    pub condition: Option<Condition<String>>,
+    /// The columns that they are ordered by, and whether from the last on.
+    pub order: Vec<(String, bool)>,
+    /// How many of them.
+    pub limit: Option<Limit>,
+}
+
+impl Selection {
+    /// The tables that can be asked.
+    const TABLES: &[&str] = &[
+        "COLUMNS",
+        "KEY_COLUMN_USAGE",
+        "REFERENTIAL_CONSTRAINTS",
+        "SCHEMATA",
+        "STATISTICS",
+        "TABLES",
+        "TABLE_CONSTRAINTS",
+    ];
+
+    /// Whether the table may be one that can be asked, whatever database is in use.
+    pub fn is_about(table: &TableName) -> bool {
+        let schema = table.schema.as_deref().unwrap_or(INFORMATION_SCHEMA);
+        schema.eq_ignore_ascii_case(INFORMATION_SCHEMA)
+            && Self::TABLES.iter().any(|name| name.eq_ignore_ascii_case(&table.name))
+    }
+
+    /// Whether it is one with this database in use.
+    pub fn is_in(&self, db: Option<&str>) -> bool {
+        let schema = self.table.schema.as_deref().or(db);
+        schema.is_some_and(|schema| schema.eq_ignore_ascii_case(INFORMATION_SCHEMA))
+    }
+}
+
+impl Inquiry {
+    /// The statement that asks this with `db` in use.
+    ///
+    /// # Errors
+    /// 1046 if no database is in use and none is named.
+    pub fn to_sql(&self, db: Option<&str>) -> Result<String, SqlError> {
+        let mut sql = Sql { text: String::new(), db };
+        match self {
+            Self::Columns { full, table, filter } => {
+                sql.word(if *full { "SHOW FULL COLUMNS FROM" } else { "SHOW COLUMNS FROM" });
+                sql.table(table)?;
+                sql.filter(filter);
+            }
+            Self::Index { table, filter } => {
+                sql.word("SHOW INDEX FROM");
+                sql.table(table)?;
+                sql.filter(filter);
+            }
+            Self::CreateTable(table) => {
+                sql.word("SHOW CREATE TABLE");
+                sql.table(table)?;
+            }
+            Self::Tables { full, schema, filter } => {
+                sql.word(if *full { "SHOW FULL TABLES FROM" } else { "SHOW TABLES FROM" });
+                sql.schema(schema.as_deref())?;
+                sql.filter(filter);
+            }
+            Self::Databases { filter } => {
+                sql.word("SHOW DATABASES");
+                sql.filter(filter);
+            }
+            Self::Select(selection) => sql.select(selection)?,
+        }
+        Ok(sql.text)
+    }
+}
+
+/// A statement that is being written.
+struct Sql<'a> {
+    text: String,
+    db: Option<&'a str>,
+}
+
+impl Sql<'_> {
+    fn select(&mut self, selection: &Selection) -> Result<(), SqlError> {
+        self.word(if selection.distinct { "SELECT DISTINCT" } else { "SELECT" });
+        self.list(&selection.columns, |sql, (column, alias)| {
+            match column.as_str() {
+                "*" => sql.word("*"),
+                column => sql.name(column),
+            }
+            if let Some(alias) = alias {
+                sql.word("AS");
+                sql.name(alias);
+            }
+        });
+        self.word("FROM");
+        self.table(&selection.table)?;
+        if let Some(condition) = &selection.condition {
+            self.word("WHERE");
+            self.condition(condition);
+        }
+        if !selection.order.is_empty() {
+            self.word("ORDER BY");
+            self.list(&selection.order, |sql, (column, descending)| {
+                sql.name(column);
+                if *descending {
+                    sql.word("DESC");
+                }
+            });
+        }
+        if let Some(Limit { offset, count }) = selection.limit {
+            self.word(&format!("LIMIT {offset}, {count}"));
+        }
+        Ok(())
+    }
+
+    fn filter(&mut self, filter: &Filter<String>) {
+        match filter {
+            Filter::All => {}
+            Filter::Like(pattern) => {
+                self.word("LIKE");
+                self.constant(pattern);
+            }
+            Filter::Where(condition) => {
+                self.word("WHERE");
+                self.condition(condition);
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition<String>) {
+        match condition {
+            Condition::And(all) => self.joined(all, "AND"),
+            Condition::Or(any) => self.joined(any, "OR"),
+            Condition::Not(inner) => {
+                self.word("NOT (");
+                self.condition(inner);
+                self.text.push(')');
+            }
+            Condition::Compare(comparison) => self.comparison(comparison),
+        }
+    }
+
+    fn joined(&mut self, conditions: &[Condition<String>], by: &str) {
+        for (i, condition) in conditions.iter().enumerate() {
+            if i > 0 {
+                self.word(by);
+            }
+            self.word("(");
+            self.condition(condition);
+            self.text.push(')');
+        }
+    }
+
+    fn comparison(&mut self, comparison: &Comparison<String>) {
+        self.name(&comparison.field);
+        match (comparison.operator, comparison.texts.as_slice()) {
+            // Not by IN: older servers look a table up only where its name is equal to something.
+            (Operator::In, [text]) => {
+                self.word("=");
+                self.constant(text);
+            }
+            (Operator::In, texts) => {
+                self.word("IN (");
+                self.list(texts, |sql, text| sql.constant(text));
+                self.text.push(')');
+            }
+            (Operator::Like, patterns) => {
+                self.word("LIKE");
+                self.list(patterns, |sql, pattern| sql.constant(pattern));
+            }
+        }
+    }
+
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        for (i, item) in items.iter().enumerate() {
+            if i > 0 {
+                self.text.push(',');
+            }
+            write(self, item);
+        }
+    }
+
+    fn table(&mut self, table: &TableName) -> Result<(), SqlError> {
+        self.schema(table.schema.as_deref())?;
+        self.text.push('.');
+        self.quote(&table.name);
+        Ok(())
+    }
+
+    /// A database, or the one in use.
+    fn schema(&mut self, schema: Option<&str>) -> Result<(), SqlError> {
+        self.name(schema.or(self.db).ok_or_else(SqlError::no_database)?);
+        Ok(())
+    }
+
+    fn name(&mut self, name: &str) {
+        self.word("");
+        self.quote(name);
+    }
+
+    fn quote(&mut self, name: &str) {
+        self.text.push('`');
+        self.text.push_str(&name.replace('`', "``"));
+        self.text.push('`');
+    }
+
+    fn constant(&mut self, text: &[u8]) {
+        self.word("'");
+        for c in String::from_utf8_lossy(text).chars() {
+            match c {
+                '\'' => self.text.push_str("''"),
+                '\\' => self.text.push_str("\\\\"),
+                '\0' => self.text.push_str("\\0"),
+                c => self.text.push(c),
+            }
+        }
+        self.text.push('\'');
+    }
+
+    /// A word, apart from what stands before it.
+    fn word(&mut self, word: &str) {
+        if !self.text.is_empty() && !self.text.ends_with([' ', '(']) {
+            self.text.push(' ');
+        }
+        self.text.push_str(word);
+    }
+}

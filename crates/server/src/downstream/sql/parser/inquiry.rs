@@ -1,0 +1,128 @@
+//! Questions about tables.
+
+use super::super::lexer::Kind;
+use super::super::{Expr, Filter, Inquiry, SelectItem, Selection, Statement, TableName};
+use super::{LIST_LEN_MAX, Parser};
+use crate::downstream::error::SqlError;
+
+impl Parser<'_> {
+    /// What follows `SHOW [FULL]`, if it is about tables.
+    pub(super) fn show_of_tables(&mut self, full: bool) -> Result<Option<Inquiry>, SqlError> {
+        if self.is_any(&["COLUMNS", "FIELDS"]) {
+            self.bump()?;
+            let table = self.table_shown()?;
+            let filter = self.filter(any_column)?;
+            return Ok(Some(Inquiry::Columns { full, table, filter }));
+        }
+        if self.eat("TABLES")? {
+            let schema = if self.eats_from()? { Some(self.name()?) } else { None };
+            return Ok(Some(Inquiry::Tables { full, schema, filter: self.filter(any_column)? }));
+        }
+        if full {
+            return Ok(None);
+        }
+        if self.is_any(&["INDEX", "INDEXES", "KEYS"]) {
+            self.bump()?;
+            let table = self.table_shown()?;
+            let filter = if self.is("LIKE") { Filter::All } else { self.filter(any_column)? };
+            return Ok(Some(Inquiry::Index { table, filter }));
+        }
+        if self.eat("CREATE")? {
+            if !self.eat("TABLE")? {
+                return Err(SqlError::not_supported("SHOW CREATE of anything but tables"));
+            }
+            return Ok(Some(Inquiry::CreateTable(self.table_name()?)));
+        }
+        if self.is_any(&["DATABASES", "SCHEMAS"]) {
+            self.bump()?;
+            return Ok(Some(Inquiry::Databases { filter: self.filter(any_column)? }));
+        }
+        Ok(None)
+    }
+
+    /// `FROM [db.]table [FROM db]`
+    fn table_shown(&mut self) -> Result<TableName, SqlError> {
+        if !self.eats_from()? {
+            return Err(self.error());
+        }
+        let mut table = self.table_name()?;
+        if self.eats_from()? {
+            table.schema = Some(self.name()?);
+        }
+        Ok(table)
+    }
+
+    fn eats_from(&mut self) -> Result<bool, SqlError> {
+        Ok(self.eat("FROM")? || self.eat("IN")?)
+    }
+
+    /// `[db.]table`
+    pub(super) fn table_name(&mut self) -> Result<TableName, SqlError> {
+        let first = self.name()?;
+        if self.eat_punct(b'.')? {
+            return Ok(TableName { schema: Some(first), name: self.name()? });
+        }
+        Ok(TableName { schema: None, name: first })
+    }
+
+    /// What follows `SELECT items FROM` a table of `information_schema`.
+    pub(super) fn selection(
+        &mut self,
+        distinct: bool,
+        items: Vec<SelectItem>,
+        table: TableName,
+    ) -> Result<Statement, SqlError> {
+        let columns = items.into_iter().map(column_selected).collect::<Result<_, _>>()?;
+        let condition = match self.eat("WHERE")? {
+            true => Some(self.condition(any_column)?),
+            false => None,
+        };
+        let order = if self.eat("ORDER")? { self.order()? } else { Vec::new() };
+        let limit = self.limit()?;
+        if !self.at_end() {
+            return Err(SqlError::not_supported("this kind of SELECT"));
+        }
+        let selection = Selection { distinct, columns, table, condition, order, limit };
+        Ok(Statement::Inquiry(Inquiry::Select(selection)))
+    }
+
+    /// `BY column [ASC|DESC], …`
+    fn order(&mut self) -> Result<Vec<(String, bool)>, SqlError> {
+        self.expect("BY")?;
+        let mut order = Vec::new();
+        loop {
+            if !matches!(self.token.kind, Kind::Word(_) | Kind::Quoted(_)) {
+                return Err(SqlError::not_supported("ORDER BY what is not a column"));
+            }
+            let column = self.name()?;
+            let descending = self.eat("DESC")?;
+            if !descending {
+                self.eat("ASC")?;
+            }
+            order.push((column, descending));
+            if !self.eat_punct(b',')? {
+                return Ok(order);
+            }
+            if order.len() >= LIST_LEN_MAX {
+                return Err(SqlError::too_many_columns());
+            }
+        }
+    }
+}
+
+/// Which columns there are the primary knows.
+#[expect(clippy::unnecessary_wraps, reason = "other filters know theirs")]
+fn any_column(name: &str) -> Result<String, SqlError> {
+    Ok(name.to_owned())
+}
+
+/// A column's name, and its alias if it has one.
+fn column_selected(item: SelectItem) -> Result<(String, Option<String>), SqlError> {
+    match item.expr {
+        Expr::Column(name) if !name.contains('.') => {
+            let alias = item.is_alias.then(|| String::from_utf8_lossy(&item.name).into_owned());
+            Ok((name, alias))
+        }
+        _ => Err(SqlError::not_supported("anything but columns of this table")),
+    }
+}
