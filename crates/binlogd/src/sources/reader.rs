@@ -136,7 +136,7 @@ impl Reader {
             if left == 0 || grows {
                 return Ok(false);
             }
-            return Err(self.truncated(EventKind(0), HEADER_LEN, left));
+            return Err(self.truncated(None, HEADER_LEN, left));
         }
         let header = EventHeader::parse(&self.buffer[self.event.end..self.filled])?;
         let size = header.size as usize;
@@ -153,7 +153,7 @@ impl Reader {
                 return Ok(false);
             }
             let left = self.filled - self.event.end;
-            return Err(self.truncated(header.kind, size, left));
+            return Err(self.truncated(Some(header.kind), size, left));
         }
         let range = self.event.end..self.event.end + size;
         self.check(&header, range.clone())?;
@@ -212,7 +212,17 @@ impl Reader {
             ));
         };
         let event = &self.buffer[self.event.end..self.event.end + header.size as usize];
-        if format.checksum == ChecksumAlgorithm::None {
+        // A server that knows checksums gives its format description one, also where others have none;
+        // only in one that it changed for a reader, as relay logs keep it, that does not fit.
+        let is_covered = match format.checksum {
+            ChecksumAlgorithm::Crc32 => true,
+            ChecksumAlgorithm::None => {
+                header.kind == EventKind::FORMAT_DESCRIPTION
+                    && format.server_version.knows_checksums()
+                    && header.log_pos.0 != 0
+            }
+        };
+        if !is_covered {
             return Ok(());
         }
         match event.split_last_chunk::<CHECKSUM_LEN>() {
@@ -264,23 +274,25 @@ impl Reader {
         Ok(true)
     }
 
-    fn truncated(&self, kind: EventKind, wanted: usize, left: usize) -> anyhow::Error {
-        self.error(
-            kind,
-            &format!(
-                "the file ends after {left} of its {wanted} bytes: it was cut, or is being written \
-                 just now. All before it was read. Fetch the file again, or try again later"
-            ),
-        )
+    /// Of an event of which not even the header is there the type is not known.
+    fn truncated(&self, kind: Option<EventKind>, wanted: usize, left: usize) -> anyhow::Error {
+        let what = format!(
+            "the file ends after {left} of its {wanted} bytes: it was cut, or is being written \
+             just now. All before it was read. Fetch the file again, or try again later"
+        );
+        match kind {
+            Some(kind) => self.error(kind, &what),
+            None => anyhow!("{}:{}: event: {what}", self.name, self.offset),
+        }
     }
 
     fn error(&self, kind: EventKind, what: &str) -> anyhow::Error {
-        match kind {
-            EventKind(0) => anyhow!("{}:{}: event: {what}", self.name, self.offset),
-            kind => anyhow!("{}:{}: {kind} event: {what}", self.name, self.offset),
-        }
+        anyhow!("{}:{}: {kind} event: {what}", self.name, self.offset)
     }
 }
 
 const ENCRYPTED: &str = "encrypted: only the server that has the key can read it. Read it from \
                          there, with mysqlbinlog --read-from-remote-server or through binlogd serve";
+
+#[cfg(test)]
+mod tests;
