@@ -9,6 +9,8 @@ use binlogd_decode::{Body, DecodeError, Decoder, Events, Image, Row, SchemaDump,
 use testkit::workload::{self, Scenario};
 use testkit::{Flavour, Server};
 
+use crate::json;
+
 /// A row's columns as text; NULL is `None`.
 pub(crate) type TextRow = Vec<Option<Vec<u8>>>;
 
@@ -157,12 +159,13 @@ fn cells(image: Image<'_>) -> Result<Cells, DecodeError> {
             }
             value => {
                 value.write_text(&mut out).map_err(|e| image.error(index, e))?;
-                // What is written as SQL or JSON must be writable, and JSON must be JSON.
+                // What is written as SQL must be writable, and JSON must say the same.
                 let mut sql = Vec::new();
                 value.write_sql(&mut sql).map_err(|e| image.error(index, e))?;
                 let mut json = Vec::new();
                 value.write_json(&mut json).map_err(|e| image.error(index, e))?;
-                serde_json::from_slice::<serde_json::Value>(&json).expect("well-formed JSON");
+                let json = serde_json::from_slice(&json).expect("well-formed JSON");
+                assert_eq!(json::text(&value, &json), out, "{value:?} is {json}");
                 Cell::Value(out, sql)
             }
         }))
