@@ -349,7 +349,7 @@ fn begin(at: &At<'_>) -> Transaction {
 /// A user variable as a statement, with the value's bytes in hex.
 fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
     let mut out = b"SET @".to_vec();
-    write::sql_identifier(&String::from_utf8_lossy(var.name), &mut out);
+    write::sql_identifier(var.name, &mut out);
     out.push(b'=');
     let mut cursor = Cursor::new(var.value.map_or(&[], |value| value.bytes));
     match var.value {

@@ -1,12 +1,13 @@
 //! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
-//! [`SqlFormat`]; as other tools tell them: [`DebeziumFormat`], [`MaxwellFormat`]; and what takes them
-//! back: [`UndoFormat`].
+//! [`SqlFormat`]; as other tools tell them: [`DebeziumFormat`], [`MaxwellFormat`]; what takes them
+//! back: [`UndoFormat`]; and events themselves as a list: [`ListJson`].
 //!
 //! What is written of a single value is in [`Value`](crate::Value).
 
 mod debezium;
 mod definition;
 mod json;
+mod list;
 mod maxwell;
 mod names;
 mod sql;
@@ -17,6 +18,7 @@ pub use debezium::{
     BinaryMode, DebeziumFormat, DebeziumOptions, DecimalMode, TimeMode, UnsignedMode,
 };
 pub use json::JsonFormat;
+pub use list::ListJson;
 pub use maxwell::{MaxwellCommit, MaxwellFormat, MaxwellOptions, MaxwellPiece, MaxwellRow};
 pub use sql::{ColumnTest, SqlFormat, SqlOptions};
 pub use text::TextFormat;

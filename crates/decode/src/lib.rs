@@ -66,7 +66,7 @@ pub use charset::{Charset, NotText};
 pub use decoder::{Body, Decoder, Event, Limits};
 pub use error::{DecodeError, Flaw, Place, ValueError};
 pub use events::{ENCRYPTED_MAGIC, Events};
-pub use info::info;
+pub use info::{info, write_info};
 pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, JsonValue};
 pub use payload::Payload;
 pub use rows::{Image, Row, Rows, Values};

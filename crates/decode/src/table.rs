@@ -11,6 +11,7 @@ pub use column::{Column, ColumnType, Members, Sign};
 pub(crate) use layout::{Width, length_len};
 
 use crate::schema::TableSchema;
+use crate::write::sql_identifier;
 use crate::{Charset, DecodeError, Place};
 
 /// The table that row events refer to, ready to decode them.
@@ -24,6 +25,9 @@ pub struct Table {
     name: Box<str>,
     columns: Box<[Column]>,
     widths: Box<[Width]>,
+    primary_key: Box<[usize]>,
+    /// Its full name in backticks.
+    sql_name: Box<[u8]>,
     /// Columns whose updates may be differences, for reading their bits.
     json_columns: usize,
     /// The event that it was made of, to tell whether another says the same.
@@ -61,9 +65,15 @@ impl Table {
         for column in &mut columns {
             column.finish(assumed_charset);
         }
+        let mut sql_name = Vec::new();
+        sql_identifier(map.schema, &mut sql_name);
+        sql_name.push(b'.');
+        sql_identifier(map.table, &mut sql_name);
         Ok(Self {
             schema: map.schema.into(),
             name: map.table.into(),
+            sql_name: sql_name.into(),
+            primary_key: primary_key(&columns),
             widths: columns.iter().map(|column| Width::of(&column.kind)).collect(),
             json_columns: columns.iter().filter(|c| c.kind.is_json()).count(),
             columns: columns.into(),
@@ -101,15 +111,16 @@ impl Table {
 
     /// The columns of the primary key in the key's order, if the table map or a schema tells it.
     pub fn primary_key(&self) -> impl Iterator<Item = usize> + '_ {
-        let in_key = self.columns.iter().filter(|c| c.key_part.is_some()).count();
-        (0..in_key).filter_map(|part| {
-            self.columns.iter().position(|c| c.key_part.map(usize::from) == Some(part))
-        })
+        self.primary_key.iter().copied()
     }
 
     /// Whether it was made of this very event.
     pub(crate) fn is_of(&self, event: &[u8]) -> bool {
         *self.event == *event
+    }
+
+    pub(crate) fn sql_name(&self) -> &[u8] {
+        &self.sql_name
     }
 
     pub(crate) fn widths(&self) -> &[Width] {
@@ -127,6 +138,8 @@ impl Table {
             name: Box::default(),
             columns: Box::default(),
             widths: Box::default(),
+            primary_key: Box::default(),
+            sql_name: Box::default(),
             json_columns: 0,
             event: Box::default(),
             schema_fits: None,
@@ -138,4 +151,11 @@ impl Table {
     pub fn place(offset: u64) -> Place {
         Place { offset, kind: EventKind::TABLE_MAP }
     }
+}
+
+/// The columns that say which part of the key they are, in that order.
+fn primary_key(columns: &[Column]) -> Box<[usize]> {
+    let parts = columns.iter().filter(|column| column.key_part.is_some()).count();
+    let column = |part| columns.iter().position(|c| c.key_part.map(usize::from) == Some(part));
+    (0..parts).filter_map(column).collect()
 }

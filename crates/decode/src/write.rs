@@ -3,6 +3,7 @@
 //! Nothing here allocates but the buffer, where that has no room left, and for what is stored
 //! compressed.
 
+mod escape;
 mod json;
 mod number;
 mod sql;
@@ -11,7 +12,7 @@ mod text;
 
 pub(crate) use json::{base64, is_text, json_string};
 pub(crate) use number::{double, json_double, padded, signed, unsigned};
-pub(crate) use sql::{hex, quote_sql_from, sql_identifier, sql_text};
+pub(crate) use sql::{hex, hex_upper, quote_sql_from, sql_identifier, sql_text};
 pub(crate) use text::decompressed;
 
 /// The most that is decompressed of one value, in bytes: what a server can send at all.

@@ -7,6 +7,7 @@ use std::fmt;
 pub struct ServerVersion {
     text: String,
     numbers: [u32; 3],
+    is_mariadb: bool,
 }
 
 impl ServerVersion {
@@ -14,14 +15,15 @@ impl ServerVersion {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
+        let is_mariadb = text.contains("MariaDB") || text.contains("mariadb");
         // MariaDB 10 and 11 put "5.5.5-" in front in their greeting, for old replicas.
-        let plain = text.strip_prefix("5.5.5-").filter(|_| text.contains("MariaDB"));
+        let plain = text.strip_prefix("5.5.5-").filter(|_| is_mariadb);
         let mut numbers = [0; 3];
         for (number, part) in numbers.iter_mut().zip(plain.unwrap_or(&text).split('.')) {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
             *number = part[..digits].parse().unwrap_or(0);
         }
-        Self { text, numbers }
+        Self { text, numbers, is_mariadb }
     }
 
     /// The version as the server writes it.
@@ -33,7 +35,7 @@ impl ServerVersion {
     /// Whether the server is a MariaDB.
     #[must_use]
     pub fn is_mariadb(&self) -> bool {
-        self.text.contains("MariaDB") || self.text.contains("mariadb")
+        self.is_mariadb
     }
 
     /// Whether the version is at least `major.minor.patch`.

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use binlogd_decode::changes::At;
+use binlogd_decode::format::ListJson;
 use binlogd_decode::info;
-use serde::Serialize;
 
 use crate::output::{Output, print};
 use crate::sources::{RawEvent, SourceArgs};
@@ -42,11 +43,14 @@ Exit codes: 0 all was listed, 1 an event is damaged or it failed, 2 wrong usage.
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut source = args.source.open()?;
+    let mut list = ListJson::new();
     print(|output| {
         while source.next()? {
             if let Some(event) = source.event() {
                 if args.json {
-                    json(&event, output)?;
+                    let RawEvent { file, offset, header, format, .. } = event;
+                    let at = At { file, offset, end: event.end(), header };
+                    list.event(&at, event.body(), format, &mut output.buffer);
                 } else {
                     line(&event, output);
                 }
@@ -55,41 +59,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         Ok(())
     })
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    file: &'a str,
-    position: u64,
-    end: u64,
-    size: u32,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    type_code: u8,
-    server_id: u32,
-    time: u32,
-    flags: u16,
-    info: &'a str,
-}
-
-fn json(event: &RawEvent<'_>, output: &mut Output) -> Result<()> {
-    let header = &event.header;
-    let info = info(header, event.body(), event.format);
-    let row = Row {
-        file: event.file,
-        position: event.offset,
-        end: event.end(),
-        size: header.size,
-        kind: header.kind.name().unwrap_or("Unknown"),
-        type_code: header.kind.0,
-        server_id: header.server_id,
-        time: header.timestamp,
-        flags: header.flags.0,
-        info: &String::from_utf8_lossy(&info),
-    };
-    serde_json::to_writer(&mut output.buffer, &row)?;
-    output.buffer.push(b'\n');
-    Ok(())
 }
 
 fn line(event: &RawEvent<'_>, output: &mut Output) {

@@ -1,51 +1,45 @@
 //! A table's names, and statements that change single rows of it.
 
 use super::{ColumnTest, FormatError, must_have_names};
-use crate::write::{hex, sql_identifier, unsigned};
+use crate::write::{hex_upper, unsigned};
 use crate::{Image, Table, Value};
 
 /// A table's names as SQL.
-pub(super) struct Names {
-    table: Vec<u8>,
-    /// `None` where a column is generated.
-    columns: Vec<Option<Vec<u8>>>,
-    key: Vec<usize>,
+pub(super) struct Names<'t> {
+    table: &'t Table,
+    /// Which columns statements can set: those that are not generated.
+    settable: Vec<bool>,
 }
 
-impl Names {
-    pub(super) fn of(table: &Table, is_generated: &ColumnTest) -> Result<Self, FormatError> {
+impl<'t> Names<'t> {
+    pub(super) fn of(table: &'t Table, is_generated: &ColumnTest) -> Result<Self, FormatError> {
         let (schema, name) = (table.schema(), table.name());
-        let mut full = Vec::new();
-        sql_identifier(schema, &mut full);
-        full.push(b'.');
-        sql_identifier(name, &mut full);
         must_have_names(table, "SQL")?;
-        let columns = table.columns().iter().map(|column| {
+        let settable = table.columns().iter().map(|column| {
             let text = column.name().unwrap_or_default();
-            let mut quoted = Vec::new();
-            sql_identifier(text, &mut quoted);
-            let generated = column.is_generated() || is_generated(schema, name, text);
-            (!generated).then_some(quoted)
+            !column.is_generated() && !is_generated(schema, name, text)
         });
-        let columns = columns.collect();
-        Ok(Self { table: full, columns, key: table.primary_key().collect() })
+        Ok(Self { table, settable: settable.collect() })
+    }
+
+    fn column(&self, index: usize) -> &'t [u8] {
+        &self.table.columns()[index].sql_name
     }
 
     pub(super) fn insert(&self, after: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         out.extend_from_slice(b"INSERT INTO ");
-        out.extend_from_slice(&self.table);
+        out.extend_from_slice(self.table.sql_name());
         out.extend_from_slice(b" (");
-        let written = |index: &usize| after.has(*index) && self.columns[*index].is_some();
         let mut comma = Separator::new(b", ");
-        for column in (0..self.columns.len()).filter(written) {
+        for column in self.settable().filter(|&column| after.has(column)) {
             comma.write(out);
-            out.extend_from_slice(self.columns[column].as_deref().unwrap_or_default());
+            out.extend_from_slice(self.column(column));
         }
         out.extend_from_slice(b") VALUES (");
         let mut comma = Separator::new(b", ");
         for item in after.values() {
             let (index, value) = item?;
-            if self.columns[index].is_some() {
+            if self.settable[index] {
                 comma.write(out);
                 value.write_sql(out).map_err(|error| after.error(index, error))?;
             }
@@ -84,14 +78,15 @@ impl Names {
     ) -> Result<(), FormatError> {
         let start = out.len();
         out.extend_from_slice(b"UPDATE ");
-        out.extend_from_slice(&self.table);
+        out.extend_from_slice(self.table.sql_name());
         out.extend_from_slice(b" SET ");
         let mut comma = Separator::new(b", ");
         for item in wanted.values() {
             let (index, value) = item?;
-            let Some(name) = self.columns[index].as_ref().filter(|_| is_set(index)) else {
+            if !self.settable[index] || !is_set(index) {
                 continue;
-            };
+            }
+            let name = self.column(index);
             comma.write(out);
             out.extend_from_slice(name);
             out.push(b'=');
@@ -111,17 +106,18 @@ impl Names {
 
     pub(super) fn delete(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         out.extend_from_slice(b"DELETE FROM ");
-        out.extend_from_slice(&self.table);
+        out.extend_from_slice(self.table.sql_name());
         self.condition(before, out)
     }
 
     /// The columns that a statement can set.
     pub(super) fn settable(&self) -> impl Iterator<Item = usize> {
-        (0..self.columns.len()).filter(|&column| self.columns[column].is_some())
+        (0..self.settable.len()).filter(|&column| self.settable[column])
     }
 
     pub(super) fn by_key(&self, image: &Image<'_>) -> bool {
-        !self.key.is_empty() && self.key.iter().all(|&column| image.has(column))
+        let mut key = self.table.primary_key().peekable();
+        key.peek().is_some() && key.all(|column| image.has(column))
     }
 
     /// Finds the row: by its primary key if that is known, else by all of its values.
@@ -131,12 +127,13 @@ impl Names {
         let mut and = Separator::new(b" AND ");
         for item in before.values() {
             let (index, value) = item?;
-            let Some(name) = &self.columns[index] else { continue };
-            if by_key && !self.key.contains(&index) {
+            let is_in_key = || self.table.primary_key().any(|column| column == index);
+            if !self.settable[index] || by_key && !is_in_key() {
                 continue;
             }
             and.write(out);
-            comparison(name, &value, by_key, out).map_err(|error| before.error(index, error))?;
+            comparison(self.column(index), &value, by_key, out)
+                .map_err(|error| before.error(index, error))?;
         }
         out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
         Ok(())
@@ -159,9 +156,7 @@ fn comparison(
         out.extend_from_slice(b"HEX(");
         out.extend_from_slice(name);
         out.extend_from_slice(b")='");
-        let start = out.len();
-        hex(stored.iter().copied(), out);
-        out[start..].make_ascii_uppercase();
+        hex_upper(stored, out);
         out.push(b'\'');
         return Ok(());
     }

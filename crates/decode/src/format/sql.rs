@@ -130,7 +130,7 @@ impl SqlFormat {
         let uses = at.header.flags.0 & SUPPRESS_USE == 0 && !statement.schema.is_empty();
         if uses && session.schema != statement.schema {
             out.extend_from_slice(b"USE ");
-            sql_identifier(&String::from_utf8_lossy(statement.schema), out);
+            sql_identifier(statement.schema, out);
             out.extend_from_slice(b";\n");
             session.schema = statement.schema.to_vec();
         }

@@ -179,7 +179,7 @@ fn full_name(table: &Table) -> String {
 fn must_be_found(
     change: &'static str,
     table: &Table,
-    names: &Names,
+    names: &Names<'_>,
     now: &Image<'_>,
 ) -> Result<(), Refused> {
     if names.by_key(now) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Charset;
+use crate::{Charset, write};
 
 /// A column of a table map.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Column {
     pub(crate) name: Option<Box<str>>,
     /// The name or `@N` as JSON, with quotes and a colon behind.
     pub(crate) json_key: Box<[u8]>,
+    /// The name in backticks, or `@N`.
+    pub(crate) sql_name: Box<[u8]>,
     index: usize,
     pub(crate) nullable: bool,
     pub(crate) visible: Option<bool>,
@@ -225,6 +227,7 @@ impl Column {
             kind,
             name: None,
             json_key: Box::default(),
+            sql_name: Box::default(),
             index,
             nullable,
             visible: None,
@@ -240,13 +243,19 @@ impl Column {
         if let Some(charset @ None) = self.kind.charset_mut() {
             *charset = assumed;
         }
-        let mut key = Vec::new();
+        let (mut key, mut sql) = (Vec::new(), Vec::new());
         match &self.name {
-            Some(name) => crate::write::json_string(name, &mut key),
-            None => key.extend_from_slice(format!("\"@{}\"", self.index + 1).as_bytes()),
+            Some(name) => {
+                write::json_string(name, &mut key);
+                write::sql_identifier(name.as_bytes(), &mut sql);
+            }
+            None => {
+                sql = format!("@{}", self.index + 1).into_bytes();
+                key = format!("\"@{}\"", self.index + 1).into_bytes();
+            }
         }
         key.push(b':');
-        self.json_key = key.into();
+        (self.json_key, self.sql_name) = (key.into(), sql.into());
     }
 
     /// Its name, if the table map or a schema tells it.
@@ -305,9 +314,6 @@ impl Column {
 
     /// Appends its name as an SQL identifier, in backticks; `@N` where no name is known.
     pub fn write_name(&self, out: &mut Vec<u8>) {
-        match &self.name {
-            Some(name) => crate::write::sql_identifier(name, out),
-            None => out.extend_from_slice(format!("@{}", self.index + 1).as_bytes()),
-        }
+        out.extend_from_slice(&self.sql_name);
     }
 }

@@ -1,7 +1,7 @@
 //! Values as JSON.
 
-use super::number;
 use super::text::{decompressed, set_text};
+use super::{escape, number};
 use crate::table::Members;
 use crate::value::{EnumValue, SetValue, Value};
 use crate::{Charset, ValueError};
@@ -108,13 +108,9 @@ fn text_json(bytes: &[u8], charset: Charset, out: &mut Vec<u8>) {
     }
     // Turned into UTF-8 in the buffer, and escaped there.
     let start = out.len();
-    out.push(b'"');
-    if charset.to_utf8(bytes, out).is_ok() {
-        escape_from(start + 1, out);
-        out.push(b'"');
-    } else {
-        out.truncate(start);
-        base64_json(bytes.iter().copied(), out);
+    match charset.to_utf8(bytes, out) {
+        Ok(()) => escape::JSON.quote_from(start, out),
+        Err(_) => base64_json(bytes.iter().copied(), out),
     }
 }
 
@@ -131,11 +127,9 @@ fn set_json(value: &SetValue<'_>, out: &mut Vec<u8>) {
     if !are_text(value) {
         return number::unsigned(value.bits, out);
     }
-    out.push(b'"');
     let start = out.len();
     set_text(value, out);
-    escape_from(start, out);
-    out.push(b'"');
+    escape::JSON.quote_from(start, out);
 }
 
 /// Whether all strings of the value are known to be text.
@@ -172,85 +166,10 @@ pub(crate) fn base64(mut bytes: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     }
 }
 
-/// What a byte of UTF-8 needs in a JSON string: nothing, `u` for its code, or a letter of its own.
-/// These are the escapes that MySQL uses.
-const ESCAPES: [u8; 256] = {
-    let mut escapes = [0; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        escapes[control] = b'u';
-        control += 1;
-    }
-    escapes[0x08] = b'b';
-    escapes[0x09] = b't';
-    escapes[0x0a] = b'n';
-    escapes[0x0c] = b'f';
-    escapes[0x0d] = b'r';
-    escapes[b'"' as usize] = b'"';
-    escapes[b'\\' as usize] = b'\\';
-    escapes
-};
-
 /// Appends a JSON string with its quotes.
 #[inline]
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    out.reserve(rest.len() + 2);
-    out.push(b'"');
-    while let Some(at) = next_escape(rest) {
-        out.extend_from_slice(&rest[..at]);
-        escape(rest[at], out);
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
-/// The first byte that needs an escape. Most text has none, so that eight are looked at together.
-#[inline]
-fn next_escape(bytes: &[u8]) -> Option<usize> {
-    let (words, _) = bytes.as_chunks::<8>();
-    let plain = words.iter().take_while(|word| !may_need_escape(u64::from_le_bytes(**word)));
-    let start = plain.count() * 8;
-    let needs = |&byte: &u8| ESCAPES[usize::from(byte)] != 0;
-    bytes[start..].iter().position(needs).map(|at| start + at)
-}
-
-/// Whether one of eight bytes is below 20, a quote or a backslash. Where it says so wrongly, which a
-/// borrow between bytes can make it, nothing but time is lost.
-#[inline]
-fn may_need_escape(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(b'"') | is(b'\\')) & HIGHS != 0
-}
-
-fn escape(byte: u8, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    match ESCAPES[usize::from(byte)] {
-        b'u' => {
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-        letter => out.extend_from_slice(&[b'\\', letter]),
-    }
-}
-
-/// Escapes what stands in the buffer from `start` on.
-fn escape_from(start: usize, out: &mut Vec<u8>) {
-    let Some(first) = out[start..].iter().position(|&b| ESCAPES[usize::from(b)] != 0) else {
-        return;
-    };
-    // Rare enough to copy.
-    let tail = out.split_off(start + first);
-    for byte in tail {
-        match ESCAPES[usize::from(byte)] {
-            0 => out.push(byte),
-            _ => escape(byte, out),
-        }
-    }
+    escape::JSON.quote(text.as_bytes(), out);
 }
 
 #[cfg(test)]
@@ -271,20 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_escaped_as_mysql_does() {
-        assert_eq!(
-            text(|out| json_string("a\"\\\n\t\u{8}\u{c}\r\u{1}\u{1f}/ü", out)),
-            r#""a\"\\\n\t\b\f\r\u0001\u001f/ü""#
-        );
-        // Wherever it stands in a word, and whatever is beside it.
-        for byte in 0..=0x7f {
-            for at in 0..20 {
-                let mut long = "\u{7f}ü\u{80}aé zz\u{fffd}~bcdefgh".to_owned();
-                long.insert(long.floor_char_boundary(at), char::from(byte));
-                let json = text(|out| json_string(&long, out));
-                assert_eq!(serde_json::from_str::<String>(&json).unwrap(), long);
-            }
-        }
+    fn text_of_other_character_sets_is_escaped_too() {
         let value = Value::Text(crate::Text { bytes: b"\xe9\"\n", charset: Charset::LATIN1 });
         assert_eq!(text(|out| value.write_json(out).unwrap()), "\"é\\\"\\n\"");
     }

@@ -9,18 +9,32 @@ const POINT_MIN: i32 = -14;
 /// Digits of a `FLOAT` that MySQL shows.
 const FLOAT_DIGITS: usize = 6;
 
+/// All numbers of two digits, one behind the other.
+const PAIRS: [u8; 200] = {
+    let mut pairs = [0; 200];
+    let mut n = 0;
+    while n < 100 {
+        pairs[2 * n as usize] = b'0' + n / 10;
+        pairs[2 * n as usize + 1] = b'0' + n % 10;
+        n += 1;
+    }
+    pairs
+};
+
 /// An integer.
 #[inline]
 pub(crate) fn unsigned(mut n: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    while n >= 10 {
+        let pair = (n % 100) as usize * 2;
+        n /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if n > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (n % 10).to_le_bytes()[0];
-        n /= 10;
-        if n == 0 {
-            break;
-        }
+        digits[at] = b'0' + n.to_le_bytes()[0];
     }
     out.extend_from_slice(&digits[at..]);
 }
@@ -239,6 +253,10 @@ mod tests {
     fn integers_of_every_length_are_whole() {
         assert_eq!(text(|out| unsigned(u64::MAX, out)), u64::MAX.to_string());
         assert_eq!(text(|out| signed(i64::MIN, out)), i64::MIN.to_string());
+        for n in (0..12).flat_map(|power| [0, 1, 9].map(|more| 10_i64.pow(power) + more)) {
+            assert_eq!(text(|out| signed(n, out)), n.to_string());
+            assert_eq!(text(|out| signed(-n, out)), (-n).to_string());
+        }
         assert_eq!(text(|out| signed(0, out)), "0");
     }
 }

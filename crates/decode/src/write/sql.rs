@@ -1,8 +1,8 @@
 //! Values as SQL literals.
 
 use super::json::{are_text, is_text};
-use super::number;
 use super::text::{decompressed, set_text};
+use super::{escape, number};
 use crate::value::{EnumValue, SetValue, Value};
 use crate::{Charset, ValueError};
 
@@ -137,9 +137,9 @@ fn set_sql(value: &SetValue<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends an identifier in backticks.
-pub(crate) fn sql_identifier(name: &str, out: &mut Vec<u8>) {
+pub(crate) fn sql_identifier(name: impl AsRef<[u8]>, out: &mut Vec<u8>) {
     out.push(b'`');
-    for byte in name.bytes() {
+    for &byte in name.as_ref() {
         if byte == b'`' {
             out.push(b'`');
         }
@@ -153,44 +153,12 @@ pub(crate) fn sql_text(text: &str, out: &mut Vec<u8>) {
     if !text.is_ascii() {
         out.extend_from_slice(b"_utf8mb4");
     }
-    let start = out.len();
-    out.extend_from_slice(text.as_bytes());
-    quote_sql_from(start, out);
+    escape::SQL.quote(text.as_bytes(), out);
 }
 
-/// What must be escaped in a literal, and by which letter. Line ends need not, but lines would
-/// break.
-fn escape(byte: u8) -> Option<u8> {
-    match byte {
-        0 => Some(b'0'),
-        b'\n' => Some(b'n'),
-        b'\r' => Some(b'r'),
-        0x1a => Some(b'Z'),
-        b'\'' | b'\\' => Some(byte),
-        _ => None,
-    }
-}
-
-/// Puts quotes around what stands in the buffer from `start` on, and escapes it in place.
+/// Puts quotes around what stands in the buffer from `start` on, and escapes it there.
 pub(crate) fn quote_sql_from(start: usize, out: &mut Vec<u8>) {
-    let escapes = out[start..].iter().filter(|&&byte| escape(byte).is_some()).count();
-    let mut from = out.len();
-    let mut to = from + escapes + 2;
-    out.resize(to, 0);
-    to -= 1;
-    out[to] = b'\'';
-    // From the end, so that nothing is overwritten before it has moved.
-    while from > start {
-        from -= 1;
-        to -= 1;
-        let byte = out[from];
-        out[to] = escape(byte).unwrap_or(byte);
-        if escape(byte).is_some() {
-            to -= 1;
-            out[to] = b'\\';
-        }
-    }
-    out[start] = b'\'';
+    escape::SQL.quote_from(start, out);
 }
 
 fn hex_literal(bytes: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
@@ -205,6 +173,13 @@ pub(crate) fn hex(bytes: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     for byte in bytes {
         out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
+}
+
+/// Appends two digits for each byte, in upper case.
+pub(crate) fn hex_upper(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    hex(bytes.iter().copied(), out);
+    out[start..].make_ascii_uppercase();
 }
 
 #[cfg(test)]

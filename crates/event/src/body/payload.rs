@@ -36,7 +36,10 @@ impl<'a> TransactionPayload<'a> {
     }
 
     /// What the front of an event's body says, without the payload, which may be cut short.
-    pub(crate) fn head(body: &[u8]) -> Result<Self, EventError> {
+    ///
+    /// # Errors
+    /// If the front is cut short itself, or a field of it has a value that it cannot have.
+    pub fn head(body: &[u8]) -> Result<Self, EventError> {
         Self::read_head(&mut Fields::new(body)).map(|(head, _)| head)
     }
 
