@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use common::BINLOGD;
+use common::corpus::{GENERATED, run_scenarios};
 use serde_json::{Value, json};
 use testkit::binlog_gen::{BinlogGen, Options};
 use testkit::server::Server;
@@ -39,27 +40,6 @@ fn complaint(args: &[&str], path: &Path) -> String {
     assert!(err.starts_with("binlogd: ") && err.lines().count() == 1, "{err}");
     err.replace(&path.display().to_string(), "FILE")
 }
-
-/// Without what SQL cannot hold: the file of `LOAD DATA`, and columns without names.
-fn run_scenarios(server: &Server) {
-    for scenario in [
-        workload::COLUMNS,
-        workload::ROW_IMAGES,
-        workload::STATEMENTS,
-        workload::TRANSACTIONS,
-        workload::GTIDS,
-        workload::COMPRESSION,
-        workload::DDL,
-    ] {
-        let sql = scenario.sql(server.flavour(), &server.tmpdir());
-        let sql = sql.replace("binlog_row_metadata = MINIMAL", "binlog_row_metadata = FULL");
-        let sql = sql.split("select 'first").next().unwrap();
-        server.sql(sql).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
-    }
-}
-
-const GENERATED: [&str; 2] =
-    ["--generated-column=columns_.derived.doubled", "--generated-column=columns_.derived.kept"];
 
 fn tables(server: &Server) -> BTreeMap<String, String> {
     let tables = workload::checksums(server).unwrap();

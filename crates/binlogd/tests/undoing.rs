@@ -227,4 +227,9 @@ mod on_mariadb {
     fn a_replayed_server_is_brought_back_to_where_it_began() {
         there_and_back_again(Flavour::Mariadb118);
     }
+
+    #[test]
+    fn a_replayed_server_of_10_11_is_brought_back_to_where_it_began() {
+        there_and_back_again(Flavour::Mariadb1011);
+    }
 }

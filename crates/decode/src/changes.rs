@@ -56,6 +56,27 @@ pub struct Transaction {
     /// When it was committed first, in microseconds since 1970, if the server tells it (MySQL from 8.0
     /// on).
     pub commit_us: Option<u64>,
+    /// Which part of an `ALTER TABLE` it is, of one that MariaDB logs in two (`binlog_alter_two_phase`).
+    pub alter: Option<AlterPhase>,
+}
+
+/// A part of an `ALTER TABLE`; each has the whole statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlterPhase {
+    /// It begins, so that replicas can begin too.
+    Start,
+    /// It is done.
+    Commit,
+    /// It failed.
+    Rollback,
+}
+
+impl Transaction {
+    /// Whether its statement is to be run: not if it only says that an `ALTER TABLE` begins or failed.
+    #[must_use]
+    pub fn takes_effect(&self) -> bool {
+        !matches!(self.alter, Some(AlterPhase::Start | AlterPhase::Rollback))
+    }
 }
 
 /// What an event does.
@@ -228,6 +249,7 @@ impl Changes {
                     gtid: Some(gtid.gtid),
                     thread_id: gtid.thread_id,
                     xa_start: xid.map(|xid| format!("XA START {xid}")),
+                    alter: alter_phase(gtid.flags_extra),
                     ..begin(at)
                 };
                 self.announce(transaction, gtid.flags & STANDALONE == 0);
@@ -343,6 +365,15 @@ fn begin(at: &At<'_>) -> Transaction {
         time: at.header.timestamp,
         server_id: at.header.server_id,
         ..Transaction::default()
+    }
+}
+
+fn alter_phase(flags: u8) -> Option<AlterPhase> {
+    match flags & 0x0e {
+        0x02 => Some(AlterPhase::Start),
+        0x04 => Some(AlterPhase::Commit),
+        0x08 => Some(AlterPhase::Rollback),
+        _ => None,
     }
 }
 

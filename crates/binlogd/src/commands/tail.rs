@@ -114,7 +114,8 @@ SQL and maxwell need the names of columns, which servers write with binlog_row_m
 or as they are when a binlog is followed; its account needs SELECT on them. A definition is taken only if
 the number of columns and their types fit. For SQL the other server's tables must have no triggers:
 what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can: elsewhere
-each row is a transaction.
+each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no statement sets
+the times in their history.
 
 Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
 else is as it was, and of several files all but the first lack the four bytes that a file begins with.

@@ -1,6 +1,7 @@
 //! What all tests of the real binary share.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod corpus;
 pub(crate) mod dumps;
 
 use std::time::Duration;

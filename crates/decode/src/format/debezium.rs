@@ -292,7 +292,9 @@ impl Format for DebeziumFormat {
         match change {
             Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement)
-                if self.options.include_schema_changes && is_definition(statement.text) =>
+                if self.options.include_schema_changes
+                    && is_definition(statement.text)
+                    && transaction.takes_effect() =>
             {
                 self.schema_change(at, transaction, &statement, out);
             }

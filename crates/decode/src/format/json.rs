@@ -3,7 +3,7 @@
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
 use super::{Format, FormatError};
-use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::changes::{AlterPhase, At, Change, End, Statement, Transaction};
 use crate::write::{base64, json_string, unsigned};
 use crate::{Charset, Rows};
 
@@ -136,6 +136,14 @@ fn statement(
     }
     bytes_field("sql", statement.text, statement.charset(), out);
     out.extend_from_slice(if statement.alone { b",\"alone\":true" } else { b",\"alone\":false" });
+    if let Some(phase) = transaction.alter {
+        let phase = match phase {
+            AlterPhase::Start => "start",
+            AlterPhase::Commit => "commit",
+            AlterPhase::Rollback => "rollback",
+        };
+        text_field("alter", phase, out);
+    }
     if statement.error_code != 0 {
         number_field("error", u64::from(statement.error_code), out);
     }

@@ -319,7 +319,7 @@ impl Format for MaxwellFormat {
     ) -> Result<(), FormatError> {
         match change {
             Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
-            Change::Statement(statement) if self.options.ddl => {
+            Change::Statement(statement) if self.options.ddl && transaction.takes_effect() => {
                 definitions(&self.options, at, transaction, &statement, out);
             }
             // As Maxwell: changes that are logged as statements are not seen.

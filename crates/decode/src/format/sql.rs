@@ -189,6 +189,7 @@ impl Format for SqlFormat {
     ) -> Result<(), FormatError> {
         match change {
             Change::Rows { rows, .. } => self.rows(rows, out)?,
+            Change::Statement(_) if !transaction.takes_effect() => {}
             Change::Statement(statement) => {
                 if statement.alone {
                     self.session.begin(out);
