@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub struct Proxy {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where it leads to.
+    port: AtomicU16,
     stopped: AtomicBool,
     /// Nothing goes through, and nothing is closed: a cable is cut.
     cut: AtomicBool,
@@ -39,19 +41,25 @@ impl Proxy {
     pub fn to(port: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("listen")?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::default());
+        let state = Arc::new(State { port: AtomicU16::new(port), ..State::default() });
         let shared = state.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if shared.stopped.load(Ordering::Relaxed) {
                     return;
                 }
+                let port = shared.port.load(Ordering::Relaxed);
                 if let Ok(server) = TcpStream::connect(("127.0.0.1", port)) {
                     shared.join(client, server);
                 }
             }
         });
         Ok(Self { address, state })
+    }
+
+    /// Leads new connections to another port of this machine.
+    pub fn lead_to(&self, port: u16) {
+        self.state.port.store(port, Ordering::Relaxed);
     }
 
     /// Where to connect to.

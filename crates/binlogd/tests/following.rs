@@ -14,7 +14,7 @@ use serde_json::Value;
 use testkit::binlog_gen::{BinlogGen, Options};
 use testkit::proxy::Proxy;
 use testkit::server::Server;
-use testkit::{Flavour, wait_until};
+use testkit::{Flavour, SourceSpec, wait_until};
 
 /// A tail that follows, killed when dropped.
 struct Tail {
@@ -204,6 +204,74 @@ fn what_a_server_has_is_read_to_its_end(server: &Server, theirs: &[Value]) {
     assert_eq!(tail(&["--follow", "-"]).0, Some(1));
 }
 
+/// What was done, without where it stands and who did it there.
+fn done(objects: &[Value]) -> Vec<[Value; 4]> {
+    let fields = ["type", "gtid", "table", "after"];
+    objects.iter().map(|object| fields.map(|field| object[field].clone())).collect()
+}
+
+/// The primary dies, and a replica of it, with files of its own, has its address.
+fn who_takes_over_is_followed_by_gtid(flavour: Flavour) {
+    let builder =
+        || Server::builder(flavour).args(["--binlog-format=ROW", "--binlog-row-metadata=FULL"]);
+    let [mut primary, mut replica] = [(); 2].map(|()| builder().start().unwrap());
+    let stranger = builder().start().unwrap();
+    replica.replicate_from(&SourceSpec::local(primary.port())).unwrap();
+    let proxy = Proxy::to(primary.port()).unwrap();
+    prepare(&primary);
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    // Its next file has transactions that come before the change, and one that comes with it.
+    replica.sql("flush local binary logs").unwrap();
+    let begun = of_files(&primary.binlog_files().unwrap());
+    let begin = begun.iter().rfind(|object| object["type"] == "begin").unwrap();
+    let middle = format!("--from={}:{}", begin["file"].as_str().unwrap(), begin["pos"]);
+    let url = url(&primary, proxy.port());
+    let [all, late, middle] = [&[][..], &["--from=end"], &[&middle]].map(|a| Tail::start(a, &url));
+    wait_until("all are connected", PATIENCE, || {
+        let threads = primary.query_rows("show processlist")?;
+        Ok(threads.iter().filter(|row| row[4].starts_with("Binlog Dump")).count() == 4)
+    })
+    .unwrap();
+    insert(&primary, "seen");
+    [&all, &late, &middle].iter().for_each(|tail| tail.wait_for("seen"));
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    proxy.cut();
+    insert(&primary, "behind the cut");
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    primary.kill().unwrap();
+    proxy.lead_to(replica.port());
+    proxy.mend();
+    replica
+        .sql("stop slave; reset slave all")
+        .or_else(|_| replica.sql("stop replica; reset replica all"))
+        .unwrap();
+    insert(&replica, "last");
+    let theirs = done(&of_files(&replica.binlog_files().unwrap()));
+    for tail in [&all, &late] {
+        tail.wait_for("last");
+        let ours = done(&objects(&tail.out()));
+        assert!(theirs.ends_with(&ours), "{ours:?}\n{theirs:?}\n{}", tail.log());
+        assert!(tail.log().contains("going on by GTID in its "), "{}", tail.log());
+    }
+    assert_eq!(objects(&all.out()).len(), theirs.len());
+    ends_saying(&middle, "reading began in the middle of a file");
+    replica.kill().unwrap();
+    proxy.lead_to(stranger.port());
+    for tail in [&all, &late] {
+        ends_saying(tail, "it lacks transactions that were read: ");
+    }
+}
+
+fn ends_saying(tail: &Tail, words: &str) {
+    wait_until(words, PATIENCE, || Ok(tail.log().contains(words)))
+        .unwrap_or_else(|error| panic!("{error}: {}", tail.log()));
+}
+
+#[test]
+fn a_mysql_that_takes_over_is_followed_by_gtid() {
+    who_takes_over_is_followed_by_gtid(Flavour::Mysql97);
+}
+
 #[test]
 fn an_event_is_printed_once_it_is_whole_and_the_next_file_when_it_has_begun() {
     let dir = tempfile::tempdir().unwrap();
@@ -240,6 +308,11 @@ fn an_event_is_printed_once_it_is_whole_and_the_next_file_when_it_has_begun() {
 
 mod on_mariadb {
     use super::*;
+
+    #[test]
+    fn who_takes_over_is_followed_by_gtid() {
+        super::who_takes_over_is_followed_by_gtid(Flavour::Mariadb118);
+    }
 
     #[test]
     fn nothing_is_missing_or_doubled_when_connections_break_and_the_server_restarts() {

@@ -145,7 +145,10 @@ impl Summary {
         }
         if long {
             (self.events, self.transactions) = (Some(events), Some(transactions));
-            self.size = Some(end);
+            if self.encrypted != Some(true) {
+                // It may have grown since it was looked at.
+                self.size = Some(end);
+            }
         } else {
             (self.last_time, self.last_gtid) = (None, None);
         }

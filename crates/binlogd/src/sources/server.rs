@@ -1,5 +1,6 @@
 //! Reads a server's binlog as a replica does, and goes on where it was when the connection breaks.
 
+mod history;
 mod place;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,15 +8,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use binlogd_client::{BinlogStream, ClientError, ConnectOptions};
+use binlogd_client::{BinlogStream, ClientError, ConnectOptions, Connection};
 use binlogd_event::{
-    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, LogPos, Rotate,
-    ServerUuid, TransactionState, event_crc32,
+    ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, GtidSet, LogPos,
+    Rotate, ServerUuid, TransactionState, event_crc32,
 };
 use binlogd_server::config::Choose;
 use binlogd_server::identity::Identity;
 use binlogd_server::upstream::{
-    Backoff, Chosen, Dump, HEARTBEAT_PERIOD, Primary, UpstreamError, choose, start_dump,
+    Backoff, Chosen, Dump, HEARTBEAT_PERIOD, Primary, PrimaryLog, UpstreamError, choose,
+    executed_gtids, first_file_with_news, start_dump,
 };
 use binlogd_store::{LogName, SourceId};
 use binlogd_wire::ErrorCode;
@@ -23,6 +25,7 @@ use binlogd_wire::dump::Step;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use history::History;
 pub(crate) use place::ServerPlace;
 
 use super::{From, Next, RawEvent};
@@ -50,6 +53,7 @@ pub(crate) struct Server {
     resume: Option<(LogName, u64)>,
     /// How far events were given out.
     given: (String, u64),
+    history: History,
     /// Where something was wrong with what came, how far events were given out then, and how often
     /// that was since.
     damaged: Option<((String, u64), u32)>,
@@ -121,6 +125,7 @@ impl Server {
             next: 0,
             resume: None,
             given: (String::new(), 0),
+            history: History::default(),
             damaged: None,
             state: TransactionState::Outside,
             checksum: ChecksumAlgorithm::None,
@@ -140,9 +145,9 @@ impl Server {
     }
 
     /// Whether the event has come before: it is there again because a transaction is read from its
-    /// beginning after the connection broke.
+    /// beginning after the connection broke, or a file of another server.
     pub(crate) fn is_repeated(&self) -> bool {
-        self.offset < self.given.1 && self.file == self.given.0
+        self.offset < self.given.1 && self.file == self.given.0 || self.history.is_repeated()
     }
 
     /// Whether the event is of the first file that was asked for, and of the last one.
@@ -202,19 +207,17 @@ impl Server {
     /// Connects and asks for what comes next.
     fn connect(&mut self) -> Result<()> {
         let options = std::slice::from_ref(&self.options);
-        let Chosen { connection, primary, .. } =
+        let Chosen { mut connection, primary, .. } =
             match self.runtime.block_on(choose(options, Choose::First)) {
                 Ok(chosen) => chosen,
                 Err(error) => return self.lost(error),
             };
         match &self.begun {
-            Some(begun) if begun.source != primary.source => bail!(
-                "{} is another server now ({}, it was {}): its files and positions are its own. \
-                 Begin anew",
-                self.options.address(),
-                primary.source,
-                begun.source
-            ),
+            Some(begun) if begun.source != primary.source => {
+                if let Err(error) = self.go_elsewhere(&mut connection, &primary)? {
+                    return self.lost(error);
+                }
+            }
             Some(_) => {}
             None => self.begin(&primary)?,
         }
@@ -222,6 +225,7 @@ impl Server {
         (self.file, self.next) = (file.to_string(), offset);
         self.checksum = primary.checksum;
         self.state = TransactionState::Outside;
+        self.history.break_off();
         let dump = Dump { file, offset, semi_sync: false, only_asks: false };
         let begun = timeout_of(&self.options, async {
             Ok(start_dump(connection, &primary, &self.identity, &dump).await)
@@ -234,13 +238,76 @@ impl Server {
         Ok(())
     }
 
+    /// Finds where to go on, by GTID, as another server has this one's place; `Err` within if it may
+    /// be tried again.
+    fn go_elsewhere(
+        &mut self,
+        connection: &mut Connection,
+        primary: &Primary,
+    ) -> Result<Result<(), UpstreamError>> {
+        let Some(begun) = &self.begun else { return Ok(Ok(())) };
+        let (address, now) = (self.options.address(), &primary.source);
+        let refusal = |why: &str| {
+            anyhow!(
+                "{address} is another server now ({now}, it was {}): {why}. Begin anew, --from a file \
+                 of its own",
+                begun.source
+            )
+        };
+        let known = self.history_elsewhere().map_err(refusal)?;
+        let search = async {
+            let executed = executed_gtids(connection, primary, known).await?;
+            let lacks = known.difference(&executed);
+            if !lacks.is_empty() {
+                return Ok(Err(lacks));
+            }
+            let id = self.identity.server_id;
+            first_file_with_news(&self.options, primary, known, id).await.map(Ok)
+        };
+        let silent = |_| Err(silent(&self.options, "by saying nothing for too long").into());
+        let search = async { timeout(SILENCE_MAX, search).await.unwrap_or_else(silent) };
+        let file = match self.runtime.block_on(search) {
+            Ok(Ok(file)) => file,
+            Ok(Err(lacks)) => {
+                return Err(refusal(&format!("it lacks transactions that were read: {lacks}")));
+            }
+            Err(error) => return Ok(Err(error)),
+        };
+        tracing::warn!("{address} is another server now, {now}: going on by GTID in its {file}");
+        if let Some(begun) = &mut self.begun {
+            begun.source = primary.source.clone();
+        }
+        (self.resume, self.given) = (Some((file, FIRST_EVENT)), (String::new(), 0));
+        self.history.go_elsewhere();
+        Ok(Ok(()))
+    }
+
+    /// The transactions that were read, if reading can go on at another server; else why not.
+    fn history_elsewhere(&self) -> Result<&GtidSet, &'static str> {
+        if self.until != Until::Forever {
+            return Err("its files and positions are its own");
+        }
+        let is_within = |(file, offset): &(LogName, u64)| {
+            file.as_str() == self.given.0 && *offset < self.given.1
+        };
+        if self.resume.as_ref().is_some_and(is_within) {
+            return Err(
+                "the other was lost in the middle of a transaction, of which a part was read",
+            );
+        }
+        self.history.known().ok_or(
+            "reading began in the middle of a file, so that it is not known which transactions were \
+             before",
+        )
+    }
+
     /// Decides what is read, at the first connection.
     fn begin(&mut self, primary: &Primary) -> Result<()> {
         let oldest = primary.logs.first().context("the server has no binlog files")?;
         let newest = primary.logs.last().context("the server has no binlog files")?;
         let (file, offset) = match &self.from {
             From::At(file, offset) => (file.clone(), *offset),
-            From::End => (newest.name.clone(), newest.size),
+            From::End => (newest.name.clone(), newest.end()),
             From::Oldest => (oldest.name.clone(), FIRST_EVENT),
         };
         let last = match &self.until {
@@ -248,10 +315,13 @@ impl Server {
             Until::Now => Some(newest),
             Until::EndOf(file) => Some(place::log(primary, file)?),
         };
-        let end = last.map(|log| (log.name.clone(), log.size));
+        let end = last.map(|log| (log.name.clone(), log.end()));
         if let Some((last, _)) = &end {
             let wanted = primary.logs.iter().filter(|log| log.name >= file && log.name <= *last);
-            self.progress = Progress::new(wanted.map(|log| log.size).sum());
+            self.progress = Progress::new(wanted.map(PrimaryLog::end).sum());
+        }
+        if self.from == From::End {
+            self.history = History::of_end(primary);
         }
         self.begun = Some(Begun { source: primary.source.clone(), file: file.clone(), end });
         self.resume = Some((file, offset));
@@ -350,12 +420,18 @@ impl Server {
             );
         }
         (self.header, self.offset, self.next) = (Some(header), begin, end);
+        if is_format {
+            // A server that died may have left a part of a transaction at the end of the file before.
+            self.state = TransactionState::Outside;
+            self.history.break_off();
+        }
         let query = self.format.as_ref().and_then(|f| f.post_header_len(EventKind::QUERY));
         // Reading may have begun in the middle of a transaction.
         self.state = self
             .state
             .after(&header, &self.bytes[..body], true, query.unwrap_or(13))
             .unwrap_or_default();
+        self.history.see(&header, &self.bytes[..body], self.state)?;
         if self.state.is_outside() {
             self.resume = LogName::new(&self.file).map(|name| (name, self.next));
         }

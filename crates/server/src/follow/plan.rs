@@ -37,8 +37,8 @@ pub(super) fn plan(
     };
     let (name, end) = (&tail.file.name, tail.verifier.offset());
     match primary.log(name) {
-        Some(log) if log.size < end => {
-            Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.size, ours: end })
+        Some(log) if log.end() < end => {
+            Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.end(), ours: end })
         }
         Some(_) => Ok(Plan::Resume),
         None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
@@ -68,8 +68,8 @@ fn begin_at(
 ) -> Result<Plan, UpstreamError> {
     let wanted = LogName::new(name);
     if let Some(log) = wanted.as_ref().and_then(|name| primary.log(name)) {
-        if offset > log.size {
-            let (file, size) = (name.to_owned(), log.size);
+        if offset > log.end() {
+            let (file, size) = (name.to_owned(), log.end());
             return Err(UpstreamError::BehindEnd { file, size, offset });
         }
         return Ok(Plan::Begin(log.name.clone()));

@@ -60,10 +60,24 @@ impl std::fmt::Display for SemiSyncState {
 pub struct PrimaryLog {
     /// The file.
     pub name: LogName,
-    /// Its length in bytes.
+    /// Its length on the primary's disk, in bytes.
     pub size: u64,
     /// Whether the primary keeps it encrypted; `None` if it does not say, as before MySQL 8.0.14.
     pub encrypted: Option<bool>,
+}
+
+/// What stands before the magic of a file that MySQL encrypts, and is never sent, in bytes.
+const ENCRYPTION_HEADER_LEN: u64 = 512;
+
+impl PrimaryLog {
+    /// Where it ends for those to whom it is sent, in bytes.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        match self.encrypted {
+            Some(true) => self.size.saturating_sub(ENCRYPTION_HEADER_LEN),
+            _ => self.size,
+        }
+    }
 }
 
 impl Primary {
