@@ -69,6 +69,8 @@ create table sets (
 insert into sets values (1, b'0', b'0', b'0', b'0', 'small', ''),
     (2, b'1', b'11111111', b'100000001', 0xfedcba9876543210, 'größer', 'a,i'),
     (3, null, null, null, null, '', null);
+create table beside_shapes (id int primary key, a text, g geometry, b varchar(9) character set latin1, p point, c text character set koi8r);
+insert into beside_shapes values (1, 'ü', null, 'é', null, 'да');
 create table shapes (id int primary key, g geometry, p point, l linestring, a polygon, c geometrycollection);
 -- if mysql-5.6
 insert into shapes values (1, geomfromtext('POINT(1 -2)'), point(3, 4), linestring(point(0, 0), point(1, 1)),

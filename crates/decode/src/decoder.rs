@@ -312,7 +312,9 @@ impl Decoder {
                 })?,
                 None => None,
             };
-            let table = Table::new(map, body, schema.as_deref(), self.assumed_charset, place)?;
+            let is_mariadb = self.format.as_ref().is_some_and(|f| f.server_version.is_mariadb());
+            let charset = self.assumed_charset;
+            let table = Table::new(map, body, schema.as_deref(), charset, is_mariadb, place)?;
             self.tables.insert(id, Known { table, statement });
         }
         match self.tables.get_mut(&id) {

@@ -38,7 +38,8 @@ pub struct Table {
 impl Table {
     /// Makes sense of a table map.
     ///
-    /// `event` is the whole body, by which [`is_of`](Self::is_of) knows it again.
+    /// `event` is the whole body, by which [`is_of`](Self::is_of) knows it again. `is_mariadb` says
+    /// whether a MariaDB wrote it, whose metadata differs.
     ///
     /// # Errors
     /// If metadata is cut short or impossible. A column type that is not known is no error before
@@ -48,6 +49,7 @@ impl Table {
         event: &[u8],
         schema: Option<&TableSchema>,
         assumed_charset: Option<Charset>,
+        is_mariadb: bool,
         place: Place,
     ) -> Result<Self, DecodeError> {
         let at = |(column, error)| DecodeError::new(place, column, error);
@@ -60,7 +62,8 @@ impl Table {
                 Column::new(index, kind, nullable)
             })
             .collect();
-        metadata::apply(map.optional_metadata, &mut columns).map_err(|e| at((None, e)))?;
+        metadata::apply(map.optional_metadata, &mut columns, is_mariadb)
+            .map_err(|e| at((None, e)))?;
         let schema_fits = schema.map(|schema| schema.apply(&mut columns));
         for column in &mut columns {
             column.finish(assumed_charset);

@@ -26,7 +26,14 @@ const COLUMN_VISIBILITY: u8 = 12;
 const VECTOR_DIMENSIONS: u8 = 13;
 
 /// Fills in what the metadata tells. Fields of an unknown type are left alone.
-pub(super) fn apply(bytes: &[u8], columns: &mut [Column]) -> Result<(), ValueError> {
+///
+/// `geometries_have_charsets` says whether geometries have a place among the character sets, as those
+/// of MariaDB have.
+pub(super) fn apply(
+    bytes: &[u8],
+    columns: &mut [Column],
+    geometries_have_charsets: bool,
+) -> Result<(), ValueError> {
     // Members need their character set, which comes behind them.
     let mut charsets = vec![None; columns.iter().filter(|c| c.kind.is_enum_or_set()).count()];
     let mut members = Vec::new();
@@ -38,9 +45,11 @@ pub(super) fn apply(bytes: &[u8], columns: &mut [Column]) -> Result<(), ValueErr
         match field {
             SIGNEDNESS => signs(value, columns)?,
             DEFAULT_CHARSET => {
-                default_charset(value, text_columns(columns))?;
+                default_charset(value, text_columns(columns, geometries_have_charsets))?;
             }
-            COLUMN_CHARSET => column_charsets(value, text_columns(columns))?,
+            COLUMN_CHARSET => {
+                column_charsets(value, text_columns(columns, geometries_have_charsets))?;
+            }
             COLUMN_NAME => names(value, columns)?,
             SET_MEMBERS | ENUM_MEMBERS => members.push((field, value)),
             GEOMETRY_TYPE => {
@@ -53,8 +62,8 @@ pub(super) fn apply(bytes: &[u8], columns: &mut [Column]) -> Result<(), ValueErr
             }
             SIMPLE_PRIMARY_KEY => primary_key(value, columns, false)?,
             PRIMARY_KEY_WITH_PREFIX => primary_key(value, columns, true)?,
-            ENUM_AND_SET_DEFAULT_CHARSET => default_charset(value, charsets.iter_mut())?,
-            ENUM_AND_SET_COLUMN_CHARSET => column_charsets(value, charsets.iter_mut())?,
+            ENUM_AND_SET_DEFAULT_CHARSET => default_charset(value, charsets.iter_mut().map(Some))?,
+            ENUM_AND_SET_COLUMN_CHARSET => column_charsets(value, charsets.iter_mut().map(Some))?,
             COLUMN_VISIBILITY => {
                 for (index, column) in columns.iter_mut().enumerate() {
                     column.visible = bit(value.rest(), index);
@@ -88,25 +97,32 @@ fn signs(value: Cursor<'_>, columns: &mut [Column]) -> Result<(), ValueError> {
     Ok(())
 }
 
-fn text_columns(columns: &mut [Column]) -> impl Iterator<Item = &mut Option<Charset>> {
-    columns.iter_mut().filter_map(|c| c.kind.charset_mut())
+/// A column's place among the character sets; `None` inside if it needs none.
+type Place<'c> = Option<&'c mut Option<Charset>>;
+
+fn text_columns(columns: &mut [Column], with_geometries: bool) -> impl Iterator<Item = Place<'_>> {
+    columns.iter_mut().filter_map(move |column| match &mut column.kind {
+        ColumnType::Geometry { .. } => with_geometries.then_some(None),
+        kind => kind.charset_mut().map(Some),
+    })
 }
 
 /// The most frequent collation, then index and collation of each column that has another one.
 fn default_charset<'c>(
     mut value: Cursor<'_>,
-    columns: impl Iterator<Item = &'c mut Option<Charset>>,
+    columns: impl Iterator<Item = Place<'c>>,
 ) -> Result<(), ValueError> {
     let default = Charset::of_collation(value.packed()?);
     let mut next = other_charset(&mut value)?;
-    for (index, charset) in columns.enumerate() {
-        *charset = default;
+    for (index, place) in columns.enumerate() {
+        let mut charset = default;
         if let Some((of, other)) = next
             && of == index
         {
-            *charset = other;
+            charset = other;
             next = other_charset(&mut value)?;
         }
+        place.into_iter().for_each(|place| *place = charset);
     }
     Ok(())
 }
@@ -122,10 +138,11 @@ fn other_charset(value: &mut Cursor<'_>) -> Result<Option<IndexAndCharset>, Valu
 
 fn column_charsets<'c>(
     mut value: Cursor<'_>,
-    columns: impl Iterator<Item = &'c mut Option<Charset>>,
+    columns: impl Iterator<Item = Place<'c>>,
 ) -> Result<(), ValueError> {
-    for charset in columns {
-        *charset = Charset::of_collation(value.packed()?);
+    for place in columns {
+        let charset = Charset::of_collation(value.packed()?);
+        place.into_iter().for_each(|place| *place = charset);
     }
     Ok(())
 }
