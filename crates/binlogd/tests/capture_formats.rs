@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -93,4 +94,23 @@ fn rows_for_maxwell_wait_on_disk_where_memory_does_not_do() {
     let wrong = tail(&["--format=maxwell", "--option=output_ddl"], &files, Path::new("/tmp"));
     let said = String::from_utf8(wrong.stderr).unwrap();
     assert!(said.contains("--option wants NAME=VALUE, not 'output_ddl'"), "{said}");
+}
+
+#[test]
+fn canals_messages_are_as_many_as_events_of_rows() {
+    let server = server();
+    let files = server.binlog_files().unwrap();
+    let told = objects(&["--format=canal", "--kind=insert,update"], &files);
+    let changes = objects(&["--format=json", "--kind=insert,update"], &files);
+    let rows = changes.iter().filter(|change| change["table"].is_string());
+    let events: BTreeSet<u64> = rows.map(|row| row["pos"].as_u64().unwrap()).collect();
+    assert_eq!(told.len(), events.len());
+    let rows: usize = told.iter().map(|message| message["data"].as_array().unwrap().len()).sum();
+    assert_eq!(rows, 150 + 1 + 2 + 150 + 1);
+    let ids: Vec<_> = told.iter().map(|message| message["id"].as_u64().unwrap()).collect();
+    assert!(ids.iter().zip(1..).all(|(&id, number)| id == number), "{ids:?}");
+
+    let wrong = tail(&["--format=json", "--option=a=b"], &files, Path::new("/tmp"));
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    assert!(said.contains("--option is for --format debezium, maxwell and canal"), "{said}");
 }

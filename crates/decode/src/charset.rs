@@ -232,6 +232,16 @@ impl Charset {
         Err(NotText { charset: self })
     }
 
+    /// The most bytes that a character has, by which servers tell a column's length in bytes.
+    pub(crate) fn char_len_max(self) -> u16 {
+        match self.form() {
+            Binary | Ascii | Single(_) => 1,
+            Utf8 if self == Self::UTF8MB3 => 3,
+            Utf8 => 4,
+            Multi(form) => form.char_len_max(),
+        }
+    }
+
     /// Whether turning text into Unicode and back gives the same bytes, for all text.
     pub(crate) fn survives_unicode(self) -> bool {
         match self.form() {

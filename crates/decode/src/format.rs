@@ -1,9 +1,10 @@
 //! Writes changes for people, for programs and for servers: [`TextFormat`], [`JsonFormat`],
-//! [`SqlFormat`]; as other tools tell them: [`DebeziumFormat`], [`MaxwellFormat`]; what takes them
-//! back: [`UndoFormat`]; and events themselves as a list: [`ListJson`].
+//! [`SqlFormat`]; as other tools tell them: [`DebeziumFormat`], [`MaxwellFormat`], [`CanalFormat`];
+//! what takes them back: [`UndoFormat`]; and events themselves as a list: [`ListJson`].
 //!
 //! What is written of a single value is in [`Value`](crate::Value).
 
+mod canal;
 mod debezium;
 mod definition;
 mod json;
@@ -14,6 +15,7 @@ mod sql;
 mod text;
 mod undo;
 
+pub use canal::{CanalFormat, CanalOptions};
 pub use debezium::{
     BinaryMode, DebeziumFormat, DebeziumOptions, DecimalMode, TimeMode, UnsignedMode,
 };

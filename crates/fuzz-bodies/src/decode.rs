@@ -1,7 +1,10 @@
 //! Rows, documents, compressed transactions and schema dumps: what is said in a binlog.
 
 use binlogd_decode::changes::{At, Change, Changes};
-use binlogd_decode::format::{Format, JsonFormat, SqlFormat, SqlOptions, TextFormat};
+use binlogd_decode::format::{
+    CanalFormat, CanalOptions, Format, JsonFormat, MaxwellFormat, MaxwellOptions, SqlFormat,
+    SqlOptions, TextFormat,
+};
 use binlogd_decode::{
     Body, DecodeError, Decoder, Event, Events, Json, JsonDiffs, Limits, Payload, Place, SchemaDump,
     Value,
@@ -27,7 +30,8 @@ pub fn decode(data: &[u8]) {
     if let Some(format) = head.format {
         decoder = decoder.with_format(format);
     }
-    let mut writers = [Writer::text(), Writer::json(), Writer::sql()];
+    let mut writers =
+        [Writer::text(), Writer::json(), Writer::sql(), Writer::maxwell(), Writer::canal()];
     for (offset, event) in head.events {
         let Ok(event) = event else { return };
         for writer in &mut writers {
@@ -72,6 +76,21 @@ impl Writer {
 
     fn json() -> Self {
         Self::new(JsonFormat::new())
+    }
+
+    fn maxwell() -> Self {
+        let options = MaxwellOptions {
+            ddl: true,
+            primary_keys: true,
+            null_zerodates: true,
+            camel_case: true,
+            ..MaxwellOptions::default()
+        };
+        Self::new(MaxwellFormat::new(options))
+    }
+
+    fn canal() -> Self {
+        Self::new(CanalFormat::new(CanalOptions::default()))
     }
 
     fn sql() -> Self {

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use binlogd_decode::Decoder;
 use binlogd_decode::format::{
-    DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat, MaxwellOptions, SqlFormat,
-    SqlOptions, TextFormat,
+    CanalFormat, CanalOptions, DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat,
+    MaxwellOptions, SqlFormat, SqlOptions, TextFormat,
 };
 use clap::ValueEnum;
 
@@ -42,12 +42,12 @@ pub(crate) struct Args {
     from: FromArgs,
 
     /// What to write: a line for people, a JSON object a line, SQL for the client mysql, the
-    /// envelopes of Debezium's connector, what Maxwell's daemon writes, or a binlog of the chosen
-    /// transactions as they are
+    /// envelopes of Debezium's connector, what Maxwell's daemon writes, Canal's flat messages, or a
+    /// binlog of the chosen transactions as they are
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
 
-    /// With debezium or maxwell: a setting of its own, such as decimal.handling.mode=string or
+    /// With debezium, maxwell or canal: a setting of its own, such as decimal.handling.mode=string or
     /// output_ddl=true. May be given several times
     #[arg(long = "option", value_name = "NAME=VALUE")]
     options: Vec<String>,
@@ -70,6 +70,7 @@ enum Form {
     Sql,
     Debezium,
     Maxwell,
+    Canal,
     Raw,
 }
 
@@ -85,8 +86,9 @@ Examples:
   For what reads Debezium's topics (docs/tail-debezium.md):
     binlogd tail --format debezium --option decimal.handling.mode=string mysql-bin.000007
 
-  For what reads Maxwell's (docs/tail-maxwell.md):
+  For what reads Maxwell's or Canal's (docs/tail-maxwell.md, docs/tail-canal.md):
     binlogd tail --format maxwell --option output_ddl=true --follow mysql://repl@127.0.0.1:3306
+    binlogd tail --format canal --follow mysql://repl@127.0.0.1:3306
 
   Replay up to a moment (point-in-time recovery):
     binlogd tail --format sql --stop-time '2026-01-31 12:34:56' mysql-bin.0000* | mysql --binary-mode
@@ -109,13 +111,13 @@ Times are UTC. Positions, times, GTIDs, servers and threads choose whole transac
 where and when it begins. A statement belongs to its default database. A store's timelines overlap;
 each transaction is told once.
 
-SQL and maxwell need the names of columns, which servers write with binlog_row_metadata=FULL, or else
---schema, which also tells generated columns: a dump, or a server that has the tables as they were then,
-or as they are when a binlog is followed; its account needs SELECT on them. A definition is taken only if
-the number of columns and their types fit. For SQL the other server's tables must have no triggers:
-what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can: elsewhere
-each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no statement sets
-the times in their history.
+SQL, maxwell and canal need the names of columns, which servers write with binlog_row_metadata=FULL,
+or else --schema, which also tells generated columns: a dump, or a server that has the tables as they
+were then, or as they are when a binlog is followed; its account needs SELECT on them. A definition is
+taken only if the number of columns and their types fit. For SQL the other server's tables must have no
+triggers: what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can:
+elsewhere each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no
+statement sets the times in their history.
 
 Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
 else is as it was, and of several files all but the first lack the four bytes that a file begins with.
@@ -134,8 +136,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     let mut decoder = args.schema.decoder(&args.source.server)?;
     source.pass_over(filter.unwanted());
-    if !matches!(args.format, Form::Debezium | Form::Maxwell) && !args.options.is_empty() {
-        bail!("--option is for --format debezium and maxwell");
+    let takes_options = matches!(args.format, Form::Debezium | Form::Maxwell | Form::Canal);
+    if !takes_options && !args.options.is_empty() {
+        bail!("--option is for --format debezium, maxwell and canal");
     }
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let format: Box<dyn Format> = match args.format {
@@ -154,6 +157,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let mut options = MaxwellOptions::default();
             set_all(&args.options, |name, value| options.set(name, value))?;
             Box::new(MaxwellFormat::new(options))
+        }
+        Form::Canal => {
+            let mut options = CanalOptions::default();
+            set_all(&args.options, |name, value| options.set(name, value))?;
+            Box::new(CanalFormat::new(options))
         }
         Form::Raw => return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None),
     };

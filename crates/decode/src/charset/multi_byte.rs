@@ -31,6 +31,15 @@ impl Form {
         matches!(self, Self::Ucs2 | Self::Utf16 | Self::Utf16Le | Self::Utf32)
     }
 
+    pub(super) fn char_len_max(self) -> u16 {
+        match self {
+            Self::Big5 | Self::Sjis | Self::Cp932 | Self::EucKr => 2,
+            Self::Gb2312 | Self::Gbk | Self::Ucs2 => 2,
+            Self::Ujis | Self::EucJpMs => 3,
+            Self::Gb18030 | Self::Utf16 | Self::Utf16Le | Self::Utf32 => 4,
+        }
+    }
+
     /// Appends `bytes` as UTF-8; `false` if they are no text, and `out` has what came before.
     pub(super) fn to_utf8(self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         match self {
