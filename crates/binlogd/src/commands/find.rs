@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::tail::filter::Pattern;
 use crate::output::print;
 use crate::sink::{Sink, drain};
-use crate::sources::{Input, Place, RawEvent, Reader, SourceArgs, Unwanted};
+use crate::sources::{From, Input, Place, RawEvent, Source, SourceArgs, Unwanted};
 use crate::time;
 
 /// Find a GTID, a time, a table's changes or a position in binlog files.
@@ -73,7 +73,7 @@ Examples:
 
 A line has the file and where the transaction begins there, when, and its GTID; with --position the
 event comes first. Of several files those are passed over whose heads say that it cannot be there, and
-of a closed file in a binlogd's store what its index says. A server is read from its oldest file on.
+of a closed file in a binlogd's store what its index says.
 JSON's 'time' is seconds since 1970.
 
 Exit codes: 0 found, 1 not found or it failed, 2 wrong usage.";
@@ -99,11 +99,7 @@ struct Event {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let What { gtid, time, position, .. } = args.what;
-    let place = match args.source.place()? {
-        Place::Files(inputs) => Place::Files(skip_before(inputs, gtid.as_ref(), time)?),
-        server @ Place::Server(_) => server,
-    };
-    let mut source = place.open()?;
+    let mut source = open(args.source.place()?, gtid.as_ref(), time)?;
     source.pass_over(Unwanted {
         before_offset: position,
         before_time: time,
@@ -207,32 +203,54 @@ fn changes_table(change: &Change<'_>, table: &Pattern) -> bool {
     }
 }
 
-/// Leaves out the files in front that are older than what is searched for, by the next one's head.
-fn skip_before(inputs: Vec<Input>, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Vec<Input>> {
-    let mut first = 0;
-    if gtid.is_none() && time.is_none() || inputs.iter().any(Input::is_stdin) {
-        return Ok(inputs);
-    }
-    for (index, input) in inputs.iter().enumerate().skip(1) {
-        let mut reader = Reader::open(input)?;
-        let mut is_behind = false;
-        // The format description, and the GTIDs before, perhaps with an event between.
-        for _ in 0..4 {
-            if !reader.advance(false)? {
-                break;
-            }
-            let Some(event) = reader.event() else { break };
-            is_behind |= time
-                .is_some_and(|time| event.offset == FIRST_EVENT && event.header.timestamp < time);
-            if let Some(gtid) = gtid.filter(|_| event.header.kind.is_previous_gtids()) {
-                is_behind |= !previous_gtids(event.body())?.contains(gtid);
+/// Begins with the last file whose head says that what is searched for cannot be before it.
+fn open(place: Place, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Source> {
+    let first = |count: usize, file: &dyn Fn(usize) -> Result<Source>| -> Result<usize> {
+        for index in (1..count).rev() {
+            if is_behind(&mut file(index)?, gtid, time)? {
+                return Ok(index);
             }
         }
-        if is_behind {
-            first = index;
+        Ok(0)
+    };
+    match place {
+        // No head says anything.
+        place if gtid.is_none() && time.is_none() => place.open(),
+        Place::Files(inputs) if inputs.iter().any(Input::is_stdin) => Ok(Source::files(inputs)),
+        Place::Files(mut inputs) => {
+            let first =
+                first(inputs.len(), &|index| Ok(Source::files(vec![inputs[index].clone()])))?;
+            inputs.drain(..first);
+            Ok(Source::files(inputs))
+        }
+        Place::Server(server) => {
+            let logs = server.logs()?;
+            let file = |index: usize| server.of_file(logs[index].name.clone());
+            match first(logs.len(), &|index| file(index).open(From::Oldest, false))? {
+                0 => server.open(From::Oldest, false),
+                first => server.open(From::At(logs[first].name.clone(), FIRST_EVENT), false),
+            }
         }
     }
-    Ok(inputs.into_iter().skip(first).collect())
+}
+
+/// Whether nothing before a file can be what is searched for, by the file's head.
+fn is_behind(file: &mut Source, gtid: Option<&Gtid>, time: Option<u32>) -> Result<bool> {
+    // The format description, and the GTIDs before, perhaps with an event between.
+    for _ in 0..4 {
+        if !file.next()? {
+            break;
+        }
+        let Some(event) = file.event() else { break };
+        let header = &event.header;
+        if time.is_some_and(|time| event.offset == FIRST_EVENT && header.timestamp < time) {
+            return Ok(true);
+        }
+        if let Some(gtid) = gtid.filter(|_| header.kind.is_previous_gtids()) {
+            return Ok(!previous_gtids(event.body())?.contains(gtid));
+        }
+    }
+    Ok(false)
 }
 
 fn show(
