@@ -1,7 +1,6 @@
 //! The Info column of `SHOW BINLOG EVENTS`: what an event says, in a line.
 //!
-//! The texts are those of MySQL 9.7 and MariaDB 11.8, seen on real servers. No row is decoded, and
-//! what is inside of a compressed transaction is not listed.
+//! The texts are those of MySQL 9.7 and MariaDB 11.8, seen on real servers. No row is decoded.
 
 use std::io::Write as _;
 
@@ -32,7 +31,8 @@ pub fn write_info(
 ) {
     if header.kind == EventKind::TRANSACTION_PAYLOAD {
         // The largest of all, which is often cut short; its head says all.
-        if let Ok(head) = TransactionPayload::head(event.get(HEADER_LEN..).unwrap_or_default()) {
+        let front = TransactionPayload::front(event.get(HEADER_LEN..).unwrap_or_default());
+        if let Ok((head, _)) = front {
             payload(&head, out);
         }
         return;

@@ -68,7 +68,7 @@ pub use error::{DecodeError, Flaw, Place, ValueError};
 pub use events::{ENCRYPTED_MAGIC, Events};
 pub use info::{info, write_info};
 pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, JsonValue};
-pub use payload::Payload;
+pub use payload::{Payload, PayloadPieces};
 pub use rows::{Image, Row, Rows, Values};
 pub use schema::{
     ColumnSchema, Schema, SchemaDump, SchemaError, SchemaFailure, SchemaType, TableSchema,

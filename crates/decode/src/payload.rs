@@ -12,61 +12,23 @@ use crate::{DecodeError, Flaw, Limits, Place};
 ///
 /// At no time there is more of them in memory than one event, and what zstd needs.
 pub struct Payload<'a> {
-    source: Source<'a>,
-    buffer: Vec<u8>,
-    place: Place,
-    event_max: usize,
-    /// How much of all events may still come.
-    left: u64,
+    pieces: PayloadPieces,
+    input: &'a [u8],
     done: bool,
 }
-
-enum Source<'a> {
-    Plain(&'a [u8]),
-    Zstd { decoder: Box<Zstd<'static>>, input: &'a [u8] },
-}
-
-/// The largest window that MySQL's highest level of compression asks for, as a power of 2.
-const WINDOW_LOG_MAX: u32 = 27;
-/// What is made room for before anything came out.
-const STEP: usize = 16 * 1024;
 
 impl<'a> Payload<'a> {
     /// The events of a payload.
     ///
     /// # Errors
-    /// If they are compressed in an unknown way, or are more than
-    /// [`Limits::payload_max`] by what the event says.
+    /// As those of [`PayloadPieces::new`].
     pub fn new(
         payload: &TransactionPayload<'a>,
         limits: &Limits,
         place: Place,
     ) -> Result<Self, DecodeError> {
-        let fail = |flaw| DecodeError::new(place, None, flaw);
-        if payload.uncompressed_len.is_some_and(|len| len > limits.payload_max) {
-            return Err(fail(too_large(limits.payload_max)));
-        }
-        let source = match payload.compression {
-            PayloadCompression::NONE => Source::Plain(payload.payload),
-            PayloadCompression::ZSTD => {
-                let mut decoder = Zstd::new().map_err(|error| fail(damaged(&error)))?;
-                decoder
-                    .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
-                    .map_err(|error| fail(damaged(&error)))?;
-                Source::Zstd { decoder: Box::new(decoder), input: payload.payload }
-            }
-            PayloadCompression(other) => {
-                return Err(fail(damaged(&format_args!("unknown method {other}"))));
-            }
-        };
-        Ok(Self {
-            source,
-            buffer: Vec::new(),
-            place,
-            event_max: limits.inflated_event_max,
-            left: limits.payload_max,
-            done: false,
-        })
+        let pieces = PayloadPieces::new(payload, limits, place)?;
+        Ok(Self { pieces, input: payload.payload, done: false })
     }
 
     /// The next event, or `None` behind the last one.
@@ -78,75 +40,211 @@ impl<'a> Payload<'a> {
         if self.done {
             return Ok(None);
         }
-        match self.fill() {
-            Ok(true) => Ok(Some(&self.buffer)),
-            Ok(false) => {
+        match self.pieces.advance(&mut self.input) {
+            Ok(true) => return Ok(Some(self.pieces.event())),
+            Ok(false) => {}
+            Err(error) => {
                 self.done = true;
-                Ok(None)
+                return Err(error);
             }
-            Err(flaw) => {
-                self.done = true;
-                Err(DecodeError::new(self.place, None, flaw))
+        }
+        self.done = true;
+        self.pieces.finish().map(|()| None)
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Payload").field(&self.pieces).finish()
+    }
+}
+
+/// The same of a payload that comes piece by piece.
+pub struct PayloadPieces {
+    source: Source,
+    /// The event under way, as far as it is kept.
+    event: Vec<u8>,
+    /// How much of it has come, in bytes.
+    come: usize,
+    /// Its size, once that is known.
+    size: Option<usize>,
+    place: Place,
+    event_max: usize,
+    kept_max: usize,
+    /// How much of all events may still come.
+    left: u64,
+}
+
+enum Source {
+    Plain,
+    Zstd(Box<Zstd<'static>>),
+}
+
+/// The largest window that MySQL's highest level of compression asks for, as a power of 2.
+const WINDOW_LOG_MAX: u32 = 27;
+/// What is made room for before anything came out.
+const STEP: usize = 16 * 1024;
+
+impl PayloadPieces {
+    /// The events of the payload with this head.
+    ///
+    /// # Errors
+    /// If they are compressed in an unknown way, or are more than
+    /// [`Limits::payload_max`] by what the event says.
+    pub fn new(
+        head: &TransactionPayload<'_>,
+        limits: &Limits,
+        place: Place,
+    ) -> Result<Self, DecodeError> {
+        let fail = |flaw| DecodeError::new(place, None, flaw);
+        if head.uncompressed_len.is_some_and(|len| len > limits.payload_max) {
+            return Err(fail(too_large(limits.payload_max)));
+        }
+        let source = match head.compression {
+            PayloadCompression::NONE => Source::Plain,
+            PayloadCompression::ZSTD => {
+                let mut decoder = Zstd::new().map_err(|error| fail(damaged(&error)))?;
+                decoder
+                    .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
+                    .map_err(|error| fail(damaged(&error)))?;
+                Source::Zstd(Box::new(decoder))
+            }
+            PayloadCompression(other) => {
+                return Err(fail(damaged(&format_args!("unknown method {other}"))));
+            }
+        };
+        Ok(Self {
+            source,
+            event: Vec::new(),
+            come: 0,
+            size: None,
+            place,
+            event_max: limits.inflated_event_max,
+            kept_max: usize::MAX,
+            left: limits.payload_max,
+        })
+    }
+
+    /// Keeps only the front of each event, of so many bytes, a header at least.
+    #[must_use]
+    pub fn fronts(self, len_max: usize) -> Self {
+        Self { kept_max: len_max.max(HEADER_LEN), ..self }
+    }
+
+    /// Goes on to the next event; `false` if it takes more input than there is. What is used of the input is
+    /// taken from its front: all of it where `false` is returned.
+    ///
+    /// # Errors
+    /// If the payload is damaged or larger than the limits; then it is of no more use.
+    pub fn advance(&mut self, input: &mut &[u8]) -> Result<bool, DecodeError> {
+        if self.size == Some(self.come) {
+            (self.come, self.size) = (0, None);
+            self.event.clear();
+        }
+        self.fill(input).map_err(|flaw| self.fail(flaw))
+    }
+
+    /// The event that it has come to, or its front.
+    #[must_use]
+    pub fn event(&self) -> &[u8] {
+        &self.event
+    }
+
+    /// Sees that the input did not end within an event.
+    ///
+    /// # Errors
+    /// It did.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match self.size {
+            None if self.come == 0 => Ok(()),
+            Some(size) if size == self.come => Ok(()),
+            None => EventHeader::parse(&self.event).map(drop).map_err(|e| self.fail(e.into())),
+            Some(size) => {
+                let header = u32::try_from(size).unwrap_or(u32::MAX);
+                Err(self.fail(Flaw::Size { header, actual: self.come }))
             }
         }
     }
 
-    /// Puts the next event into the buffer; `false` at the end.
-    fn fill(&mut self) -> Result<bool, Flaw> {
-        self.buffer.clear();
-        let head = self.read(HEADER_LEN)?;
-        if head == 0 {
-            return Ok(false);
+    fn fail(&self, flaw: Flaw) -> DecodeError {
+        DecodeError::new(self.place, None, flaw)
+    }
+
+    fn fill(&mut self, input: &mut &[u8]) -> Result<bool, Flaw> {
+        if self.size.is_none() {
+            self.read_up_to(HEADER_LEN, input)?;
+            if self.come < HEADER_LEN {
+                return Ok(false);
+            }
+            self.size = Some(self.size_of(&EventHeader::parse(&self.event)?)?);
         }
-        let header = EventHeader::parse(&self.buffer)?;
+        let size = self.size.unwrap_or(HEADER_LEN);
+        self.read_up_to(size, input)?;
+        Ok(self.come == size)
+    }
+
+    fn size_of(&self, header: &EventHeader) -> Result<usize, Flaw> {
         let size = header.size as usize;
         if size < HEADER_LEN {
-            return Err(Flaw::Size { header: header.size, actual: head });
+            return Err(Flaw::Size { header: header.size, actual: HEADER_LEN });
         }
         if size > self.event_max {
             let limit = self.event_max as u64;
             return Err(Flaw::TooLarge { limit, name: "inflated_event_max" });
         }
-        let body = self.read(size - HEADER_LEN)?;
-        if body < size - HEADER_LEN {
-            return Err(Flaw::Size { header: header.size, actual: head + body });
-        }
-        Ok(true)
+        Ok(size)
     }
 
-    /// Appends `len` bytes to the buffer, or less at the end. Memory grows with what comes.
-    fn read(&mut self, len: usize) -> Result<usize, Flaw> {
-        let Self { source, buffer, left, .. } = self;
-        let start = buffer.len();
-        let (decoder, input) = match source {
-            Source::Plain(rest) => {
-                let (taken, behind) = rest.split_at(len.min(rest.len()));
-                buffer.extend_from_slice(taken);
-                *rest = behind;
-                return Ok(taken.len());
-            }
-            Source::Zstd { decoder, input } => (decoder, input),
-        };
-        while buffer.len() < start + len {
-            let at = buffer.len();
-            let room = (start + len - at).min(STEP.max(at));
-            buffer.resize(at + room, 0);
-            let mut from = InBuffer::around(input);
-            let mut to = OutBuffer::around(&mut buffer[at..]);
-            let result = decoder.run(&mut from, &mut to);
-            let (consumed, written) = (from.pos(), to.pos());
-            buffer.truncate(at + written);
-            result.map_err(|error| damaged(&error))?;
-            *input = &input[consumed..];
-            let Some(rest) = left.checked_sub(written as u64) else {
-                return Err(too_large(*left));
+    /// Reads on until so much of the event has come, or the input is used up. Memory grows with what comes.
+    fn read_up_to(&mut self, len: usize, input: &mut &[u8]) -> Result<(), Flaw> {
+        while self.come < len {
+            let kept = self.event.len();
+            let room = (len - self.come).min(STEP.max(kept));
+            let come = match &mut self.source {
+                Source::Plain => {
+                    let (taken, behind) = input.split_at(room.min(input.len()));
+                    self.event.extend_from_slice(taken);
+                    *input = behind;
+                    taken.len()
+                }
+                Source::Zstd(decoder) => {
+                    self.event.resize(kept + room, 0);
+                    let come = inflate(decoder, input, &mut self.event[kept..])?;
+                    let Some(left) = self.left.checked_sub(come as u64) else {
+                        return Err(too_large(self.left));
+                    };
+                    self.left = left;
+                    come
+                }
             };
-            *left = rest;
-            if consumed == 0 && written == 0 {
+            self.event.truncate((kept + come).min(self.kept_max));
+            self.come += come;
+            if come == 0 && input.is_empty() {
                 break;
             }
         }
-        Ok(buffer.len() - start)
+        Ok(())
+    }
+}
+
+/// Decompresses into `output`; returns how much has come. Nothing comes only where all input is used.
+fn inflate(
+    decoder: &mut Zstd<'static>,
+    input: &mut &[u8],
+    output: &mut [u8],
+) -> Result<usize, Flaw> {
+    loop {
+        let mut from = InBuffer::around(input);
+        let mut to = OutBuffer::around(&mut *output);
+        let result = decoder.run(&mut from, &mut to);
+        let (used, come) = (from.pos(), to.pos());
+        result.map_err(|error| damaged(&error))?;
+        *input = input.get(used..).unwrap_or_default();
+        match (used, come) {
+            (0, 0) if !input.is_empty() => return Err(damaged(&"it does not go on")),
+            (1.., 0) if !input.is_empty() => {}
+            _ => return Ok(come),
+        }
     }
 }
 
@@ -158,8 +256,8 @@ fn damaged(reason: &dyn fmt::Display) -> Flaw {
     Flaw::Compressed { reason: reason.to_string() }
 }
 
-impl fmt::Debug for Payload<'_> {
+impl fmt::Debug for PayloadPieces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Payload").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("PayloadPieces").field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -6,11 +6,11 @@ use binlogd_decode::format::{
     SqlOptions, TextFormat,
 };
 use binlogd_decode::{
-    Body, DecodeError, Decoder, Event, Events, Json, JsonDiffs, Limits, Payload, Place, SchemaDump,
-    Value,
+    Body, DecodeError, Decoder, Event, Events, Json, JsonDiffs, Limits, Payload, PayloadPieces,
+    Place, SchemaDump, Value,
 };
 use binlogd_event::body::{PayloadCompression, TransactionPayload};
-use binlogd_event::{EventKind, MAGIC};
+use binlogd_event::{EventHeader, EventKind, MAGIC};
 
 /// What a decoder of these targets may use: little, so that the limits are met.
 const LIMITS: Limits =
@@ -161,15 +161,56 @@ pub fn payload(data: &[u8]) {
     let place = Place { offset: 4, kind: EventKind::TRANSACTION_PAYLOAD };
     let Ok(mut events) = Payload::new(&body, &LIMITS, place) else { return };
     let mut total = 0;
-    while let Ok(Some(event)) = events.next() {
-        assert!(event.len() <= LIMITS.inflated_event_max, "an event within the limit");
-        total += event.len() as u64;
+    let mut lens = Vec::new();
+    let end = loop {
+        match events.next() {
+            Ok(Some(event)) => {
+                assert!(event.len() <= LIMITS.inflated_event_max, "an event within the limit");
+                total += event.len() as u64;
+                lens.push(event.len());
+            }
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+    };
+    let piece_len = usize::from(first >> 1) + 1;
+    let (mut in_pieces, end_in_pieces) = in_pieces(&body, place, piece_len);
+    if !end {
+        // A flaw may be met later, when the event before it is out.
+        in_pieces.truncate(lens.len());
+        lens.truncate(in_pieces.len());
     }
+    assert_eq!((in_pieces, end_in_pieces), (lens, end), "the same in pieces of {piece_len}");
     assert!(
         total <= LIMITS.payload_max.max(payload.len() as u64),
         "no more than may come out of it"
     );
     assert!(matches!(events.next(), Ok(None)), "nothing comes after the end");
+}
+
+/// The sizes of a payload's events as they come from pieces of it, and whether it ended well.
+fn in_pieces(body: &TransactionPayload<'_>, place: Place, len: usize) -> (Vec<usize>, bool) {
+    const KEPT: usize = 32;
+    let Ok(pieces) = PayloadPieces::new(body, &LIMITS, place) else { return (Vec::new(), false) };
+    let mut pieces = pieces.fronts(KEPT);
+    let mut lens = Vec::new();
+    for mut piece in body.payload.chunks(len) {
+        loop {
+            match pieces.advance(&mut piece) {
+                Ok(true) => {
+                    let front = pieces.event();
+                    let header = EventHeader::parse(front);
+                    let size = header.map_or(0, |header| header.size as usize);
+                    assert_eq!(front.len(), size.min(KEPT), "as much as is kept");
+                    lens.push(size);
+                }
+                Ok(false) => break,
+                Err(_) => return (lens, false),
+            }
+        }
+        assert!(piece.is_empty(), "all of a piece is used");
+    }
+    (lens, pieces.finish().is_ok())
 }
 
 /// Table definitions as mysqldump writes them.

@@ -35,12 +35,17 @@ impl<'a> TransactionPayload<'a> {
         Ok(body)
     }
 
-    /// What the front of an event's body says, without the payload, which may be cut short.
+    /// What the front of an event's body says: with as much of the payload as there is, and its length in
+    /// bytes, if that is said.
     ///
     /// # Errors
-    /// If the front is cut short itself, or a field of it has a value that it cannot have.
-    pub fn head(body: &[u8]) -> Result<Self, EventError> {
-        Self::read_head(&mut Fields::new(body)).map(|(head, _)| head)
+    /// If what stands before the payload is cut short, or a field of it has a value that it cannot have.
+    pub fn front(body: &'a [u8]) -> Result<(Self, Option<usize>), EventError> {
+        let mut f = Fields::new(body);
+        let (mut front, len) = Self::read_head(&mut f)?;
+        let rest = f.rest();
+        front.payload = len.and_then(|len| rest.get(..len)).unwrap_or(rest);
+        Ok((front, len))
     }
 
     /// The head is a list of fields, each a number, a length and a value, ended by number 0. One of
