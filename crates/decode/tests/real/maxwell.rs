@@ -531,4 +531,37 @@ mod on_mariadb {
         let kinds: Vec<_> = told.iter().map(|object| &object["type"]).collect();
         assert_eq!(kinds, ["insert", "table-drop", "table-drop"]);
     }
+
+    /// Where a temporary table stays, a rollback is logged with what it took back.
+    #[test]
+    fn what_was_rolled_back_is_not_told() {
+        let server = Server::builder(Flavour::Mariadb118)
+            .args(["--binlog-row-metadata=FULL", "--binlog-format=MIXED"])
+            .start()
+            .unwrap();
+        server
+            .sql(
+                "create database d; use d;
+                 create table t (id int, u varchar(40)); flush binary logs;
+                 begin; insert into t values (1, uuid()); create temporary table x (a int);
+                 insert into t values (2, uuid()); rollback;
+                 insert into t values (3, uuid());",
+            )
+            .unwrap();
+        let pieces = written(&server, &mut format(&[]));
+        let (mut rest, mut kinds) = (&pieces[..], Vec::new());
+        while let Ok((piece, behind)) = MaxwellPiece::first(rest) {
+            kinds.push(match piece {
+                MaxwellPiece::Line(_) => "line",
+                MaxwellPiece::Row(_) => "row",
+                MaxwellPiece::Commit(_) => "commit",
+                MaxwellPiece::Rollback => "rollback",
+            });
+            rest = behind;
+        }
+        assert_eq!(kinds, ["row", "row", "rollback", "row", "commit"]);
+        let told = objects(&complete(&pieces));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0]["data"]["id"], 3);
+    }
 }
