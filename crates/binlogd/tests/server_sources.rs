@@ -215,6 +215,7 @@ fn a_server_that_restarts_is_read_to_its_end(flavour: Flavour) {
         }
     }
     what_is_damaged_on_the_way_is_asked_for_again(&proxy, &url, file);
+    what_is_damaged_on_the_server_is_an_error(&url, file);
     server.kill().unwrap();
     assert!(complaint(&["stats", &url]).contains("127.0.0.1"));
 }
@@ -229,6 +230,18 @@ fn what_is_damaged_on_the_way_is_asked_for_again(proxy: &Proxy, url: &str, file:
         assert!(log.contains(says), "{log}");
         assert!(copy.stdout == fs::read(file).unwrap());
     }
+}
+
+/// A server sends what it has.
+fn what_is_damaged_on_the_server_is_an_error(url: &str, file: &str) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[2_000_000] ^= 1;
+    fs::write(file, bytes).unwrap();
+    let output = binlogd(&["stats", url]);
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert_eq!(log.matches("its checksum is wrong").count(), 4, "{log}");
+    assert!(log.lines().last().unwrap().starts_with("binlogd: asked again 3 times: "), "{log}");
 }
 
 #[test]

@@ -23,17 +23,19 @@ pub(crate) struct SourceArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// Named at each option, as a group's heading goes on over the options behind it.
+const HEADING: &str = "Servers";
+
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Servers")]
 pub(crate) struct ServerArgs {
     /// The id to register at a server with, which no other server or replica may have [default: a
     /// random one above 2^31]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = HEADING)]
     register_id: Option<u32>,
 
     /// A file with the password of servers whose URLs have none, as others on this machine could see
     /// it there
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     password_file: Option<PathBuf>,
 }
 

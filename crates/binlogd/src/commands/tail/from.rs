@@ -8,16 +8,18 @@ use binlogd_store::LogName;
 
 use crate::sources::{Files, From, Input, Place, Source, SourceArgs};
 
+/// Named at each option, as a group's heading goes on over the options behind it.
+const HEADING: &str = "Follow";
+
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Follow")]
 pub(crate) struct FromArgs {
     /// Wait for more at the end: of the last file and those that come behind it, or of a server, to
-    /// which a connection that breaks is made again
-    #[arg(long, short, conflicts_with = "stop_position")]
+    /// which a connection that breaks is made again; or to the server that has its address then, by GTID
+    #[arg(long, short, conflicts_with = "stop_position", help_heading = HEADING)]
     follow: bool,
 
     /// Where to begin: oldest, end, or FILE[:OFFSET]; of a server, OFFSET must be where an event begins
-    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest", conflicts_with = "start_position")]
+    #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest", conflicts_with = "start_position", help_heading = HEADING)]
     from: From,
 }
 
