@@ -5,7 +5,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{BINLOGD, PATIENCE, ends_saying, follow, logs, primary};
+use common::{BINLOGD, PATIENCE, ends_saying, follow, logs, primary, with_keys};
 use testkit::server::Server;
 use testkit::{Daemon, Endpoint, Flavour};
 
@@ -203,13 +203,7 @@ mod on_mariadb {
     #[test]
     fn an_encrypted_binlog_is_named_as_one() {
         let keys = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(keys.path(), "1;770A8A65DA156D24EE2A093277530142\n").unwrap();
-        let plugins = testkit::testbed::mariadb_plugins(Flavour::Mariadb118).unwrap();
-        let args = [
-            format!("--plugin-dir={}", plugins.display()),
-            "--plugin-load-add=file_key_management.so".to_owned(),
-            format!("--file-key-management-filename={}", keys.path().display()),
-        ];
+        let args = with_keys(keys.path());
         let builder = Server::builder(Flavour::Mariadb118).args(args.clone());
         let mut primary = builder.arg("--encrypt-binlog=ON").start().unwrap();
         let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap();

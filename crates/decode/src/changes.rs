@@ -96,6 +96,9 @@ pub enum Change<'a> {
     End(End),
     /// `LOAD DATA`, of which the statement without its file is of no use.
     Load(Statement<'a>),
+    /// The server says that it made changes here which are not in the binlog. It is no part of a
+    /// transaction but where it has a GTID.
+    Incident(body::Incident<'a>),
 }
 
 /// A statement and what it depends on.
@@ -182,6 +185,7 @@ enum Step<'a> {
     Load(Query<'a>),
     Rows(Rows<'a>),
     End(End),
+    Incident(body::Incident<'a>),
 }
 
 impl Changes {
@@ -230,6 +234,7 @@ impl Changes {
             Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
             Step::Load(query) => Change::Load(self.statement(&query, false)),
             Step::End(end) => Change::End(end),
+            Step::Incident(incident) => Change::Incident(incident),
         };
         Ok(Some((&self.transaction, change)))
     }
@@ -271,6 +276,10 @@ impl Changes {
                     true => format!("XA COMMIT {xid} ONE PHASE"),
                     false => format!("XA PREPARE {xid}"),
                 })));
+            }
+            B::Incident(incident) => {
+                self.ensure(at);
+                return Ok(Step::Incident(incident));
             }
             B::RowsQuery(text) => self.query = Some(text.to_vec()),
             B::Intvar(intvar) => {

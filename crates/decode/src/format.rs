@@ -28,6 +28,8 @@ pub use undo::{UndoFlaw, UndoFormat, last_piece};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use binlogd_event::body::Incident;
+
 use crate::changes::{At, Change, Transaction};
 use crate::{DecodeError, Table, ValueError};
 
@@ -127,6 +129,21 @@ pub enum FormatError {
          replica or by mysqlbinlog"
     )]
     LoadData,
+    /// The server lost changes.
+    #[error(
+        "the server says that changes are missing here: {message}. What follows may not fit what they \
+         left: copy its tables anew, or begin behind this event (--start-position)"
+    )]
+    Incident {
+        /// What it says of them.
+        message: Box<str>,
+    },
+}
+
+impl FormatError {
+    fn incident(incident: &Incident<'_>) -> Self {
+        Self::Incident { message: String::from_utf8_lossy(incident.message).into() }
+    }
 }
 
 /// Sees that the columns of a table have names.

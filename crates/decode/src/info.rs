@@ -100,9 +100,8 @@ fn words(body: &Body<'_>, format: &FormatDescription) -> Option<String> {
         Body::XaPrepare(prepare) => format!("XA PREPARE {}", prepare.xid),
         Body::Incident(incident) => {
             let name = if incident.code == 1 { "LOST_EVENTS" } else { "NOTHING" };
-            let colon = if incident.message.is_empty() { "" } else { ": " };
-            let message = String::from_utf8_lossy(incident.message);
-            format!("#{} ({name}){colon}{message}", incident.code)
+            // Without the message, as servers have it.
+            format!("#{} ({name})", incident.code)
         }
         Body::MariadbGtid(gtid) => mariadb_gtid(gtid),
         Body::GtidList(list) => {

@@ -4,6 +4,7 @@
 pub(crate) mod corpus;
 pub(crate) mod dumps;
 
+use std::path::Path;
 use std::time::Duration;
 
 use testkit::server::Server;
@@ -60,4 +61,15 @@ pub(crate) fn logs(daemon: &Daemon, words: &[&str]) {
         Ok(log.lines().any(|line| words.iter().all(|word| line.contains(word))))
     })
     .unwrap_or_else(|_| panic!("no line with {words:?} in:\n{}", daemon.log()));
+}
+
+/// Arguments by which a MariaDB can encrypt, with its keys in this file.
+pub(crate) fn with_keys(keys: &Path) -> [String; 3] {
+    std::fs::write(keys, "1;770A8A65DA156D24EE2A093277530142\n").unwrap();
+    let plugins = testkit::testbed::mariadb_plugins(Flavour::Mariadb118).unwrap();
+    [
+        format!("--plugin-dir={}", plugins.display()),
+        "--plugin-load-add=file_key_management.so".to_owned(),
+        format!("--file-key-management-filename={}", keys.display()),
+    ]
 }

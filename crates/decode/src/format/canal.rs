@@ -377,10 +377,11 @@ impl Format for CanalFormat {
                     self.rows(at, transaction, rows, out)?;
                 }
             }
+            Change::Statement(_) if !transaction.takes_effect() => {}
             Change::Statement(statement) | Change::Load(statement) => {
                 self.statement(at, transaction, &statement, out);
             }
-            Change::End(_) => {}
+            Change::End(_) | Change::Incident(_) => {}
         }
         Ok(())
     }

@@ -299,7 +299,7 @@ impl Format for DebeziumFormat {
                 self.schema_change(at, transaction, &statement, out);
             }
             // As the connector: changes that are logged as statements are not seen.
-            Change::Statement(_) | Change::Load(_) | Change::End(_) => {}
+            Change::Statement(_) | Change::Load(_) | Change::End(_) | Change::Incident(_) => {}
         }
         Ok(())
     }

@@ -101,6 +101,12 @@ impl Format for JsonFormat {
             Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(text) => statement("statement", at, transaction, &text, out),
             Change::Load(text) => statement("load", at, transaction, &text, out),
+            Change::Incident(incident) => {
+                head("incident", at, transaction, out);
+                number_field("code", u64::from(incident.code), out);
+                bytes_field("message", incident.message, Some(Charset::UTF8MB4), out);
+                out.extend_from_slice(b"}\n");
+            }
             Change::End(end) => {
                 let kind = match end {
                     End::Commit => "commit",

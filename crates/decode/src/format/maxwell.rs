@@ -323,7 +323,7 @@ impl Format for MaxwellFormat {
                 definitions(&self.options, at, transaction, &statement, out);
             }
             // As Maxwell: changes that are logged as statements are not seen.
-            Change::Statement(_) | Change::Load(_) => {}
+            Change::Statement(_) | Change::Load(_) | Change::Incident(_) => {}
             Change::End(end) if std::mem::take(&mut self.begun) => match end {
                 End::Commit | End::Prepared(_) => {
                     let (info, offsets) = (self.options.commit_info, self.options.xoffset);

@@ -119,6 +119,13 @@ impl Format for TextFormat {
             Change::Statement(statement) | Change::Load(statement) => {
                 self.statement(at, &statement, out);
             }
+            Change::Incident(incident) => {
+                self.head(at.header.timestamp, at.file, at.offset, "incident", RED, out);
+                let start = out.len();
+                out.push(b' ');
+                out.extend_from_slice(String::from_utf8_lossy(incident.message).as_bytes());
+                end_line(start, out);
+            }
             Change::End(end) => {
                 let verb = match &end {
                     End::Commit => "commit",

@@ -225,6 +225,7 @@ impl Format for UndoFormat {
         let done = match change {
             Change::Rows { rows, .. } => self.rows(rows, out),
             Change::Statement(statement) | Change::Load(statement) => judge(&statement),
+            Change::Incident(incident) => Err(FormatError::incident(&incident).into()),
             Change::End(_) if !self.begun => Ok(()),
             Change::End(End::Rollback) => Err(UndoFlaw::RolledBack.into()),
             Change::End(End::Prepared(text)) if text.starts_with("XA PREPARE") => {

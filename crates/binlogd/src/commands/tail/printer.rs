@@ -58,7 +58,11 @@ impl Sink for Printer<'_> {
         let taken = self.changes.take(at, event).map_err(|error| failed(error.into()))?;
         let Some((transaction, change)) = taken else { return Ok(()) };
         let is_end = matches!(change, Change::End(_));
-        let alone = matches!(&change, Change::Statement(statement) if statement.alone);
+        let alone = match &change {
+            Change::Statement(statement) => statement.alone,
+            Change::Incident(_) => !self.begun,
+            _ => false,
+        };
         if self.told.is_told(transaction.gtid) {
             return Ok(());
         }

@@ -1,0 +1,220 @@
+//! Events that servers write rarely, and what the commands make of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use common::{BINLOGD, with_keys};
+use serde_json::Value;
+use testkit::Flavour;
+use testkit::server::Server;
+
+fn binlogd(args: &[&str], files: &[PathBuf]) -> Output {
+    Command::new(BINLOGD).args(args).args(files).output().unwrap()
+}
+
+fn objects(args: &[&str], files: &[PathBuf]) -> Vec<Value> {
+    let output = binlogd(args, files);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let out = String::from_utf8(output.stdout).unwrap();
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What it says when it ends with an error.
+fn complaint(args: &[&str], files: &[PathBuf]) -> String {
+    let output = binlogd(args, files);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Events of these types of all of a server's files, with their Info, and the server's own list of them.
+fn listed(server: &Server, kinds: &[&str]) -> (Vec<String>, Vec<String>) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for file in server.binlog_files().unwrap() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let rows = server.query_rows(&format!("show binlog events in '{name}'")).unwrap();
+        let is = |kind: &str| kinds.contains(&kind);
+        let rows = rows.iter().filter(|row| is(&row[2]));
+        theirs.extend(rows.map(|row| format!("{name} {} {}: {}", row[1], row[2], row[5])));
+        for event in objects(&["events", "--json"], std::slice::from_ref(&file)) {
+            let text = |key: &str| event[key].as_str().unwrap().to_owned();
+            if is(&text("type")) {
+                let (position, kind) = (&event["position"], text("type"));
+                ours.push(format!("{name} {position} {kind}: {}", text("info")));
+            }
+        }
+    }
+    (ours, theirs)
+}
+
+/// A statement on a table that cannot roll back is done, but needs more room than the server gives it for
+/// the binlog.
+fn an_incident_is_told(flavour: Flavour) {
+    let server = Server::start_new(flavour).unwrap();
+    server
+        .sql(
+            "create database d; create table d.m (b longblob) engine = MyISAM; create table d.t (a int) engine = InnoDB;
+             set global max_binlog_stmt_cache_size = 4096, global binlog_stmt_cache_size = 4096; insert into d.t values (1)",
+        )
+        .unwrap();
+    let failed =
+        server.sql("insert into d.m values (repeat('x', 100000))").unwrap_err().to_string();
+    assert!(failed.contains("max_binlog_stmt_cache_size"), "{failed}");
+    server.sql("insert into d.t values (2)").unwrap();
+    let (ours, theirs) = listed(&server, &["Incident"]);
+    assert_eq!(ours, theirs);
+    assert!(ours.len() == 1 && ours[0].ends_with(" Incident: #1 (LOST_EVENTS)"), "{ours:?}");
+
+    let files = server.binlog_files().unwrap();
+    let changes = objects(&["tail", "--format=json"], &files);
+    let at = changes.iter().position(|change| change["type"] == "incident").unwrap();
+    assert_eq!(changes[at]["code"], 1);
+    let message = changes[at]["message"].as_str().unwrap();
+    assert!(message.contains("writ") && message.contains("bin"));
+    // It stands between whole transactions.
+    assert_eq!(changes[at - 1]["type"], "commit");
+    assert_eq!(changes[at + 1]["type"], "begin");
+    let text = String::from_utf8(binlogd(&["tail"], &files).stdout).unwrap();
+    assert!(text.contains(&format!(" incident {message}\n")), "{text}");
+
+    // What was lost cannot be said in SQL.
+    let file = changes[at]["file"].as_str().unwrap();
+    let place = format!("binlogd: {file}:{}: Incident event: ", changes[at]["pos"]);
+    let schema = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(schema.path(), "USE d; CREATE TABLE `t` (`a` int);").unwrap();
+    let schema = ["--kind=insert", "--schema", schema.path().to_str().unwrap()];
+    for command in [&["tail", "--format=sql"][..], &["undo"]] {
+        let said = complaint(&[command, &schema].concat(), &[PathBuf::from(file)]);
+        assert!(said.starts_with(&place) && said.contains(message), "{said}");
+    }
+    let behind = changes[at]["end"].to_string();
+    let behind = ["tail", "--format=json", "--start-position", &behind];
+    let behind = objects(&behind, &[PathBuf::from(file)]);
+    assert!(behind.iter().all(|change| change["type"] != "incident"));
+}
+
+/// The file of `LOAD DATA` comes in pieces.
+fn a_loaded_file_is_listed_piece_by_piece(flavour: Flavour) {
+    let server = Server::start_new(flavour).unwrap();
+    let path = server.tmpdir().join("rows.txt");
+    let rows: String =
+        (0..20_000).map(|n| format!("{n}\tsome text that is long enough\n")).collect();
+    std::fs::write(&path, rows).unwrap();
+    server
+        .sql(&format!(
+            "create database d; use d; set binlog_format = STATEMENT;
+             create table t (n int, v varchar(50)) engine = MyISAM; load data infile '{path}' into table t;
+             create table k (n int primary key) engine = MyISAM",
+            path = path.display()
+        ))
+        .unwrap();
+    // The second row is a duplicate, behind which nothing is loaded.
+    std::fs::write(&path, "1\n1\n2\n").unwrap();
+    let load = format!(
+        "use d; set binlog_format = STATEMENT; load data infile '{}' into table k",
+        path.display()
+    );
+    assert!(server.sql(&load).unwrap_err().to_string().contains("Duplicate entry"));
+    let kinds = ["Begin_load_query", "Append_block", "Execute_load_query", "Delete_file"];
+    let (ours, theirs) = listed(&server, &kinds);
+    assert_eq!(ours, theirs);
+    let count = |kind: &str| ours.iter().filter(|line| line.contains(kind)).count();
+    assert!(count("Begin_load_query") == 2 && count("Append_block") > 2, "{ours:?}");
+    assert_eq!(count("Execute_load_query"), 2, "{ours:?}");
+
+    let files = server.binlog_files().unwrap();
+    let changes = objects(&["tail", "--format=json"], &files);
+    let loads: Vec<_> = changes.iter().filter(|change| change["type"] == "load").collect();
+    assert!(loads.len() == 2 && loads[0]["sql"].as_str().unwrap().contains("INTO TABLE `t`"));
+    let said = complaint(&["tail", "--format=sql", "--kind=insert"], &files);
+    assert!(said.contains("Execute_load_query event: LOAD DATA in statement format"), "{said}");
+}
+
+#[test]
+fn an_incident_of_mysql_9_7_is_told() {
+    an_incident_is_told(Flavour::Mysql97);
+}
+
+#[test]
+fn a_file_loaded_by_mysql_9_7_is_listed_piece_by_piece() {
+    a_loaded_file_is_listed_piece_by_piece(Flavour::Mysql97);
+}
+
+/// What an index adds to a table, among that columns of the type "typed array", is not in its row events.
+#[test]
+fn a_multi_valued_index_changes_no_rows() {
+    let server =
+        Server::builder(Flavour::Mysql97).arg("--binlog-row-metadata=FULL").start().unwrap();
+    server
+        .sql(
+            "create database d; create table d.t (id int primary key, j json,
+                 index zips ((cast(j->'$.zip' as unsigned array))), index names ((lower(cast(j->>'$.n' as char(10))))));
+             insert into d.t values (1, '{\"zip\": [1, 2], \"n\": \"A\"}'); update d.t set j = '{\"zip\": [3]}'",
+        )
+        .unwrap();
+    let changes =
+        objects(&["tail", "--format=json", "--kind=update"], &server.binlog_files().unwrap());
+    let update = changes.iter().find(|change| change["type"] == "update").unwrap();
+    assert_eq!(update["before"], serde_json::json!({"id": 1, "j": {"zip": [1, 2], "n": "A"}}));
+    assert_eq!(update["after"], serde_json::json!({"id": 1, "j": {"zip": [3]}}));
+}
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    #[test]
+    fn an_incident_is_told() {
+        super::an_incident_is_told(Flavour::Mysql56);
+    }
+
+    #[test]
+    fn a_loaded_file_is_listed_piece_by_piece() {
+        super::a_loaded_file_is_listed_piece_by_piece(Flavour::Mysql56);
+    }
+}
+
+mod on_mariadb {
+    use super::*;
+
+    #[test]
+    fn an_incident_is_told() {
+        super::an_incident_is_told(Flavour::Mariadb118);
+    }
+
+    #[test]
+    fn a_loaded_file_is_listed_piece_by_piece() {
+        super::a_loaded_file_is_listed_piece_by_piece(Flavour::Mariadb118);
+    }
+
+    #[test]
+    fn an_encrypted_file_is_named_as_one() {
+        let keys = tempfile::NamedTempFile::new().unwrap();
+        let args = with_keys(keys.path());
+        let server = Server::builder(Flavour::Mariadb118)
+            .args(args)
+            .arg("--encrypt-binlog=ON")
+            .start()
+            .unwrap();
+        server.sql("create database d; flush binary logs").unwrap();
+        let file = server.binlog_files().unwrap().remove(0);
+        let rows = server.query_rows("show binlog events in 'binlog.000001'").unwrap();
+        let place = format!(
+            "binlogd: {}:{}: {} event: encrypted: ",
+            file.display(),
+            rows[1][1],
+            rows[1][2]
+        );
+        assert_eq!(rows[1][2], "Start_encryption");
+        for command in
+            [&["events"][..], &["tail"], &["undo"], &["stats"], &["find", "--all", "--table=d.t"]]
+        {
+            let said = complaint(command, std::slice::from_ref(&file));
+            assert!(
+                said.starts_with(&place) && said.contains("only the server that has the key"),
+                "{said}"
+            );
+        }
+    }
+}
