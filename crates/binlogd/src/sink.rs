@@ -58,7 +58,9 @@ pub(crate) fn drain(
                 return Ok(());
             }
             let at = At { header: event.header, ..at };
-            sink.see(&at, event, &mut buffer)
+            sink.see(&at, event, &mut buffer)?;
+            // A compressed transaction may be large.
+            put(&mut buffer, false)
         });
         let seen = seen.map_err(|error| match error.downcast::<DecodeError>() {
             Ok(error) => anyhow!("{}: {error}", raw.file),

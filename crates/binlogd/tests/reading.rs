@@ -5,11 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::BINLOGD;
 use common::corpus::{GENERATED, run_scenarios};
+use common::{BINLOGD, peak_kib};
 use serde_json::{Value, json};
 use testkit::binlog_gen::{BinlogGen, Options};
 use testkit::server::Server;
@@ -440,5 +441,39 @@ fn folders_of_a_store_are_read_in_order() {
         let files = objects(&["ls", "--json"], &[path.to_owned()]);
         let files: Vec<&str> = files.iter().map(|file| file["file"].as_str().unwrap()).collect();
         assert_eq!(files, expected);
+    }
+}
+
+#[test]
+fn a_compressed_transaction_is_printed_while_it_is_opened() {
+    const ROWS: usize = 96;
+    let server = Server::builder(Flavour::Mysql97)
+        .args(["--binlog-transaction-compression=ON", "--binlog-row-metadata=FULL"])
+        .start();
+    let server = server.unwrap();
+    let insert = "insert into d.t values (repeat('x', 1 << 20));".repeat(ROWS);
+    server
+        .sql(&format!("create database d; create table d.t (a longblob); begin; {insert} commit"))
+        .unwrap();
+    for format in ["json", "debezium", "raw"] {
+        let mut child = Command::new(BINLOGD)
+            .args(["tail", "--format", format])
+            .args(server.binlog_files().unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut out, mut buffer) = (child.stdout.take().unwrap(), vec![0; 1 << 20]);
+        let (mut len, mut peak) = (0, 0);
+        loop {
+            let got = out.read(&mut buffer).unwrap();
+            if got == 0 {
+                break;
+            }
+            len += got;
+            peak = peak_kib(child.id()).unwrap_or(peak);
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(format == "raw" || len > ROWS << 20, "{format}: {len} bytes");
+        assert!(peak < 40 << 10, "{format}: {peak} KiB");
     }
 }

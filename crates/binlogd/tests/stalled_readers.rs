@@ -3,11 +3,9 @@
 
 mod common;
 
-use std::fs;
-
 use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
 use binlogd_client::{ConnectOptions, Connection, DumpOptions};
-use common::{PATIENCE, follow, primary};
+use common::{PATIENCE, follow, peak_kib, primary};
 use testkit::Endpoint;
 
 const READERS: u32 = 300;
@@ -15,13 +13,6 @@ const READERS: u32 = 300;
 const FLOW_MIB: usize = 200;
 /// What a process without readers may take, and what each of them.
 const MEMORY_KIB_MAX: u64 = (64 << 10) + READERS as u64 * 64;
-
-/// The most memory that a process has had, in KiB.
-fn peak_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_stays_flat_while_hundreds_of_readers_take_nothing() {
@@ -49,7 +40,7 @@ async fn memory_stays_flat_while_hundreds_of_readers_take_nothing() {
     let list = daemon.sql(primary.prefix(), "show processlist").unwrap();
     let dumps = list.lines().filter(|line| line.contains("Binlog Dump")).count();
     assert_eq!(dumps, usize::try_from(READERS).unwrap(), "they have not left");
-    let peak = peak_kib(daemon.pid().unwrap());
+    let peak = peak_kib(daemon.pid().unwrap()).unwrap();
     assert!(peak < MEMORY_KIB_MAX, "{peak} KiB");
     drop(stalled);
 }

@@ -73,3 +73,10 @@ pub(crate) fn with_keys(keys: &Path) -> [String; 3] {
         format!("--file-key-management-filename={}", keys.display()),
     ]
 }
+
+/// The most memory that a process has had, in KiB; `None` if it has ended.
+pub(crate) fn peak_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse().unwrap())
+}
