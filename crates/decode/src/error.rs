@@ -72,6 +72,12 @@ pub enum Flaw {
         /// The table map's number.
         table: usize,
     },
+    /// Rows of version 0.
+    #[error(
+        "rows of MySQL before 5.1.16 lie as that server's tables had them, of which the binlog does not say \
+         enough: only that server can read them"
+    )]
+    OldRows,
     /// A statement with more tables than [`Limits::tables_max`](crate::Limits::tables_max).
     #[error("more than {limit} tables in one statement (limit tables_max)")]
     TooManyTables {

@@ -61,8 +61,12 @@ impl<'a> Rows<'a> {
     /// The rows of an event, not compressed any more, of the table that it names.
     ///
     /// # Errors
-    /// If event and table have different numbers of columns.
+    /// If event and table have different numbers of columns, or the event is of version 0.
     pub fn new(table: &'a Table, body: &RowsBody<'a>, place: Place) -> Result<Self, DecodeError> {
+        if body.version == 0 {
+            // In front of each row are the bits of the table's own records: not one for each column.
+            return Err(DecodeError::new(place, None, Flaw::OldRows));
+        }
         let columns = table.columns().len();
         if body.column_count != columns {
             let flaw = Flaw::ColumnCount { rows: body.column_count, table: columns };
@@ -311,6 +315,30 @@ fn count_ones(bytes: &[u8], len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_version_0_are_refused() {
+        let kind = binlogd_event::EventKind::WRITE_ROWS_V0;
+        let body = RowsBody {
+            change: RowsChange::Insert,
+            version: 0,
+            partial: false,
+            compressed: false,
+            table_id: 1,
+            flags: 0,
+            extra: &[],
+            column_count: 0,
+            present: &[],
+            present_after: &[],
+            rows: &[0xff, 1, 0, 0, 0],
+        };
+        let table = Table::nothing();
+        let refused = Rows::new(&table, &body, Place { offset: 4, kind }).unwrap_err();
+        assert_eq!(refused.flaw(), &Flaw::OldRows);
+        assert!(
+            Rows::new(&table, &RowsBody { version: 1, ..body }, Place { offset: 4, kind }).is_ok()
+        );
+    }
 
     #[test]
     fn bits_count_from_the_lowest() {

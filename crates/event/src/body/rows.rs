@@ -20,6 +20,8 @@ pub enum RowsChange {
 pub struct RowsBody<'a> {
     /// What happened to them.
     pub change: RowsChange,
+    /// The event's version: 0 before MySQL 5.1.16, 1 before 5.6 and in MariaDB, 2 since.
+    pub version: u8,
     /// Whether updates may hold JSON differences.
     pub partial: bool,
     /// Whether `rows` is compressed (MariaDB).
@@ -62,9 +64,18 @@ impl RowsBody<'_> {
         }
     }
 
-    /// Whether events of a type have extra data (version 2).
+    /// The version of a type's events.
+    fn version_of(kind: EventKind) -> u8 {
+        match kind.0 {
+            20..=22 => 0,
+            30..=32 | 39 | 169..=171 => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether events of a type have extra data.
     pub(super) fn has_extra_data(kind: EventKind) -> bool {
-        matches!(kind.0, 30..=32 | 39 | 169..=171)
+        Self::version_of(kind) == 2
     }
 }
 
@@ -88,12 +99,16 @@ impl<'a> RowsBody<'a> {
         }
         let column_count = f.packed_len("number of columns")?;
         let present = f.take("columns present", column_count.div_ceil(8))?;
+        let version = Self::version_of(kind);
         let present_after = match change {
-            RowsChange::Update => f.take("columns present after", column_count.div_ceil(8))?,
+            RowsChange::Update if version > 0 => {
+                f.take("columns present after", column_count.div_ceil(8))?
+            }
             _ => present,
         };
         Ok(Self {
             change,
+            version,
             partial: kind == EventKind::PARTIAL_UPDATE_ROWS,
             compressed: matches!(kind.0, 166..=171),
             table_id,
