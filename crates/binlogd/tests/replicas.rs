@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{BINLOGD, PATIENCE, follow_semi_sync, primary, primary_with};
 use testkit::server::Server;
 use testkit::workload::{self, Load, LoadSpec};
-use testkit::{Daemon, Flavour, SourceSpec};
+use testkit::{Daemon, Flavour, SourceSpec, wait_until};
 
 /// Applying 200 MB of large transactions takes a while on two busy cores.
 const APPLY: Duration = Duration::from_secs(240);
@@ -57,6 +57,32 @@ fn by_gtid_from_the_beginning_and_on() {
         daemon.sql(primary.prefix(), "select @@server_id").unwrap()
     );
     assert!(status.io_running() && status.sql_running());
+}
+
+/// Each of the primary's commits waits until both binlogd and the replica have it.
+#[test]
+fn by_gtid_acknowledging_what_commits_wait_for() {
+    let primary = primary_with(&["--rpl-semi-sync-source-timeout=120000"]);
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let acks = "[stream.ack]\nwait_for_readers = 1\ntimeout = '60s'";
+    let daemon = daemon.configured(acks).unwrap().started().unwrap();
+    primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+    let replica = replica();
+    replica.replicate_from(&source(&daemon)).unwrap();
+    let status = |name: &str| daemon.status_var(primary.prefix(), name);
+    wait_until("the replica acknowledges", PATIENCE, || {
+        Ok(status("Rpl_semi_sync_source_clients")? == "1")
+    })
+    .unwrap();
+    for scenario in workload::ALL {
+        scenario.run(&primary).unwrap();
+    }
+    assert_equal(&primary, &replica);
+    let in_time: u64 = status("Rpl_semi_sync_source_yes_tx").unwrap().parse().unwrap();
+    assert!(in_time > 100, "{in_time}");
+    assert_eq!(status("Rpl_semi_sync_source_no_tx").unwrap(), "0");
+    assert_eq!(primary.status_var("Rpl_semi_sync_source_no_tx").unwrap(), "0");
+    assert_eq!(replica.status_var("Rpl_semi_sync_replica_status").unwrap(), "ON");
 }
 
 #[test]
