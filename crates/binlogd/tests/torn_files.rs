@@ -123,6 +123,35 @@ mod on_mariadb {
         assert_eq!(compare_files(&primary, &dir).unwrap(), 2);
     }
 
+    /// A server's own folder has the beginning of what it rolled back, with the GTID of another transaction.
+    #[test]
+    fn what_was_torn_is_told_as_rolled_back() {
+        let mut primary = Server::start_new(Flavour::Mariadb118).unwrap();
+        let named = "set global binlog_row_metadata = FULL";
+        primary.sql(named).unwrap();
+        primary.sql("create database d; create table d.t (what text, payload text)").unwrap();
+        insert(&primary, "before");
+        die_writing(&mut primary, Tear::BetweenEvents).unwrap();
+        primary.start().unwrap();
+        primary.sql(named).unwrap();
+        insert(&primary, "after");
+        let files = primary.binlog_files().unwrap();
+        let tail = |format| {
+            let args = ["tail", "--format", format, "--table", "d.t", "--kind", "insert"];
+            output(&args, files[0].parent().unwrap())
+        };
+
+        let json = tail("json");
+        let object = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let kinds: Vec<_> = json.lines().map(|line| object(line)["type"].to_string()).collect();
+        let wanted = ["begin insert commit", "begin insert rollback", "begin insert commit"];
+        assert_eq!(kinds.join(" ").replace('"', ""), wanted.join(" "), "{json}");
+        let sql = tail("sql");
+        assert_eq!(sql.matches("BEGIN;").count(), 3, "{sql}");
+        assert_eq!(sql.matches("ROLLBACK;").count(), 1, "{sql}");
+        assert_eq!(tail("maxwell").lines().count(), 2);
+    }
+
     /// Behind a damaged event stand whole transactions: they must not be left out.
     #[test]
     fn damage_in_the_middle_of_a_file_is_not_taken_for_its_end() {

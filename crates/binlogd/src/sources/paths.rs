@@ -80,6 +80,9 @@ pub(super) fn log(dir: &Path, base: &str) -> Result<Vec<Input>> {
     Ok(files.into_iter().map(|(_, input)| input).collect())
 }
 
+/// A log that is no binlog, though its files' names are like those: every MariaDB has it beside its binlogs.
+const ARIA_LOG: &str = "aria_log";
+
 /// The binlogs of a folder; if it has none itself, of the timelines in it, or of the only stream.
 pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
@@ -92,7 +95,7 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
             metadata => metadata.with_context(|| path.display().to_string())?,
         };
         match entry.file_name().to_str().and_then(LogName::new) {
-            Some(name) if metadata.is_file() => {
+            Some(name) if metadata.is_file() && name.base() != ARIA_LOG => {
                 files.push((name, Input { path, len: metadata.len() }));
             }
             _ if metadata.is_dir() => folders.push(path),

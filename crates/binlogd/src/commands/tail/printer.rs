@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use binlogd_decode::Event;
-use binlogd_decode::changes::{At, Change, Changes};
+use binlogd_decode::changes::{At, Change, Changes, End};
 use binlogd_decode::format::{Format, FormatError};
 
 use super::filter::Filter;
@@ -55,6 +55,11 @@ impl Sink for Printer<'_> {
             FormatError::Decode(error) => error.into(),
             error => anyhow!("{}:{}: {} event: {error}", at.file, at.offset, at.header.kind),
         };
+        if at.header.kind.is_gtid() && std::mem::take(&mut self.begun) {
+            // What was under way never ended: the server died there, and rolled it back.
+            let broken_off = Change::End(End::Rollback);
+            self.format.change(at, self.changes.last(), broken_off, out).map_err(failed)?;
+        }
         let taken = self.changes.take(at, event).map_err(|error| failed(error.into()))?;
         let Some((transaction, change)) = taken else { return Ok(()) };
         let is_end = matches!(change, Change::End(_));
