@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{
-    Answer, AnswerError, BinaryLog, BinaryLogStatus, EventRows, EventsError, Gtids, LastError,
-    Obeyed, Order, OrderError, PurgeError, PurgeOutcome, PurgeTarget, Question, ReplicaStatus,
-    StreamFacts,
+    ANSWER_TIMEOUT, Answer, AnswerError, BinaryLog, BinaryLogStatus, EventRows, EventsError, Gtids,
+    LastError, Obeyed, Order, OrderError, PurgeError, PurgeOutcome, PurgeTarget, Question,
+    ReplicaStatus, StreamFacts,
 };
 use crate::dump::Herald;
 use crate::identity::Identity;
@@ -51,7 +51,7 @@ pub struct Stream {
     questions: Arc<Semaphore>,
 }
 
-/// How many readers' questions the primary is asked at once; others wait.
+/// How many readers' questions the primary is asked at once; others wait for some time.
 const QUESTIONS_MAX: usize = 8;
 
 /// How things stand with the primary.
@@ -421,7 +421,9 @@ impl StreamFacts for Stream {
         Box::pin(async move {
             let none = || AnswerError::Unreachable("there is none".to_owned());
             let source = source.ok_or_else(none)?;
-            let permit = questions.acquire_owned().await.map_err(|_| none())?;
+            let permit = tokio::time::timeout(ANSWER_TIMEOUT, questions.acquire_owned()).await;
+            let permit = permit.map_err(|_| AnswerError::busy(QUESTIONS_MAX))?;
+            let permit = permit.map_err(|_| none())?;
             crate::upstream::ask(&source, &question, permit).await
         })
     }

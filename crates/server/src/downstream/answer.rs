@@ -10,7 +10,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::SqlError;
 
-/// How long a primary may take for the beginning of an answer, and for each of its rows.
+/// How long a primary may take for the beginning of an answer, and for each of its rows; and how long a
+/// question waits for others.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What only the primary can answer.
@@ -28,12 +29,14 @@ pub struct Question {
 #[derive(Debug)]
 pub struct Answer {
     result: QueryResult<Box<Connection>>,
+    /// Whether its last row was read.
+    is_whole: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Answer {
     pub(crate) fn new(result: QueryResult<Box<Connection>>, permit: OwnedSemaphorePermit) -> Self {
-        Self { result, _permit: permit }
+        Self { result, is_whole: false, _permit: permit }
     }
 
     /// The columns, at least one.
@@ -47,16 +50,19 @@ impl Answer {
     /// # Errors
     /// The primary's own, or it is gone.
     pub async fn next(&mut self) -> Result<Option<Row>, AnswerError> {
-        match tokio::time::timeout(ANSWER_TIMEOUT, self.result.next()).await {
-            Ok(row) => Ok(row?),
-            Err(_) => Err(AnswerError::silent()),
-        }
+        let next = tokio::time::timeout(ANSWER_TIMEOUT, self.result.next()).await;
+        let row = next.map_err(|_| AnswerError::silent())??;
+        self.is_whole = row.is_none();
+        Ok(row)
     }
 
-    /// Says goodbye to the primary.
+    /// Says goodbye to the primary if it has said all; else what is left would be waited for first.
     pub async fn end(self) {
-        // A connection that broke behind the last row is no loss.
-        let _ = self.result.into_connection().quit().await;
+        if self.is_whole {
+            // A connection that broke behind the last row is no loss.
+            let quit = self.result.into_connection().quit();
+            let _ = tokio::time::timeout(ANSWER_TIMEOUT, quit).await;
+        }
     }
 }
 
@@ -77,6 +83,12 @@ pub enum AnswerError {
 impl AnswerError {
     pub(crate) fn silent() -> Self {
         Self::Silent(format!("nothing came for {} s", ANSWER_TIMEOUT.as_secs()))
+    }
+
+    /// As many others ask, and none of them is done.
+    pub(crate) fn busy(others: usize) -> Self {
+        let seconds = ANSWER_TIMEOUT.as_secs();
+        Self::Unreachable(format!("{others} others ask it, and none was answered for {seconds} s"))
     }
 
     /// As the reader is told.

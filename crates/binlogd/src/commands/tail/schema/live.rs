@@ -1,12 +1,17 @@
 //! Definitions of tables as a server has them now.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use binlogd_client::{ClientError, ConnectOptions, Connection};
 use binlogd_decode::{Schema, SchemaDump, SchemaFailure, TableSchema};
 use binlogd_wire::ErrorCode;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// How long a server may take for an answer. It says nothing while the table is being changed.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks a server for a table's definition when a table map names it. Nothing is remembered: a table
 /// that is changed has another table map, and the server is asked again.
@@ -70,15 +75,21 @@ impl Asking {
                 Some(connection) => connection,
                 none => none.insert(connect(&self.options).await?),
             };
-            let row = connection.query_first(query).await?;
+            let answer = timeout(ANSWER_TIMEOUT, connection.query_first(query)).await;
+            let row = answer.unwrap_or_else(|_| Err(silent(&self.options)))?;
             Ok(row.and_then(|row| row.by_name("Create Table").map(Into::into)))
         })
     }
 }
 
+fn silent(options: &ConnectOptions) -> ClientError {
+    ClientError::Closed { address: options.address(), during: "by saying nothing for too long" }
+}
+
 /// With settings under which definitions are what a dump has.
 async fn connect(options: &ConnectOptions) -> Result<Connection, ClientError> {
     let mut connection = Connection::connect(options).await?;
-    connection.execute("SET sql_mode = '', sql_quote_show_create = 1").await?;
+    let set = connection.execute("SET sql_mode = '', sql_quote_show_create = 1");
+    timeout(ANSWER_TIMEOUT, set).await.unwrap_or_else(|_| Err(silent(options)))?;
     Ok(connection)
 }
