@@ -295,10 +295,7 @@ impl Server {
                 "the other was lost in the middle of a transaction, of which a part was read",
             );
         }
-        self.history.known().ok_or(
-            "reading began in the middle of a file, so that it is not known which transactions were \
-             before",
-        )
+        self.history.known()
     }
 
     /// Decides what is read, at the first connection.

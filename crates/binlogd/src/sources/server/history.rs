@@ -9,6 +9,8 @@ use binlogd_server::upstream::Primary;
 #[derive(Debug, Default)]
 pub(super) struct History {
     known: Option<GtidSet>,
+    /// Whether transactions were read that have no GTID, by which another server could be asked for them.
+    has_nameless: bool,
     /// The transaction under way.
     now: Option<Gtid>,
     /// Whether the server is not the one any more on which reading began.
@@ -26,6 +28,8 @@ impl History {
         let known = match primary.is_mariadb() {
             true => variable("gtid_binlog_state")
                 .and_then(|text| GtidSet::from_last_of_domains(text).ok()),
+            // Without GTIDs it says that it has no transactions at all.
+            false if !primary.has_gtids() => None,
             false => variable("gtid_executed").and_then(|text| text.parse().ok()),
         };
         Self { known, ..Self::default() }
@@ -44,6 +48,7 @@ impl History {
         }
         if header.kind.is_gtid() {
             self.now = gtid_of(header, body)?;
+            self.has_nameless |= self.now.is_none();
             let is_known = |gtid| self.known.as_ref().is_some_and(|known| known.contains(gtid));
             self.is_repeated = self.is_elsewhere && self.now.as_ref().is_some_and(is_known);
         } else if header.kind.is_previous_gtids() && self.known.is_none() {
@@ -58,9 +63,15 @@ impl History {
         Ok(())
     }
 
-    /// The transactions that were read, and those before them.
-    pub(super) fn known(&self) -> Option<&GtidSet> {
-        self.known.as_ref()
+    /// The transactions that were read, and those before them; else why they are not known.
+    pub(super) fn known(&self) -> Result<&GtidSet, &'static str> {
+        if self.has_nameless {
+            return Err("transactions were read that have no GTID");
+        }
+        self.known.as_ref().ok_or(
+            "reading began in the middle of a file, so that it is not known which transactions were \
+             before",
+        )
     }
 
     /// The transaction under way does not go on.
@@ -76,5 +87,33 @@ impl History {
     /// Whether the event that came last is of a transaction that was read from another server.
     pub(super) fn is_repeated(&self) -> bool {
         self.is_repeated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use binlogd_event::EventKind;
+
+    use super::*;
+
+    /// The header of an event, and a body of zeros.
+    fn event(kind: EventKind) -> Vec<u8> {
+        let mut event = vec![0; 60];
+        event[4] = kind.0;
+        event[9] = 60;
+        event
+    }
+
+    #[test]
+    fn what_has_no_gtid_cannot_be_followed_elsewhere() {
+        let mut history = History { known: Some(GtidSet::default()), ..History::default() };
+        let mut see = |kind| {
+            let event = event(kind);
+            let header = EventHeader::parse(&event).unwrap();
+            history.see(&header, &event, TransactionState::Outside).unwrap();
+            history.known().map(GtidSet::to_string)
+        };
+        assert_eq!(see(EventKind::XID), Ok(String::new()));
+        assert!(see(EventKind::ANONYMOUS_GTID).unwrap_err().contains("no GTID"));
     }
 }
