@@ -1,6 +1,7 @@
 //! The decoder against real servers: what it makes of their binlogs is what they answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bodies;
 mod canal;
 mod charsets;
 mod debezium;
