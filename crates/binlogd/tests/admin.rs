@@ -553,3 +553,55 @@ fn a_listing_that_is_under_way_can_be_ended() {
     assert!(!output.status.success() && error.contains("ERROR 1317"), "{error}");
     assert!(shown.len() < 18_000_000, "{} bytes came", shown.len());
 }
+
+mod on_mysql_5_6 {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_an_older_servers_transactions_is_answered_as_by_a_replica() {
+        let primary = Server::start_new(Flavour::Mysql56).unwrap();
+        let daemon = with_admin(&primary).started().unwrap();
+        let replica = Server::start_new(Flavour::Mysql56).unwrap();
+        primary.sql("create database d").unwrap();
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let uuid = primary.sql("select @@server_uuid").unwrap().trim().to_owned();
+        let ask = |args: &str| {
+            format!("select wait_until_sql_thread_after_gtids({})", args.replace("UUID", &uuid))
+        };
+        let same = |args: &str| {
+            let theirs = outcome(replica.sql(&ask(args)));
+            assert_eq!(outcome(daemon.sql(primary.prefix(), &ask(args))), theirs, "{args}");
+        };
+        replica.replicate_from(&testkit::SourceSpec::local(primary.port())).unwrap();
+        replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+        for args in [
+            "'UUID:1'",
+            "'UUID:1', 5",
+            "'UUID:1', 0",
+            "'UUID:1', -1",
+            "'UUID:1', null",
+            "'UUID:1', 'x'",
+            "'UUID:1-100000', 1",
+            "'UUID:1-100000', 0.6",
+            "'UUID:1-100000', '1'",
+            "''",
+            "null, 1",
+            "'nonsense', 1",
+            "",
+            "'a', 1, 2",
+        ] {
+            same(args);
+        }
+        let sql = ask("'UUID:1-2'");
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| outcome(daemon.sql(primary.prefix(), &sql)));
+            connection_of(&daemon, &sql);
+            primary.sql("create database e").unwrap();
+            assert_eq!(waits.join().unwrap(), "0");
+        });
+        replica.sql("stop slave").unwrap();
+        rows(&daemon, "stop slave");
+        same("'UUID:1', 1");
+        same("'nonsense', 1");
+    }
+}

@@ -6,6 +6,7 @@ use binlogd_event::{GtidPosition, GtidSet};
 
 use super::super::error::SqlError;
 use super::super::facts::Gtids;
+use super::super::replica::Running;
 use super::super::sql::{Dialect, Value};
 use super::super::variables::View;
 
@@ -45,8 +46,7 @@ pub(super) fn call(view: &View<'_>, name: &str, args: &[Value]) -> Result<Value,
         _ if let Some(wait) = wait(view, name, args) => {
             let Some(wait) = wait? else { return Ok(Value::Null) };
             let is_there = view.server.facts.has_executed(&wait.gtids);
-            let late = if view.server.dialect().mariadb { -1 } else { 1 };
-            Ok(Value::Int(if is_there { 0 } else { late }))
+            Ok(Value::Int(if is_there { 0 } else { wait.late }))
         }
         "BINLOG_GTID_POS" if view.server.dialect().mariadb => {
             let [file, position] = args else { return Err(SqlError::wrong_parameter_count(name)) };
@@ -68,10 +68,12 @@ pub(in super::super) struct Wait {
     pub(in super::super) gtids: Gtids,
     /// `None` is for ever.
     pub(in super::super) timeout: Option<Duration>,
+    /// What is answered when the time is over.
+    late: i64,
 }
 
 /// What a call waits for, if it is of a function that waits; `None` inside is NULL. The rules are those
-/// seen on MySQL 9.7 and MariaDB 10.11.
+/// seen on MySQL 9.7 and 5.6, and MariaDB 10.11.
 pub(super) fn wait(
     view: &View<'_>,
     name: &str,
@@ -85,6 +87,11 @@ pub(super) fn wait(
             if name.eq_ignore_ascii_case("WAIT_FOR_EXECUTED_GTID_SET") =>
         {
             Some(wait_for_executed(view, name, args).map(Some))
+        }
+        Dialect { mariadb: false, version: 50_605..80_400 }
+            if name.eq_ignore_ascii_case("WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS") =>
+        {
+            Some(wait_for_applier(view, name, args))
         }
         _ => None,
     }
@@ -106,7 +113,29 @@ fn wait_for_executed(view: &View<'_>, name: &str, args: &[Value]) -> Result<Wait
     let gtids = text.parse().map_err(|_| SqlError::malformed_gtid_set(&text))?;
     // Without a limit it waits for ever.
     let timeout = (seconds > 0.0).then(|| duration(seconds));
-    Ok(Wait { gtids: Gtids::Set(gtids), timeout })
+    Ok(Wait { gtids: Gtids::Set(gtids), timeout, late: 1 })
+}
+
+/// The older function, which the newer MySQLs have no more: NULL where nothing is applied. Of what it waited
+/// for it counts something that nobody has defined; here that is always 0.
+fn wait_for_applier(view: &View<'_>, name: &str, args: &[Value]) -> Result<Option<Wait>, SqlError> {
+    let (set, timeout) = match args {
+        [set] => (set, None),
+        [set, timeout] => (set, timeout.to_f64()),
+        _ => return Err(SqlError::wrong_parameter_count(name)),
+    };
+    if *set == Value::Null {
+        return Ok(None);
+    }
+    let text = set.to_text();
+    let gtids = text.parse().map_err(|_| SqlError::malformed_gtid_set(&text))?;
+    let status = view.server.facts.replica_status();
+    if status.is_none_or(|status| status.running == Running::No) {
+        return Ok(None);
+    }
+    // It counts whole seconds; none are no limit.
+    let timeout = timeout.map(f64::round).filter(|seconds| *seconds > 0.0).map(duration);
+    Ok(Some(Wait { gtids: Gtids::Set(gtids), timeout, late: -1 }))
 }
 
 fn master_gtid_wait(name: &str, args: &[Value]) -> Result<Option<Wait>, SqlError> {
@@ -122,7 +151,7 @@ fn master_gtid_wait(name: &str, args: &[Value]) -> Result<Option<Wait>, SqlError
     let position = position.to_text().parse::<GtidPosition>().map_err(malformed)?;
     // Here it is the limit below 0, or NULL, that is none.
     let timeout = timeout.filter(|seconds| *seconds >= 0.0).map(duration);
-    Ok(Some(Wait { gtids: Gtids::Position(position), timeout }))
+    Ok(Some(Wait { gtids: Gtids::Position(position), timeout, late: -1 }))
 }
 
 /// At most some years.

@@ -1,4 +1,5 @@
-//! Statements that wait for transactions: `WAIT_FOR_EXECUTED_GTID_SET` and MariaDB's `MASTER_GTID_WAIT`.
+//! Statements that wait for transactions: `WAIT_FOR_EXECUTED_GTID_SET`, the older
+//! `WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS`, and MariaDB's `MASTER_GTID_WAIT`.
 //!
 //! The wait comes before the statement: the functions themselves only look whether it was long enough.
 
