@@ -5,6 +5,7 @@ mod common;
 
 use binlogd_client::{Column, ConnectOptions, Connection};
 use common::{BINLOGD, PATIENCE, follow};
+use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Daemon, Endpoint, Flavour, Server};
 
 /// Tables with something of everything that is asked about.
@@ -137,6 +138,36 @@ async fn a_primary_that_cannot_be_asked_is_an_error_and_no_end() {
     assert_eq!(warnings[0][2].as_deref(), Some(text.as_bytes()));
     primary.start().unwrap();
     assert_eq!(ask(&mut through, question).await.unwrap().1.len(), 1);
+}
+
+/// It has accepted the connection, and says nothing.
+#[tokio::test]
+async fn a_question_that_is_not_answered_can_be_taken_back() {
+    let primary = Server::start_new(Flavour::Mysql97).unwrap();
+    let daemon = follow(&primary);
+    let (mut through, mut other) =
+        (connect(&daemon.endpoint()).await, connect(&daemon.endpoint()).await);
+    let pid = Pid::from_raw(primary.pid().unwrap().cast_signed()).unwrap();
+    let id = through.id();
+    kill_process(pid, Signal::STOP).unwrap();
+    let asking = tokio::spawn(async move {
+        let answer = ask(&mut through, "show databases").await;
+        (answer, ask(&mut through, "select 1").await)
+    });
+    let is_asking = async {
+        loop {
+            let list = ask(&mut other, "show processlist").await.unwrap().1;
+            if list.iter().any(|row| row[7].as_deref() == Some(b"show databases")) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_asking).await.unwrap();
+    other.execute(&format!("kill query {id}")).await.unwrap();
+    let (answer, next) = tokio::time::timeout(PATIENCE, asking).await.unwrap().unwrap();
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(answer.unwrap_err(), (1317, "Query execution was interrupted".to_owned()));
+    next.unwrap();
 }
 
 #[tokio::test]

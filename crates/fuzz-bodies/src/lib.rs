@@ -12,7 +12,7 @@ use binlogd_event::{
     ChecksumAlgorithm, EventHeader, EventPart, FormatDescription, GtidSet, Rotate, Splitter,
     Verifier, clear_in_use_flag, gtid_list, gtid_of, previous_gtids, statement,
 };
-use binlogd_server::downstream::sql::{self, Dialect};
+use binlogd_server::downstream::sql::{self, Dialect, Inquiry, Statement};
 use binlogd_server::listing;
 use binlogd_wire::command::Command;
 use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, RegisterReplica};
@@ -76,12 +76,26 @@ pub fn command(data: &[u8]) {
 /// A statement, in every dialect, and a pattern with a text.
 pub fn sql(data: &[u8]) {
     for version in ["9.7.4", "5.6.24-log", "11.8.3-MariaDB-log", ""] {
-        if let Err(error) = sql::parse(data, Dialect::of_version(version)) {
-            assert!(error.code >= 1000 && error.message.len() < 4096, "{error}");
+        let dialect = Dialect::of_version(version);
+        match sql::parse(data, dialect) {
+            Ok(Statement::Inquiry(inquiry)) => inquired(&inquiry, dialect),
+            Ok(_) => {}
+            Err(error) => assert!(error.code >= 1000 && error.message.len() < 4096, "{error}"),
         }
     }
     let (text, pattern) = data.split_at(data.len() / 2);
     let _ = sql::like(text, pattern);
+}
+
+/// A question about tables means the same in the words in which the primary is asked.
+fn inquired(inquiry: &Inquiry, dialect: Dialect) {
+    const DEPTH_OR_LENGTH: u16 = 1235;
+    let Ok(sql) = inquiry.to_sql(Some("information_schema")) else { return };
+    match sql::parse(sql.as_bytes(), dialect) {
+        Ok(Statement::Inquiry(again)) => assert_eq!(again.to_sql(None).as_ref(), Ok(&sql)),
+        Err(error) if error.code == DEPTH_OR_LENGTH => {}
+        other => panic!("{sql} is {other:?}"),
+    }
 }
 
 /// The format description that events are read by, where it is a fixed one.

@@ -69,6 +69,11 @@ const SQL: &[&[u8]] = &[
     b"KILL QUERY 5",
     b"select `a``b`.c, $$, 0x1f, b'1', GTID_SUBTRACT('a:1-5', 'a:2') AS `d`",
     b"flush no_write_to_binlog hosts",
+    b"show full columns in `a``b` from c where Field in ('id', 'it''s\\\\') or not (Type like 'int%') and x <> 1",
+    b"SELECT distinct A, `b c` as 'x' FROM INFORMATION_SCHEMA.`COLUMNS` WHERE (a='x' or b!='') ORDER BY c desc, d LIMIT 3",
+    b"show full tables from `x` like 'a\\_%'",
+    b"show create table `a`.`b`;",
+    b"select * from statistics where table_name = 'it\\'s'",
 ];
 
 #[test]
