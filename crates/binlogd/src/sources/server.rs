@@ -395,8 +395,11 @@ impl Server {
                 let rotate =
                     Rotate::parse(&self.bytes[..body]).map_err(|error| self.bad(&error))?;
                 if rotate.file != self.file {
-                    (self.file, self.next) = (rotate.file.to_owned(), rotate.position);
-                    self.resume = LogName::new(&self.file).map(|name| (name, self.next));
+                    let name = LogName::new(rotate.file).with_context(|| {
+                        format!("'{}' is no name of a binlog file", rotate.file)
+                    })?;
+                    (self.file, self.next) = (name.to_string(), rotate.position);
+                    self.resume = Some((name, rotate.position));
                 }
             }
             return Ok(false);
@@ -406,7 +409,12 @@ impl Server {
             (self.header, self.offset) = (Some(header), 0);
             return Ok(true);
         }
-        let (begin, end) = (self.next, self.next + u64::from(header.size));
+        if self.format.is_none() {
+            return Err(self.bad(&"an event comes before the format of its file"));
+        }
+        let begin = self.next;
+        let end = begin.checked_add(u64::from(header.size));
+        let end = end.ok_or_else(|| self.bad(&"no file is as long as this position"))?;
         if header.log_pos.0 != 0 && header.log_pos != LogPos::of(end) {
             bail!(
                 "{}:{begin}: {} event: it says that it ends at {}, but it ends at {end}: events are \
@@ -478,3 +486,6 @@ async fn timeout_of<T>(
     let done = timeout(SILENCE_MAX, work).await;
     done.unwrap_or_else(|_| Err(silent(options, "by saying nothing for too long")))
 }
+
+#[cfg(test)]
+mod tests;
