@@ -91,6 +91,8 @@ pub enum Change<'a> {
         rows: Rows<'a>,
         /// The statement that changed them, if the server tells it.
         query: Option<&'a [u8]>,
+        /// The number of that statement, which others do not have.
+        statement: u64,
     },
     /// The transaction ends.
     End(End),
@@ -164,6 +166,9 @@ pub enum End {
     ),
 }
 
+/// In the flags of an event of rows: the statement ends with it.
+const STATEMENT_END: u16 = 1;
+
 /// Follows events through their transactions.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -172,7 +177,12 @@ pub struct Changes {
     announced: bool,
     /// Whether statements belong to a transaction, and not each to one of its own.
     open: bool,
+    /// The statement that changes the rows under way, if the server tells it.
     query: Option<Vec<u8>>,
+    /// How many statements changed rows up to that one.
+    statements: u64,
+    /// Whether that statement's last rows have come.
+    statement_ended: bool,
     context: Vec<String>,
     /// Whether the context's statement has come.
     context_used: bool,
@@ -222,6 +232,10 @@ impl Changes {
         let step = match event.body {
             Body::Rows(rows) => {
                 self.ensure(at);
+                if self.statement_ended {
+                    self.next_statement(None);
+                }
+                self.statement_ended = rows.body().flags & STATEMENT_END != 0;
                 Step::Rows(rows)
             }
             Body::Other(body) => self.other(at, body)?,
@@ -230,7 +244,10 @@ impl Changes {
         self.context_used = matches!(step, Step::Statement(..) | Step::Load(_));
         let change = match step {
             Step::Nothing => return Ok(None),
-            Step::Rows(rows) => Change::Rows { rows, query: self.query.as_deref() },
+            Step::Rows(rows) => {
+                let (query, statement) = (self.query.as_deref(), self.statements);
+                Change::Rows { rows, query, statement }
+            }
             Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
             Step::Load(query) => Change::Load(self.statement(&query, false)),
             Step::End(end) => Change::End(end),
@@ -281,7 +298,7 @@ impl Changes {
                 self.ensure(at);
                 return Ok(Step::Incident(incident));
             }
-            B::RowsQuery(text) => self.query = Some(text.to_vec()),
+            B::RowsQuery(text) => self.next_statement(Some(text.to_vec())),
             B::Intvar(intvar) => {
                 let name = match intvar.kind {
                     IntvarKind::LAST_INSERT_ID => "last_insert_id",
@@ -299,11 +316,18 @@ impl Changes {
         Ok(Step::Nothing)
     }
 
+    /// Of the rows that follow.
+    fn next_statement(&mut self, query: Option<Vec<u8>>) {
+        self.statements += 1;
+        self.statement_ended = false;
+        self.query = query;
+    }
+
     fn announce(&mut self, transaction: Transaction, open: bool) {
         self.transaction = transaction;
         self.announced = true;
         self.open = open;
-        self.query = None;
+        self.statement_ended = true;
         self.context.clear();
     }
 
@@ -344,7 +368,7 @@ impl Changes {
 
     fn end<'a>(&mut self, end: End) -> Step<'a> {
         self.open = false;
-        self.query = None;
+        self.statement_ended = true;
         self.context.clear();
         Step::End(end)
     }

@@ -58,8 +58,8 @@ pub struct CanalFormat {
     options: CanalOptions,
     /// How many messages there were.
     count: u64,
-    /// Whether the statement that changes the next rows was told.
-    query_told: bool,
+    /// The last statement of which rows came, by its number.
+    told: Option<u64>,
 }
 
 /// What a message is about.
@@ -75,7 +75,7 @@ impl CanalFormat {
     /// A writer.
     #[must_use]
     pub fn new(options: CanalOptions) -> Self {
-        Self { options, count: 0, query_told: false }
+        Self { options, count: 0, told: None }
     }
 
     fn rows(
@@ -350,12 +350,8 @@ fn row(
     Ok(())
 }
 
-/// In the flags of an event of rows: the statement ends with it.
-const STATEMENT_END: u16 = 1;
-
 impl Format for CanalFormat {
     fn begin(&mut self, _: &Transaction, _: &mut Vec<u8>) -> Result<(), FormatError> {
-        self.query_told = false;
         Ok(())
     }
 
@@ -367,12 +363,11 @@ impl Format for CanalFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         match change {
-            Change::Rows { rows, query } => {
-                let is_end = rows.body().flags & STATEMENT_END != 0;
-                if let Some(query) = query.filter(|_| !self.query_told && !self.options.no_dml) {
+            Change::Rows { rows, query, statement } => {
+                let is_told = self.told.replace(statement) == Some(statement);
+                if let Some(query) = query.filter(|_| !is_told && !self.options.no_dml) {
                     self.query(at, transaction, query, out);
                 }
-                self.query_told = !is_end;
                 if !self.options.no_rows {
                     self.rows(at, transaction, rows, out)?;
                 }

@@ -290,7 +290,7 @@ impl Format for DebeziumFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         match change {
-            Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
+            Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement)
                 if self.options.include_schema_changes
                     && is_definition(statement.text)

@@ -98,7 +98,7 @@ impl Format for JsonFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         match change {
-            Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
+            Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(text) => statement("statement", at, transaction, &text, out),
             Change::Load(text) => statement("load", at, transaction, &text, out),
             Change::Incident(incident) => {

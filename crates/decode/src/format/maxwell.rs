@@ -318,7 +318,7 @@ impl Format for MaxwellFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         match change {
-            Change::Rows { rows, query } => self.rows(at, transaction, rows, query, out)?,
+            Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement) if self.options.ddl && transaction.takes_effect() => {
                 definitions(&self.options, at, transaction, &statement, out);
             }
