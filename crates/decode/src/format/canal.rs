@@ -113,7 +113,7 @@ impl CanalFormat {
                 signed(columns.sql_types[column].into(), out);
             }),
             Part::MysqlTypes => columns.map(out, |column, out| {
-                json_string(&kind::mysql_type(&table.columns()[column]), out);
+                out.extend_from_slice(kind::mysql_type(&table.columns()[column]));
             }),
         });
         Ok(())

@@ -1,6 +1,6 @@
 //! A column: its type, and what is known of it besides.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{Charset, write};
 
@@ -13,6 +13,8 @@ pub struct Column {
     pub(crate) json_key: Box<[u8]>,
     /// The name in backticks, or `@N`.
     pub(crate) sql_name: Box<[u8]>,
+    /// The type's name as JSON, once a format asks for it.
+    pub(crate) json_type: OnceLock<Box<[u8]>>,
     index: usize,
     pub(crate) nullable: bool,
     pub(crate) visible: Option<bool>,
@@ -228,6 +230,7 @@ impl Column {
             name: None,
             json_key: Box::default(),
             sql_name: Box::default(),
+            json_type: OnceLock::new(),
             index,
             nullable,
             visible: None,

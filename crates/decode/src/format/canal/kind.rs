@@ -3,6 +3,7 @@
 use crate::Charset;
 use crate::table::{Column, ColumnType, Members, Sign};
 use crate::value::Value;
+use crate::write::json_string;
 
 const BIT: i16 = -7;
 const TINYINT: i16 = -6;
@@ -66,8 +67,17 @@ fn text_or_blob(charset: Option<Charset>, text: i16) -> i16 {
     if charset.is_none_or(Charset::is_binary) { BLOB } else { text }
 }
 
-/// The type as MySQL writes it, as far as events tell: without the display width of integers.
-pub(super) fn mysql_type(column: &Column) -> String {
+/// The type as MySQL writes it, as a JSON string, which is made once for all rows of a table map.
+pub(super) fn mysql_type(column: &Column) -> &[u8] {
+    column.json_type.get_or_init(|| {
+        let mut json = Vec::new();
+        json_string(&type_name(column), &mut json);
+        json.into()
+    })
+}
+
+/// As far as events tell: without the display width of integers.
+fn type_name(column: &Column) -> String {
     match column.kind() {
         ColumnType::Null => "null".to_owned(),
         ColumnType::Integer { len, sign } => {
