@@ -2,6 +2,7 @@
 
 mod dump;
 pub(crate) mod lexer;
+mod types;
 
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct TableSchema {
     pub columns: Vec<ColumnSchema>,
     /// The names of the primary key's columns in its order.
     pub primary_key: Vec<String>,
+    /// The character set of columns that name none, if the definition says it.
+    pub charset: Option<Charset>,
 }
 
 /// A column's definition, as far as it matters.
@@ -41,6 +44,11 @@ pub struct ColumnSchema {
     pub name: String,
     /// Its type, to see whether it is the one of the table map.
     pub kind: SchemaType,
+    /// The type's name in small letters; of several for the same type, such as `int4`, the one that
+    /// servers tell.
+    pub type_name: String,
+    /// The first number in parentheses behind that.
+    pub size: Option<u64>,
     /// Whether numbers have a sign.
     pub unsigned: bool,
     /// The character set of text; `binary` for bytes.

@@ -23,13 +23,21 @@ pub(super) struct Name {
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
-    CreateDatabase { charset: Option<String> },
-    AlterDatabase { charset: Option<String> },
+    CreateDatabase {
+        charset: Option<String>,
+        /// Whether it may have been there before: `IF NOT EXISTS`.
+        may_exist: bool,
+    },
+    AlterDatabase {
+        charset: Option<String>,
+    },
     DropDatabase,
     CreateTable,
     AlterTable(Alteration),
     DropTable,
-    RenameTable { to: Name },
+    RenameTable {
+        to: Name,
+    },
     TruncateTable,
     CreateIndex,
     DropIndex,
@@ -84,9 +92,10 @@ impl Parser<'_> {
             return one(Action::CreateTable, self.name()?);
         }
         if self.take_database() {
-            self.pass(&["if", "not", "exists"]);
+            let may_exist = self.lexer.take_word("if");
+            self.pass(&["not", "exists"]);
             let name = self.database()?;
-            return one(Action::CreateDatabase { charset: self.charset() }, name);
+            return one(Action::CreateDatabase { charset: self.charset(), may_exist }, name);
         }
         self.index(Action::CreateIndex)
     }
@@ -275,10 +284,14 @@ mod tests {
             ("drop schema if exists e", Action::DropDatabase, name("e", "")),
             (
                 "create database e default character set = 'latin1' collate latin1_bin",
-                Action::CreateDatabase { charset: charset() },
+                Action::CreateDatabase { charset: charset(), may_exist: false },
                 name("e", ""),
             ),
-            ("create database e", Action::CreateDatabase { charset: None }, name("e", "")),
+            (
+                "create schema if not exists e",
+                Action::CreateDatabase { charset: None, may_exist: true },
+                name("e", ""),
+            ),
             (
                 "alter database collate = latin1_bin",
                 Action::AlterDatabase { charset: charset() },

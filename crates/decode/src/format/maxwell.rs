@@ -3,21 +3,22 @@
 //! Facts are from its documentation, "Data format" and "Configuration reference". What of a row only
 //! the end of its transaction tells is put in later: see [`MaxwellPiece`].
 
+mod definitions;
 mod options;
 mod piece;
 mod value;
 
 use std::borrow::Cow;
 
-use binlogd_event::body::{RowsChange, StatusVar};
+use binlogd_event::body::RowsChange;
 
-use super::definition::{Action, Definition};
 use super::json::{bytes_field, field, null_field, number_field, text_field};
 use super::{Format, FormatError, must_have_names, now_us};
-use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::changes::{At, Change, End, Transaction};
 use crate::value::Value;
-use crate::write::{json_string, padded, unsigned};
+use crate::write::{json_string, padded};
 use crate::{Charset, Image, Row, Rows};
+use definitions::Definitions;
 pub use options::MaxwellOptions;
 pub use piece::{MaxwellCommit, MaxwellPiece, MaxwellRow};
 
@@ -28,6 +29,7 @@ pub struct MaxwellFormat {
     options: MaxwellOptions,
     /// Whether rows wait.
     begun: bool,
+    definitions: Definitions,
     head: Vec<u8>,
     place: Vec<u8>,
 }
@@ -36,7 +38,13 @@ impl MaxwellFormat {
     /// A writer.
     #[must_use]
     pub fn new(options: MaxwellOptions) -> Self {
-        Self { options, begun: false, head: Vec::new(), place: Vec::new() }
+        Self {
+            options,
+            begun: false,
+            definitions: Definitions::default(),
+            head: Vec::new(),
+            place: Vec::new(),
+        }
     }
 
     fn rows(
@@ -244,67 +252,6 @@ fn present<'v, 'a>(values: &'v Values<'a>) -> impl Iterator<Item = (usize, &'v V
     values.iter().enumerate().filter_map(|(column, value)| Some((column, value.as_ref()?)))
 }
 
-/// The lines of what a statement defines.
-fn definitions(
-    options: &MaxwellOptions,
-    at: &At<'_>,
-    transaction: &Transaction,
-    statement: &Statement<'_>,
-    out: &mut Vec<u8>,
-) {
-    let sql = statement.to_text();
-    let schema = String::from_utf8_lossy(statement.schema);
-    for Definition { action, name } in Definition::all(&sql, &schema) {
-        let kind = match &action {
-            Action::CreateDatabase { .. } => "database-create",
-            Action::AlterDatabase { .. } => "database-alter",
-            Action::DropDatabase => "database-drop",
-            Action::CreateTable => "table-create",
-            Action::AlterTable(_) | Action::RenameTable { .. } => "table-alter",
-            Action::DropTable => "table-drop",
-            // Nothing that Maxwell tells.
-            Action::TruncateTable | Action::CreateIndex | Action::DropIndex => continue,
-        };
-        let Ok(()) = piece::line(out, |out| {
-            out.extend_from_slice(b"{\"type\":");
-            json_string(kind, out);
-            text_field("database", &name.schema, out);
-            if !name.table.is_empty() {
-                text_field("table", &name.table, out);
-            }
-            match action {
-                Action::CreateDatabase { charset } => {
-                    charset_field(charset.or_else(|| default_charset(statement)), out);
-                }
-                Action::AlterDatabase { charset } => charset_field(charset, out),
-                _ => {}
-            }
-            field("ts", out);
-            unsigned(u64::from(at.header.timestamp) * 1000, out);
-            text_field("sql", &sql, out);
-            position(options, at, transaction, out);
-            out.extend_from_slice(b"}\n");
-            Ok::<(), std::convert::Infallible>(())
-        });
-    }
-}
-
-fn charset_field(charset: Option<String>, out: &mut Vec<u8>) {
-    match charset {
-        Some(charset) => text_field("charset", &charset, out),
-        None => null_field("charset", out),
-    }
-}
-
-/// The server's character set, which databases get that name none.
-fn default_charset(statement: &Statement<'_>) -> Option<String> {
-    let server = statement.settings.iter().find_map(|item| match item {
-        Ok(StatusVar::Charset { server, .. }) => Some(server),
-        _ => None,
-    })?;
-    Some(Charset::of_collation(u64::from(server))?.name().to_owned())
-}
-
 impl Format for MaxwellFormat {
     fn begin(&mut self, _: &Transaction, _: &mut Vec<u8>) -> Result<(), FormatError> {
         Ok(())
@@ -320,7 +267,7 @@ impl Format for MaxwellFormat {
         match change {
             Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement) if self.options.ddl && transaction.takes_effect() => {
-                definitions(&self.options, at, transaction, &statement, out);
+                self.definitions.write(&self.options, at, transaction, &statement, out);
             }
             // As Maxwell: changes that are logged as statements are not seen.
             Change::Statement(_) | Change::Load(_) | Change::Incident(_) => {}

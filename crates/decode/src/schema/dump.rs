@@ -1,10 +1,11 @@
 //! Table definitions out of `CREATE TABLE` statements, as `SHOW CREATE TABLE` and mysqldump write
-//! them.
+//! them, and as people do.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::{Lexer, Token};
+use super::types::{self, TypeName};
 use super::{ColumnSchema, Schema, SchemaFailure, SchemaType, TableSchema};
 use crate::Charset;
 
@@ -125,6 +126,9 @@ impl Parser<'_> {
             return Ok(None);
         }
         let mut table = TableSchema::default();
+        if self.is_next(&["like"]) {
+            return Ok(None);
+        }
         loop {
             self.element(&mut table)?;
             match self.lexer.next() {
@@ -133,7 +137,8 @@ impl Parser<'_> {
                 _ => return Err(self.error("no end of the columns")),
             }
         }
-        let charset = self.options();
+        let Some(charset) = self.options() else { return Ok(None) };
+        table.charset = charset;
         for column in &mut table.columns {
             if column.charset.is_none() && column.kind.is_text() {
                 column.charset = charset;
@@ -144,40 +149,36 @@ impl Parser<'_> {
 
     /// A column, a key or a constraint.
     fn element(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
-        const OTHERS: [&str; 11] = [
-            "key",
-            "index",
-            "unique",
-            "fulltext",
-            "spatial",
-            "constraint",
-            "primary",
-            "foreign",
-            "check",
-            "period",
-            "like",
-        ];
-        let is_other = self.lexer.peek().is_some_and(|t| OTHERS.iter().any(|word| t.is_word(word)));
-        if !is_other {
-            let column = self.column(table)?;
-            table.columns.push(column);
-            return Ok(());
-        }
-        // PRIMARY KEY may stand behind CONSTRAINT and a name.
-        while let Some(token) = self.lexer.peek() {
-            if token.is_word("primary") {
-                self.lexer.next();
-                self.lexer.take_word("key");
-                return self.primary_key(table);
-            }
-            let leads_on = token.is_word("constraint") || matches!(token, Token::Quoted(_));
-            if !leads_on {
-                break;
-            }
+        const OTHERS: [&str; 7] =
+            ["key", "index", "unique", "fulltext", "spatial", "foreign", "check"];
+        if self.lexer.take_word("constraint")
+            && !self.is_next(&OTHERS)
+            && !self.is_next(&["primary"])
+        {
+            // Its name.
             self.lexer.next();
         }
-        self.rest_of_element();
+        if self.lexer.take_word("primary") {
+            self.lexer.take_word("key");
+            return self.primary_key(table);
+        }
+        if self.is_next(&OTHERS) {
+            self.rest_of_element();
+            return Ok(());
+        }
+        let may_be_period = self.is_next(&["period"]);
+        let name = self.name()?;
+        if may_be_period && self.is_next(&["for"]) {
+            self.rest_of_element();
+            return Ok(());
+        }
+        let column = self.column(name, table)?;
+        table.columns.push(column);
         Ok(())
+    }
+
+    fn is_next(&mut self, words: &[&str]) -> bool {
+        self.lexer.peek().is_some_and(|token| words.iter().any(|word| token.is_word(word)))
     }
 
     fn primary_key(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
@@ -199,82 +200,43 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn column(&mut self, table: &mut TableSchema) -> Result<ColumnSchema, SchemaError> {
-        let name = self.name()?;
-        let Some(Token::Word(type_name)) = self.lexer.next() else {
+    fn column(
+        &mut self,
+        name: String,
+        table: &mut TableSchema,
+    ) -> Result<ColumnSchema, SchemaError> {
+        let Some(TypeName { name: type_name, charset, unsigned }) = TypeName::read(&mut self.lexer)
+        else {
             return Err(self.error("no type of a column"));
         };
-        let type_name = type_name.to_ascii_lowercase();
+        let kind = types::kind(&type_name);
         let mut column = ColumnSchema {
-            kind: self.kind(&type_name)?,
-            unsigned: type_name == "serial",
-            charset: type_name.ends_with("blob").then_some(Charset::BINARY),
+            name,
+            kind,
+            type_name,
+            size: None,
+            unsigned,
+            charset,
             members: Vec::new(),
             generated: false,
-            name,
         };
-        if type_name.ends_with("binary") || is_fixed_bytes(&type_name) {
-            column.charset = Some(Charset::BINARY);
-        }
         if self.lexer.take_symbol('(') {
-            column.members = self.arguments();
+            self.arguments(&mut column);
         }
         self.attributes(&mut column, table);
         Ok(column)
     }
 
-    /// The type of a name, which may go on in a second word.
-    fn kind(&mut self, name: &str) -> Result<SchemaType, SchemaError> {
-        Ok(match name {
-            "tinyint" | "bool" | "boolean" | "int1" => SchemaType::Integer { len: 1 },
-            "smallint" | "int2" => SchemaType::Integer { len: 2 },
-            "mediumint" | "int3" | "middleint" => SchemaType::Integer { len: 3 },
-            "int" | "integer" | "int4" => SchemaType::Integer { len: 4 },
-            "bigint" | "int8" | "serial" => SchemaType::Integer { len: 8 },
-            "decimal" | "numeric" | "dec" | "fixed" | "number" => SchemaType::Decimal,
-            "float" | "float4" => SchemaType::Float,
-            "double" | "real" | "float8" => {
-                self.lexer.take_word("precision");
-                SchemaType::Double
-            }
-            "bit" => SchemaType::Bit,
-            "year" => SchemaType::Year,
-            "date" => SchemaType::Date,
-            "time" => SchemaType::Time,
-            "datetime" => SchemaType::DateTime,
-            "timestamp" => SchemaType::Timestamp,
-            "char" | "character" | "nchar" | "binary" => {
-                if self.lexer.take_word("varying") {
-                    SchemaType::VarChar
-                } else {
-                    SchemaType::Char
-                }
-            }
-            name if is_fixed_bytes(name) => SchemaType::Char,
-            "varchar" | "varbinary" | "varchar2" | "nvarchar" => SchemaType::VarChar,
-            "tinyblob" | "blob" | "mediumblob" | "longblob" | "tinytext" | "text"
-            | "mediumtext" | "longtext" | "long" => SchemaType::Blob,
-            "enum" => SchemaType::Enum,
-            "set" => SchemaType::Set,
-            "json" => SchemaType::Json,
-            "vector" => SchemaType::Vector,
-            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-            | "multipolygon" | "geometrycollection" | "geomcollection" => SchemaType::Geometry,
-            _ => SchemaType::Other,
-        })
-    }
-
-    /// The strings in parentheses that are open; lengths are passed over.
-    fn arguments(&mut self) -> Vec<String> {
-        let mut strings = Vec::new();
+    /// The strings and the first number in parentheses that are open.
+    fn arguments(&mut self, column: &mut ColumnSchema) {
         while let Some(token) = self.lexer.next() {
             match token {
-                Token::Text(text) => strings.push(text),
+                Token::Text(text) => column.members.push(text),
+                Token::Word(word) => column.size = column.size.or(word.parse().ok()),
                 Token::Symbol(')') => break,
                 _ => {}
             }
         }
-        strings
     }
 
     /// What follows a column's type, as far as it matters.
@@ -286,7 +248,11 @@ impl Parser<'_> {
             } else if token.is_word("as") {
                 // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
                 column.generated = true;
-            } else if token.is_word("primary") {
+            } else if token.is_word("unique") {
+                self.lexer.take_word("key");
+            } else if token.is_word("primary") || token.is_word("key") {
+                // PRIMARY or KEY alone say it as well.
+                self.lexer.take_word("key");
                 table.primary_key.push(column.name.clone());
             } else if token.is_word("charset") || token.is_word("character") {
                 self.lexer.take_word("set");
@@ -294,6 +260,8 @@ impl Parser<'_> {
             } else if token.is_word("collate") {
                 let charset = self.charset_name();
                 column.charset = column.charset.or(charset);
+            } else if let Some(charset) = types::charset_attribute(&token) {
+                column.charset = Some(charset);
             }
         }
     }
@@ -309,12 +277,23 @@ impl Parser<'_> {
         Charset::of_name(name.split('_').next().unwrap_or_default())
     }
 
-    /// The table's options up to the statement's end: its default character set.
-    fn options(&mut self) -> Option<Charset> {
+    /// The table's options up to the statement's end: its default character set. `None` if there is a
+    /// query, by which the table has more columns.
+    fn options(&mut self) -> Option<Option<Charset>> {
         let (mut charset, mut by_collation) = (None, None);
+        let mut depth = 0_usize;
         while let Some(token) = self.lexer.peek() {
-            if matches!(token, Token::Symbol(';')) {
-                break;
+            match token {
+                Token::Symbol(';') => break,
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth = depth.saturating_sub(1),
+                // Partitions have VALUES in parentheses.
+                _ if depth == 0 && (token.is_word("values") || token.is_word("table"))
+                    || token.is_word("select") =>
+                {
+                    return None;
+                }
+                _ => {}
             }
             let (is_charset, is_collation) =
                 (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
@@ -326,7 +305,7 @@ impl Parser<'_> {
                 by_collation = self.charset_name();
             }
         }
-        charset.or(by_collation)
+        Some(charset.or(by_collation))
     }
 
     /// Goes on to the comma or parenthesis that ends an element.
@@ -364,11 +343,6 @@ impl Parser<'_> {
     }
 }
 
-/// MariaDB's types that look like `BINARY` in events.
-fn is_fixed_bytes(type_name: &str) -> bool {
-    matches!(type_name, "uuid" | "inet4" | "inet6")
-}
-
 impl SchemaType {
     fn is_text(self) -> bool {
         matches!(self, Self::Char | Self::VarChar | Self::Blob | Self::Json)
@@ -379,7 +353,7 @@ impl SchemaType {
 mod tests {
     use super::*;
 
-    fn table(sql: &str) -> Arc<TableSchema> {
+    fn parsed(sql: &str) -> Arc<TableSchema> {
         let dump = SchemaDump::parse(sql, Some("s")).unwrap();
         let (schema, name) = dump.names().next().unwrap();
         dump.find(schema, name).unwrap()
@@ -387,7 +361,7 @@ mod tests {
 
     #[test]
     fn columns_keep_what_events_leave_out() {
-        let table = table(
+        let table = parsed(
             "CREATE TABLE `t` (
               `a` int(10) unsigned zerofill NOT NULL DEFAULT 0 COMMENT 'a, (b',
               `b``c` enum('it''s','a\\'b','(x,y)') CHARACTER SET utf8mb3 COLLATE utf8mb3_bin,
@@ -419,6 +393,68 @@ mod tests {
         assert_eq!(table.columns[1].members, ["it's", "a'b", "(x,y)"]);
         assert_eq!(table.columns[4].kind, SchemaType::Double);
         assert_eq!(table.primary_key, ["a", "g"]);
+    }
+
+    #[test]
+    fn types_and_keys_have_other_spellings() {
+        let table = parsed(
+            "create table t (a serial, b integer(10) unique key, c national char varying(9), d dec(5, 2),
+              e long varchar, f char(3) byte, g text(70000), h double precision, period bool,
+              i varchar(9) charset latin1 binary, j timestamp(3) default now(3), k text ascii, l nchar(2),
+              constraint pk primary key using btree (B, c(3) desc), constraint foreign key (a) references u (a),
+              constraint c1 check (a > 1), period for p (j, j)) row_format = dynamic, charset = 'latin2'
+              partition by range (b) (partition p values less than (5)) START TRANSACTION",
+        );
+        let column = |c: &ColumnSchema| {
+            format!(
+                "{} {} {:?} {}",
+                c.name,
+                c.type_name,
+                c.size,
+                c.charset.map_or("-", Charset::name)
+            )
+        };
+        let columns: Vec<_> = table.columns.iter().map(column).collect();
+        assert_eq!(
+            columns,
+            [
+                "a bigint None -",
+                "b int Some(10) -",
+                "c varchar Some(9) utf8mb3",
+                "d decimal Some(5) -",
+                "e mediumtext None latin2",
+                "f char Some(3) binary",
+                "g text Some(70000) latin2",
+                "h double None -",
+                "period tinyint None -",
+                "i varchar Some(9) latin1",
+                "j timestamp Some(3) -",
+                "k text None latin1",
+                "l char Some(2) utf8mb3",
+            ]
+        );
+        assert!(table.columns[0].unsigned);
+        assert_eq!(
+            (&*table.primary_key, table.charset),
+            (&["B", "c"].map(String::from)[..], Some(Charset::LATIN2))
+        );
+        let key = |sql| parsed(sql).primary_key.clone();
+        assert_eq!(key("create table t (a int key)"), ["a"]);
+        assert_eq!(key("create table t (a int unique key, b int primary key)"), ["b"]);
+    }
+
+    #[test]
+    fn tables_that_queries_make_have_columns_that_are_not_known() {
+        for sql in [
+            "create table t (a int) select 1 as b",
+            "create table t (a int) engine = InnoDB ignore as (select * from u)",
+            "create table t (a int) with x as (select 1) select * from x",
+            "create table t (a int) table u",
+            "create table t (a int) values row (1, 2)",
+            "create table t (like u)",
+        ] {
+            assert_eq!(SchemaDump::parse(sql, None).unwrap().names().count(), 0, "{sql}");
+        }
     }
 
     #[test]

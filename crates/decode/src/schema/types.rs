@@ -1,0 +1,116 @@
+//! Columns' types by the names that statements give them.
+
+use super::SchemaType;
+use super::lexer::{Lexer, Token};
+use crate::Charset;
+
+/// A type's name, with what it says beside the type.
+pub(super) struct TypeName {
+    /// In small letters; of several for the same type the one that servers tell.
+    pub(super) name: String,
+    pub(super) charset: Option<Charset>,
+    pub(super) unsigned: bool,
+}
+
+impl TypeName {
+    /// The words of a type; `None` if there are none.
+    pub(super) fn read(lexer: &mut Lexer<'_>) -> Option<Self> {
+        let mut first = word(lexer)?;
+        let mut is_national = matches!(&*first, "nchar" | "nvarchar" | "national");
+        if first == "national" {
+            first = word(lexer)?;
+            is_national = true;
+        }
+        let varies =
+            |lexer: &mut Lexer<'_>| lexer.take_word("varying") || lexer.take_word("varchar");
+        let name = match &*first {
+            "char" | "character" | "nchar" if varies(lexer) => "varchar",
+            "double" | "real" | "float8" => {
+                lexer.take_word("precision");
+                "double"
+            }
+            "long" if lexer.take_word("varbinary") => "mediumblob",
+            "long" => {
+                // LONG VARCHAR, LONG CHAR VARYING
+                let _ = varies(lexer) || lexer.take_word("char") && varies(lexer);
+                "mediumtext"
+            }
+            name => usual(name),
+        };
+        let charset = if is_national { Some(Charset::UTF8MB3) } else { bytes(name) };
+        Some(Self { charset, unsigned: first == "serial", name: name.to_owned() })
+    }
+}
+
+fn word(lexer: &mut Lexer<'_>) -> Option<String> {
+    match lexer.next()? {
+        Token::Word(word) => Some(word.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+/// The name that servers tell.
+fn usual(name: &str) -> &str {
+    match name {
+        "bool" | "boolean" | "int1" => "tinyint",
+        "int2" => "smallint",
+        "int3" | "middleint" => "mediumint",
+        "integer" | "int4" => "int",
+        "int8" | "serial" => "bigint",
+        "numeric" | "dec" | "fixed" | "number" => "decimal",
+        "float4" => "float",
+        "character" | "nchar" => "char",
+        "nvarchar" | "varchar2" => "varchar",
+        name => name,
+    }
+}
+
+/// The character set of types that hold bytes.
+fn bytes(name: &str) -> Option<Charset> {
+    (name.ends_with("blob") || name.ends_with("binary") || is_fixed_bytes(name))
+        .then_some(Charset::BINARY)
+}
+
+/// The type of a name as servers tell it.
+pub(super) fn kind(name: &str) -> SchemaType {
+    match name {
+        "tinyint" => SchemaType::Integer { len: 1 },
+        "smallint" => SchemaType::Integer { len: 2 },
+        "mediumint" => SchemaType::Integer { len: 3 },
+        "int" => SchemaType::Integer { len: 4 },
+        "bigint" => SchemaType::Integer { len: 8 },
+        "decimal" => SchemaType::Decimal,
+        "float" => SchemaType::Float,
+        "double" => SchemaType::Double,
+        "bit" => SchemaType::Bit,
+        "year" => SchemaType::Year,
+        "date" => SchemaType::Date,
+        "time" => SchemaType::Time,
+        "datetime" => SchemaType::DateTime,
+        "timestamp" => SchemaType::Timestamp,
+        "char" | "binary" => SchemaType::Char,
+        name if is_fixed_bytes(name) => SchemaType::Char,
+        "varchar" | "varbinary" => SchemaType::VarChar,
+        "tinyblob" | "blob" | "mediumblob" | "longblob" | "tinytext" | "text" | "mediumtext"
+        | "longtext" => SchemaType::Blob,
+        "enum" => SchemaType::Enum,
+        "set" => SchemaType::Set,
+        "json" => SchemaType::Json,
+        "vector" => SchemaType::Vector,
+        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+        | "multipolygon" | "geometrycollection" | "geomcollection" => SchemaType::Geometry,
+        _ => SchemaType::Other,
+    }
+}
+
+/// MariaDB's types that look like `BINARY` in events.
+fn is_fixed_bytes(name: &str) -> bool {
+    matches!(name, "uuid" | "inet4" | "inet6")
+}
+
+/// The character set that a single word behind a type stands for.
+pub(super) fn charset_attribute(token: &Token) -> Option<Charset> {
+    [("ascii", Charset::LATIN1), ("unicode", Charset::UCS2), ("byte", Charset::BINARY)]
+        .into_iter()
+        .find_map(|(word, charset)| token.is_word(word).then_some(charset))
+}
