@@ -104,8 +104,16 @@ fn mirrored(flavour: Flavour, binlogd: &Path) -> Result<(Server, Daemon)> {
 }
 
 fn compare(client: &Client, cache: &Path, primary: &Server, daemon: &Daemon) -> Result<Verdict> {
-    let theirs = client.stream(cache, primary, &primary.endpoint())?;
-    let ours = client.stream(cache, primary, &daemon.endpoint())?;
+    let (theirs, ours) = loop {
+        let end = primary.binlog_end()?;
+        let theirs = client.stream(cache, primary, &primary.endpoint())?;
+        let ours = client.stream(cache, primary, &daemon.endpoint())?;
+        // A MariaDB notes a checkpoint when it likes, once a file.
+        if primary.binlog_end()? == end {
+            break (theirs, ours);
+        }
+        daemon.wait_for_all_of(primary, PATIENCE)?;
+    };
     let own_id = daemon.sql(primary.prefix(), "select @@server_id").context("ask binlogd")?;
     Ok(judge(theirs, ours, &primary.variable("server_id")?, &own_id))
 }
