@@ -1,5 +1,6 @@
 //! A `binlogd serve` process under test: the real binary on a directory and port of its own.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
@@ -383,6 +384,20 @@ pub fn source_name(source: &Server) -> Result<String> {
     } else {
         source.sql("select @@server_uuid")
     }
+}
+
+/// The binlog files in a folder of the store, in order. What stands beside them, and comes and goes
+/// while binlogd runs, is left out: indexes, lists, and files that are being written anew.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn stored_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let is_number = |end: &OsStr| end.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    files.retain(|path| path.extension().is_some_and(is_number));
+    files.sort();
+    Ok(files)
 }
 
 /// Compares every file of `source` with its copy in `dir`: closed files byte for byte, the active

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use binlogd_event::{EventHeader, EventKind, FIRST_EVENT, Gtid, HEADER_LEN, gtid_of};
 use common::{BINLOGD, PATIENCE, logs};
-use testkit::daemon::source_name;
+use testkit::daemon::{source_name, stored_files};
 use testkit::workload::{Load, LoadSpec};
 use testkit::{Daemon, Endpoint, Flavour, Server, SourceSpec, wait_until};
 
@@ -61,15 +61,6 @@ mod on_mariadb {
         gtids
     }
 
-    fn binlogs(dir: &Path) -> Vec<PathBuf> {
-        let mut files: Vec<_> =
-            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-        files.retain(|path| name(path).starts_with("binlog.0") && !name(path).ends_with(".idx"));
-        files.sort();
-        files
-    }
-
     /// The folders of the daemon's timelines, oldest first.
     fn timelines(daemon: &Daemon) -> Vec<PathBuf> {
         let mut dirs: Vec<_> = std::fs::read_dir(daemon.stream_dir())
@@ -85,7 +76,7 @@ mod on_mariadb {
     fn read_by_gtid(daemon: &Daemon) -> Vec<Gtid> {
         let mut last: BTreeMap<Option<u32>, u64> = BTreeMap::new();
         let mut read = Vec::new();
-        for gtid in timelines(daemon).iter().flat_map(|dir| gtids(binlogs(dir))) {
+        for gtid in timelines(daemon).iter().flat_map(|dir| gtids(stored_files(dir).unwrap())) {
             if last.get(&gtid.domain()).is_none_or(|&last| gtid.number > last) {
                 last.insert(gtid.domain(), gtid.number);
                 read.push(gtid);
@@ -214,7 +205,8 @@ mod on_mariadb {
         let [old, new] = timelines(&daemon).try_into().unwrap();
         assert_eq!(std::fs::read_to_string(new.join("FORKED")).unwrap().trim(), lost);
         // Both histories are there whole.
-        let all = |dir: &Path| gtids(binlogs(dir)).into_iter().collect::<BTreeSet<_>>();
+        let all =
+            |dir: &Path| gtids(stored_files(dir).unwrap()).into_iter().collect::<BTreeSet<_>>();
         let of_b: BTreeSet<_> = gtids(b.binlog_files().unwrap()).into_iter().collect();
         let of_old = all(&old);
         assert_eq!(of_old.difference(&of_b).count(), 2);

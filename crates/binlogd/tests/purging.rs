@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
 use binlogd_client::{ConnectOptions, Connection, DumpOptions, SslMode};
 use common::{BINLOGD, PATIENCE, primary};
-use testkit::daemon::{PASSWORD, USER, compare_files};
+use testkit::daemon::{PASSWORD, USER, compare_files, stored_files};
 use testkit::server::Server;
 use testkit::workload::{Load, LoadSpec};
 use testkit::{Daemon, Flavour, SourceSpec, wait_until};
@@ -42,12 +43,9 @@ fn logs(daemon: &Daemon, primary: &Server) -> Vec<String> {
 }
 
 fn stored(daemon: &Daemon, primary: &Server) -> Vec<String> {
-    let dir = daemon.timeline_dir(primary).unwrap();
-    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
-    names.retain(|name| name.starts_with("binlog.0") && !name.ends_with(".idx"));
-    names.sort();
-    names
+    let files = stored_files(&daemon.timeline_dir(primary).unwrap()).unwrap();
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.iter().map(name).collect()
 }
 
 /// Purges the same on both, and compares what they say and have.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{BINLOGD, PATIENCE, ends_saying};
-use testkit::daemon::source_name;
+use testkit::daemon::{source_name, stored_files};
 use testkit::{Daemon, Flavour, Server};
 
 fn from(primary: &Server, start: &str) -> Daemon {
@@ -20,10 +20,7 @@ fn begins_with(primary: &Server, start: &str, first: &str) {
     let name_of = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     let expected: Vec<_> =
         theirs.iter().map(|path| name_of(path)).skip_while(|name| name != first).collect();
-    let mut stored: Vec<_> =
-        std::fs::read_dir(&dir).unwrap().map(|entry| name_of(&entry.unwrap().path())).collect();
-    stored.retain(|name| name.starts_with("binlog.0") && !name.ends_with(".idx"));
-    stored.sort();
+    let stored: Vec<_> = stored_files(&dir).unwrap().iter().map(|path| name_of(path)).collect();
     assert_eq!(stored, expected, "from {start}");
     for path in theirs.iter().rev().skip(1).filter(|path| expected.contains(&name_of(path))) {
         assert!(std::fs::read(path).unwrap() == std::fs::read(dir.join(name_of(path))).unwrap());
