@@ -31,11 +31,15 @@ use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
 use super::transport::Transport;
 use super::variables::{self, View};
 use super::wishes::ReplicaWishes;
+use wait::Waited;
 
 /// How much of a statement the process list keeps, in bytes.
 const INFO_BYTES_MAX: usize = 4 << 10;
 /// The time for which a goodbye is tried to be sent.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why most sessions end.
+const CLOSED: &str = "it closed the connection";
 
 /// Where a client comes from.
 #[derive(Debug, Clone)]
@@ -215,7 +219,7 @@ impl Session {
         };
         match read {
             Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err("it closed the connection".into()),
+            Ok(Ok(false)) => Err(CLOSED.into()),
             Ok(Err(error)) => {
                 if let ReadError::Wire(wire) = &error {
                     let told = match wire.error_code() {
@@ -257,9 +261,13 @@ impl Session {
             Command::Quit => return Ok(Next::Leave("it said goodbye")),
             Command::Query(sql) => {
                 self.show("Query", Some(sql));
-                if let Some(error) = self.wait(sql).await? {
-                    self.answer(&Err(error));
-                    return Ok(Next::Command);
+                match self.wait(sql).await {
+                    Waited::Enough => {}
+                    Waited::Interrupted(error) => {
+                        self.answer(&Err(error));
+                        return Ok(Next::Command);
+                    }
+                    Waited::ClientLeft => return Ok(Next::Leave(CLOSED)),
                 }
                 let reply = query::run(&self.service.server, &mut self.state, sql);
                 self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));

@@ -3,14 +3,19 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use binlogd_client::compressed::Compressed;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::state::TlsFacts;
+
+/// A client that has sent more than it was asked for is looked after this often, since its socket does not
+/// say by itself when it has closed, too.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A socket as it was accepted.
 #[derive(Debug)]
@@ -57,6 +62,29 @@ impl Transport {
             Self::Plain(Plain::Tcp(_)) => false,
             Self::Plain(Plain::Unix(_)) | Self::Tls(_) => true,
             Self::Compressed(stream) => stream.inner().is_secure(),
+        }
+    }
+
+    /// Waits until the client has closed the connection. Reads nothing, so nothing is lost.
+    pub(super) async fn closed(&self) {
+        loop {
+            let ready = match self.plain() {
+                Plain::Tcp(stream) => stream.ready(Interest::READABLE).await,
+                Plain::Unix(stream) => stream.ready(Interest::READABLE).await,
+            };
+            if ready.is_ok_and(|ready| ready.is_read_closed()) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The socket itself.
+    fn plain(&self) -> &Plain {
+        match self {
+            Self::Plain(plain) => plain,
+            Self::Tls(stream) => &stream.get_ref().0.rest,
+            Self::Compressed(stream) => stream.inner().plain(),
         }
     }
 

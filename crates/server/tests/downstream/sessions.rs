@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use binlogd_client::{BinlogStream, ClientError, CompressionAlgorithm, Connection, DumpOptions};
+use binlogd_client::{
+    BinlogStream, ClientError, CompressionAlgorithm, Connection, DumpOptions, SslMode,
+};
 use binlogd_event::GtidSet;
 use binlogd_server::downstream::ChecksumWish;
 use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native, sha2};
-use binlogd_wire::command::{ChangeUser, Command};
+use binlogd_wire::command::{ChangeUser, Command, CommandKind};
 use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica};
 use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
 
 use crate::raw::Raw;
-use crate::support::{EVENT, Fixture, REFUSAL, Seen, Setup, code};
+use crate::support::{EVENT, Fixture, PATIENCE, REFUSAL, Seen, Setup, code};
 
 const UUID: &str = "edf4abad-e500-11f1-890f-02fc00000001";
 
@@ -347,4 +349,64 @@ async fn shutdown_ends_every_session_and_the_listeners() {
     assert!(fixture.registry.is_empty());
     assert!(!fixture.socket.exists());
     tokio::net::TcpStream::connect(("127.0.0.1", fixture.port)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn who_leaves_while_it_waits_is_gone() {
+    let fixture = Fixture::start().await;
+    let plain = fixture.options("repl", "repl");
+    let ways = [
+        plain.clone().ssl_mode(SslMode::Required),
+        plain.clone().compression([CompressionAlgorithm::Zlib]),
+        plain.clone().socket(&fixture.socket),
+        plain,
+    ];
+    let mut waiting = Vec::new();
+    for options in &ways {
+        let mut connection = Connection::connect(options).await.unwrap();
+        waiting.push(tokio::spawn(async move { connection.execute(WAIT_FOR_EVER).await }));
+    }
+    let mut raw = Raw::logged_in(&fixture).await;
+    raw.send(0, &query(WAIT_FOR_EVER)).await;
+    // What it says meanwhile waits its turn.
+    raw.send(0, &query("DO 1")).await;
+    all_wait(&fixture, ways.len() + 1).await;
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(raw);
+    fixture.all_gone().await;
+}
+
+#[tokio::test]
+async fn what_is_said_during_a_wait_is_answered_behind_it() {
+    let fixture = Fixture::start().await;
+    let mut raw = Raw::logged_in(&fixture).await;
+    raw.send(0, &query(&WAIT_FOR_EVER.replace("0)", "0.2)"))).await;
+    raw.send(0, &[CommandKind::PING.0]).await;
+    while raw.packet().await.unwrap() != (5, vec![0xfe, 0, 0, 2, 0]) {}
+    assert_eq!(raw.packet().await.unwrap().0, 1, "of the ping");
+    raw.send(0, &[CommandKind::QUIT.0]).await;
+    fixture.all_gone().await;
+}
+
+const WAIT_FOR_EVER: &str =
+    "SELECT WAIT_FOR_EXECUTED_GTID_SET('aaaaaaaa-0000-0000-0000-000000000000:10', 0)";
+
+fn query(sql: &str) -> Vec<u8> {
+    [&[CommandKind::QUERY.0], sql.as_bytes()].concat()
+}
+
+/// Waits until so many sessions are in their statement; the one that asks is gone then.
+async fn all_wait(fixture: &Fixture, wanted: usize) {
+    let mut admin = fixture.connect("admin").await;
+    let all = async {
+        loop {
+            let shown = admin.query_all("SHOW PROCESSLIST").await.unwrap();
+            let info = shown.iter().filter_map(|row| row.by_name("Info"));
+            if info.filter(|info| info.contains("WAIT_FOR")).count() == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.unwrap();
 }

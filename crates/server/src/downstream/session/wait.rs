@@ -6,17 +6,25 @@
 use std::future::pending;
 
 use super::Session;
-use crate::downstream::connection::ReadError;
 use crate::downstream::error::SqlError;
 use crate::downstream::query;
 
+/// What came of the waiting.
+pub(super) enum Waited {
+    /// The statement can be answered.
+    Enough,
+    /// The client is told this instead.
+    Interrupted(SqlError),
+    /// Nobody wants an answer any more.
+    ClientLeft,
+}
+
 impl Session {
-    /// Waits for what a statement's functions wait for; `Some` is an error that the client is told instead of
-    /// the statement's result. Whoever leaves meanwhile is noticed when the wait is over.
-    pub(super) async fn wait(&mut self, sql: &[u8]) -> Result<Option<SqlError>, ReadError> {
+    /// Waits for what a statement's functions wait for, as long as the client does.
+    pub(super) async fn wait(&mut self, sql: &[u8]) -> Waited {
         let waits = query::waits(&self.service.server, &mut self.state, sql);
         if waits.is_empty() {
-            return Ok(None);
+            return Waited::Enough;
         }
         let statement = self.registration.session().begin_lasting();
         let facts = &self.service.server.facts;
@@ -29,12 +37,13 @@ impl Session {
             };
             tokio::select! {
                 biased;
-                _ = self.stop.stopped() => return Ok(Some(SqlError::interrupted())),
-                () = statement.cancelled() => return Ok(Some(SqlError::interrupted())),
+                _ = self.stop.stopped() => return Waited::Interrupted(SqlError::interrupted()),
+                () = statement.cancelled() => return Waited::Interrupted(SqlError::interrupted()),
+                () = self.connection.transport.closed() => return Waited::ClientLeft,
                 () = facts.executed(wait.gtids) => {}
                 () = timeout => {}
             }
         }
-        Ok(None)
+        Waited::Enough
     }
 }
