@@ -5,8 +5,10 @@
 
 use std::env;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -47,7 +49,7 @@ impl PortLease {
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(e)) => return Err(e).context("lock a port's file"),
             }
-            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            if is_still(&lock, &path) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(Self { port, path, _lock: lock });
             }
         }
@@ -58,6 +60,13 @@ impl PortLease {
     pub fn port(&self) -> u16 {
         self.port
     }
+}
+
+/// Whether the file is the one at this path: who held the lease before may have removed it between
+/// our opening it and our lock, and somebody else then locks a new one.
+fn is_still(file: &File, path: &Path) -> bool {
+    let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|metadata| metadata.ino());
+    inode(file.metadata()).is_some_and(|ours| inode(fs::metadata(path)) == Some(ours))
 }
 
 impl Drop for PortLease {
@@ -79,5 +88,17 @@ mod tests {
         ports.dedup();
         assert_eq!(ports.len(), 20);
         TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0])).unwrap();
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_file_is_no_lease() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("20000");
+        let opened = File::create(&path).unwrap();
+        assert!(is_still(&opened, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_still(&opened, &path));
+        let _new = File::create(&path).unwrap();
+        assert!(!is_still(&opened, &path));
     }
 }
