@@ -2,13 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 
+use anyhow::anyhow;
 use tracing_subscriber::EnvFilter;
+
+use crate::misuse::misuse;
 
 /// Sends logs to stderr: `RUST_LOG` says which, by default `info`.
 pub(crate) fn init() -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
-            .map_err(|error| anyhow::anyhow!("RUST_LOG is '{filter}': {error}"))?,
+            .map_err(|error| misuse(anyhow!("RUST_LOG is '{filter}': {error}")))?,
         _ => EnvFilter::new("info"),
     };
     tracing_subscriber::fmt()
@@ -41,8 +44,6 @@ fn with_causes(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::anyhow;
-
     use super::*;
 
     #[test]

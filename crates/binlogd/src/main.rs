@@ -2,6 +2,7 @@
 
 mod commands;
 mod logging;
+mod misuse;
 mod output;
 mod progress;
 mod sink;
@@ -54,7 +55,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             logging::print_error(&error);
-            ExitCode::FAILURE
+            match error.is::<misuse::Misuse>() {
+                true => ExitCode::from(misuse::EXIT_CODE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

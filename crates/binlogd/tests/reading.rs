@@ -193,13 +193,6 @@ fn debezium_has_an_envelope_for_each_insert(files: &[PathBuf]) {
         let (short, full) = (&envelope["source"]["file"], row["file"].as_str().unwrap());
         assert_eq!(short, Path::new(full).file_name().unwrap().to_str().unwrap());
     }
-    let wrong = complaint(
-        &["tail", "--format", "debezium", "--option", "decimal.handling.mode=exact"],
-        &files[0],
-    );
-    assert!(wrong.contains("can be 'precise', 'double' or 'string', not 'exact'"), "{wrong}");
-    let wrong = complaint(&["tail", "--option", "include.query=true"], &files[0]);
-    assert!(wrong.contains("--option is for --format debezium"), "{wrong}");
 }
 
 fn replay(args: &[&str], files: &[PathBuf]) -> Server {

@@ -154,14 +154,6 @@ fn a_server_says_what_its_files_say(flavour: Flavour) {
 fn what_is_not_there_is_said(url: &str) {
     let said = complaint(&["stats", &format!("{url}/binlog.999999")]);
     assert!(said.contains("no binlog file binlog.999999; it has "), "{said}");
-    let said = complaint(&["events", &format!("{url}/shop")]);
-    assert!(said.contains("'shop' is no binlog file"), "{said}");
-    let said = complaint(&["undo", url, "mysql-bin.000001"]);
-    assert!(said.contains("a server can only be read alone"), "{said}");
-    let said = complaint(&["ls", "--register-id=7", "."]);
-    assert!(said.contains("--register-id is for a server"), "{said}");
-    let said = complaint(&["tail", "--from=binlog.000001", &format!("{url}/binlog.000001")]);
-    assert!(said.contains("name a file each"), "{said}");
 }
 
 /// A command that stands still, as a cut cable carries nothing more.

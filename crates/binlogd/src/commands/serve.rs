@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use binlogd_server::config::{Config, RetentionFlags, SingleStream, TlsIdentity};
 use binlogd_server::daemon;
 use clap::ValueHint;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::misuse::misuse;
 
 /// Run the daemon: follow primaries, keep their binlogs, serve replicas.
 ///
@@ -115,7 +117,9 @@ Then, on a replica:
         SOURCE_PASSWORD='pw', SOURCE_SSL=1, SOURCE_AUTO_POSITION=1;
     START REPLICA;
 
-SIGTERM and SIGINT stop it cleanly. RUST_LOG sets what is logged, for example RUST_LOG=debug.";
+SIGTERM and SIGINT stop it cleanly. RUST_LOG sets what is logged, for example RUST_LOG=debug.
+
+Exit codes: 0 it was stopped, 1 it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     crate::logging::init()?;
@@ -137,10 +141,10 @@ fn config(args: Args) -> anyhow::Result<Config> {
     }
     let mut upstreams = args.upstream.into_iter();
     let (Some(data_dir), Some(upstream)) = (args.data_dir, upstreams.next()) else {
-        bail!("--data-dir and --upstream are needed, or --config");
+        return Err(misuse(anyhow!("--data-dir and --upstream are needed, or --config")));
     };
     let tls = args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsIdentity { cert, key });
-    Ok(Config::single_stream(SingleStream {
+    let config = Config::single_stream(SingleStream {
         data_dir,
         upstream,
         standby_upstreams: upstreams.collect(),
@@ -158,7 +162,8 @@ fn config(args: Args) -> anyhow::Result<Config> {
         users: args.user,
         admins: args.admin,
         tls,
-    })?)
+    });
+    config.map_err(misuse)
 }
 
 /// Cancels `shutdown` at the first SIGTERM or SIGINT; a second one ends the process at once.

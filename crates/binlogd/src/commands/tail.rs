@@ -13,7 +13,7 @@ mod waiting;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use binlogd_decode::Decoder;
 use binlogd_decode::format::{
     CanalFormat, CanalOptions, DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat,
@@ -21,6 +21,7 @@ use binlogd_decode::format::{
 };
 use clap::ValueEnum;
 
+use crate::misuse::misuse;
 use crate::output::print;
 use crate::sink::{Sink, drain};
 use crate::sources::{Source, SourceArgs};
@@ -49,8 +50,8 @@ pub(crate) struct Args {
 
     /// With debezium, maxwell or canal: a setting of its own, such as decimal.handling.mode=string or
     /// output_ddl=true. May be given several times
-    #[arg(long = "option", value_name = "NAME=VALUE")]
-    options: Vec<String>,
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = setting)]
+    options: Vec<(String, String)>,
 
     /// With SQL: keep the transactions' GTIDs
     #[arg(long)]
@@ -126,26 +127,31 @@ Positions in its events are those of the files that they come from.
 Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let mut filter = Filter::new(args.filter)?;
-    if args.format == Form::Raw {
-        check_raw(&filter)?;
-    }
+    // What was asked for is judged before anything is opened.
+    check(&args)?;
+    let format = format(&args)?;
+    let mut filter = Filter::new(args.filter);
     let (mut source, start) = from::open(&args.source, &args.from)?;
     if let Some(offset) = start {
         filter.start_at(offset);
     }
     let mut decoder = args.schema.decoder(&args.source.server)?;
     source.pass_over(filter.unwanted());
-    let takes_options = matches!(args.format, Form::Debezium | Form::Maxwell | Form::Canal);
-    if !takes_options && !args.options.is_empty() {
-        bail!("--option is for --format debezium, maxwell and canal");
-    }
+    let Some(format) = format else {
+        return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None);
+    };
     let keeps_empty = args.format != Form::Sql || args.gtids;
-    let format: Box<dyn Format> = match args.format {
+    let waiting = (args.format == Form::Maxwell).then(Waiting::new);
+    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty), waiting)
+}
+
+/// What writes changes; nothing does where bytes are wanted.
+fn format(args: &Args) -> Result<Option<Box<dyn Format>>> {
+    Ok(Some(match args.format {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),
         Form::Sql => {
-            let is_generated = args.schema.into_generated();
+            let is_generated = args.schema.generated();
             Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
         }
         Form::Debezium => {
@@ -163,10 +169,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             set_all(&args.options, |name, value| options.set(name, value))?;
             Box::new(CanalFormat::new(options))
         }
-        Form::Raw => return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None),
-    };
-    let waiting = (args.format == Form::Maxwell).then(Waiting::new);
-    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty), waiting)
+        Form::Raw => return Ok(None),
+    }))
 }
 
 fn tail(
@@ -187,30 +191,37 @@ fn tail(
     })
 }
 
-fn check_raw(filter: &Filter) -> Result<()> {
-    if filter.chooses_changes() {
-        bail!(
-            "--database, --table and --kind choose among the changes of a transaction, whose bytes \
-             belong together: with --format raw choose whole transactions, by time, position, GTID, \
-             server or session"
-        );
-    }
-    if io::stdout().is_terminal() {
-        bail!("--format raw writes bytes, not text: send them to a file or a program");
-    }
-    Ok(())
+/// Sees that options go together.
+fn check(args: &Args) -> Result<()> {
+    let takes_options = matches!(args.format, Form::Debezium | Form::Maxwell | Form::Canal);
+    let is_raw = args.format == Form::Raw;
+    let wrong = if !takes_options && !args.options.is_empty() {
+        "--option is for --format debezium, maxwell and canal"
+    } else if args.gtids && args.format != Form::Sql {
+        "--gtids is for --format sql: other formats tell GTIDs anyway, or have an --option for it"
+    } else if is_raw && args.filter.chooses_changes() {
+        "--database, --table and --kind choose among the changes of a transaction, whose bytes belong \
+         together: with --format raw choose whole transactions, by time, position, GTID, server or session"
+    } else if is_raw && io::stdout().is_terminal() {
+        "--format raw writes bytes, not text: send them to a file or a program"
+    } else {
+        return Ok(());
+    };
+    Err(misuse(anyhow!(wrong)))
 }
 
-/// Gives each `NAME=VALUE` to `set`.
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Gives each setting's name and value to `set`.
 fn set_all(
-    options: &[String],
+    options: &[(String, String)],
     mut set: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<()> {
-    for option in options {
-        let Some((name, value)) = option.split_once('=') else {
-            bail!("--option wants NAME=VALUE, not '{option}'");
-        };
-        set(name, value).map_err(|error| anyhow!("--option: {error}"))?;
+    for (name, value) in options {
+        set(name, value).map_err(|error| misuse(anyhow!("--option: {error}")))?;
     }
     Ok(())
 }

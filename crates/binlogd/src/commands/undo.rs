@@ -66,10 +66,10 @@ const MEMORY_MAX: usize = 64 << 20;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut source = args.source.open()?;
-    let filter = Filter::new(args.filter)?;
+    let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder(&args.source.server)?;
-    let format = Box::new(UndoFormat::new(args.schema.into_generated()));
+    let format = Box::new(UndoFormat::new(args.schema.generated()));
     let mut printer = Printer::new(format, filter, false);
     print(|output| {
         let mut spill = Spill::new(MEMORY_MAX);

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use binlogd_client::ConnectOptions;
 use binlogd_store::LogName;
 use clap::ValueHint;
 
 use super::{Input, ServerPlace, Source, inputs, is_server};
 use crate::logging;
+use crate::misuse::misuse;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
@@ -50,12 +51,13 @@ impl SourceArgs {
     pub(crate) fn place(&self) -> Result<Place> {
         if !self.sources.iter().any(|source| is_server(source)) {
             if self.server.register_id.is_some() {
-                bail!("--register-id is for a server: mysql://USER@HOST:PORT");
+                let what = anyhow!("--register-id is for a server: mysql://USER@HOST:PORT");
+                return Err(misuse(what));
             }
             return Ok(Place::Files(inputs(&self.sources)?));
         }
         let [url] = &self.sources[..] else {
-            bail!("a server can only be read alone: name no other sources")
+            return Err(misuse(anyhow!("a server can only be read alone: name no other sources")));
         };
         logging::init()?;
         Ok(Place::Server(Box::new(self.server.place(url)?)))
@@ -91,8 +93,8 @@ impl SourceArgs {
 impl ServerArgs {
     /// The way to a server.
     pub(crate) fn options(&self, url: &Path) -> Result<ConnectOptions> {
-        let url = url.to_str().context("the URL is not UTF-8")?;
-        let options = ConnectOptions::from_url(url)?;
+        let url = url.to_str().context("the URL is not UTF-8").map_err(misuse)?;
+        let options = ConnectOptions::from_url(url).map_err(misuse)?;
         match &self.password_file {
             Some(file) if options.user_password().expose().is_empty() => {
                 let password =
@@ -107,11 +109,11 @@ impl ServerArgs {
         let mut options = self.options(url)?;
         let file = match options.take_database() {
             None => None,
-            Some(name) => Some(LogName::new(&name).with_context(|| {
-                format!(
+            Some(name) => Some(LogName::new(&name).ok_or_else(|| {
+                misuse(anyhow!(
                     "'{name}' is no binlog file: behind the server's address write nothing, or a file \
                      of its SHOW BINARY LOGS"
-                )
+                ))
             })?),
         };
         Ok(ServerPlace { options, server_id: self.register_id, file })

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
 use binlogd_decode::changes::{At, Statement, Transaction};
 use binlogd_decode::{Rows, RowsChange};
 use binlogd_event::GtidSet;
@@ -45,11 +44,11 @@ pub(crate) struct FilterArgs {
 
     /// Only transactions with these GTIDs
     #[arg(long, value_name = "SET")]
-    include_gtids: Option<String>,
+    include_gtids: Option<GtidSet>,
 
     /// No transactions with these GTIDs
     #[arg(long, value_name = "SET")]
-    exclude_gtids: Option<String>,
+    exclude_gtids: Option<GtidSet>,
 
     /// Only transactions that were committed first on the server with this id
     #[arg(long, value_name = "ID")]
@@ -69,23 +68,21 @@ enum Kind {
     Ddl,
 }
 
+impl FilterArgs {
+    /// Whether some changes of a transaction may be wanted and others not.
+    pub(super) fn chooses_changes(&self) -> bool {
+        !(self.database.is_empty() && self.table.is_empty() && self.kind.is_empty())
+    }
+}
+
 /// What is wanted.
 pub(crate) struct Filter {
     args: FilterArgs,
-    include: Option<GtidSet>,
-    exclude: Option<GtidSet>,
 }
 
 impl Filter {
-    pub(crate) fn new(args: FilterArgs) -> Result<Self> {
-        let set = |option: &str, text: &Option<String>| {
-            let parse =
-                |text: &String| text.parse::<GtidSet>().context(format!("{option} {text:?}"));
-            text.as_ref().map(parse).transpose()
-        };
-        let include = set("--include-gtids", &args.include_gtids)?;
-        let exclude = set("--exclude-gtids", &args.exclude_gtids)?;
-        Ok(Self { args, include, exclude })
+    pub(crate) fn new(args: FilterArgs) -> Self {
+        Self { args }
     }
 
     /// Wants no transaction that begins before `offset` of the first file.
@@ -99,7 +96,7 @@ impl Filter {
             before_offset: self.args.start_position,
             before_time: self.args.start_time,
             without: None,
-            outside: self.include.clone(),
+            outside: self.args.include_gtids.clone(),
         }
     }
 
@@ -110,8 +107,7 @@ impl Filter {
 
     /// Whether some changes of a transaction may be wanted and others not.
     pub(crate) fn chooses_changes(&self) -> bool {
-        let FilterArgs { database, table, kind, .. } = &self.args;
-        !(database.is_empty() && table.is_empty() && kind.is_empty())
+        self.args.chooses_changes()
     }
 
     /// Whether no transaction of the last file from `at` on is wanted.
@@ -129,8 +125,8 @@ impl Filter {
             && args.stop_position.is_none_or(|stop| !last || offset < stop)
             && args.server_id.is_none_or(|id| transaction.server_id == id)
             && args.thread_id.is_none_or(|id| transaction.thread_id == Some(id))
-            && self.include.as_ref().is_none_or(of)
-            && !self.exclude.as_ref().is_some_and(of)
+            && args.include_gtids.as_ref().is_none_or(of)
+            && !args.exclude_gtids.as_ref().is_some_and(of)
     }
 
     pub(crate) fn wants_rows(&self, rows: &Rows<'_>) -> bool {

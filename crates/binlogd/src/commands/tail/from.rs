@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use binlogd_event::FIRST_EVENT;
 use binlogd_store::LogName;
 
+use crate::misuse::misuse;
 use crate::sources::{Files, From, Input, Place, Source, SourceArgs};
 
 /// Named at each option, as a group's heading goes on over the options behind it.
@@ -42,9 +43,9 @@ fn place(text: &str) -> Result<From, String> {
 /// What there is to read, and the offset of its first file before which nothing is wanted.
 pub(super) fn open(sources: &SourceArgs, args: &FromArgs) -> Result<(Source, Option<u64>)> {
     if (args.follow || args.from != From::Oldest) && sources.has_stdin() {
-        bail!(
+        return Err(misuse(anyhow!(
             "standard input is read from its beginning to its end: leave --follow and --from out"
-        );
+        )));
     }
     match sources.place()? {
         Place::Files(inputs) => files(inputs, sources.last()?, args),

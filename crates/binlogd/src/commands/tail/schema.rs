@@ -57,11 +57,12 @@ impl SchemaArgs {
     }
 
     /// What says which columns were called generated.
-    pub(crate) fn into_generated(self) -> Box<ColumnTest> {
+    pub(crate) fn generated(&self) -> Box<ColumnTest> {
+        let generated = self.generated.clone();
         Box::new(move |schema: &str, table: &str, column: &str| {
-            !self.generated.is_empty() && {
+            !generated.is_empty() && {
                 let name = format!("{schema}.{table}.{column}");
-                self.generated.iter().any(|pattern| pattern.matches(&name))
+                generated.iter().any(|pattern| pattern.matches(&name))
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use binlogd_client::ConnectOptions;
 use binlogd_event::FIRST_EVENT;
 use binlogd_server::config::Choose;
@@ -10,6 +10,7 @@ use binlogd_server::upstream::{Primary, PrimaryLog, UpstreamError, choose};
 use binlogd_store::LogName;
 
 use super::{Server, Until};
+use crate::misuse::misuse;
 use crate::sources::{From, Source};
 
 /// A server, or one of its files.
@@ -29,7 +30,7 @@ impl ServerPlace {
             (None, from) if follow => (from, Until::Forever),
             (None, from) => (from, Until::Now),
             (Some(_), From::At(..) | From::End) => {
-                bail!("--from and the URL name a file each: name one")
+                return Err(misuse(anyhow!("--from and the URL name a file each: name one")));
             }
             (Some(file), From::Oldest) if follow => (From::At(file, FIRST_EVENT), Until::Forever),
             (Some(file), From::Oldest) => (From::At(file.clone(), FIRST_EVENT), Until::EndOf(file)),
