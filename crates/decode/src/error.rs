@@ -72,12 +72,18 @@ pub enum Flaw {
         /// The table map's number.
         table: usize,
     },
-    /// Rows of version 0.
+    /// Rows of version 0 whose NULL bits cannot be told.
+    #[error("rows of MySQL before 5.1.16 have the NULL bits of the table's own records: {why}")]
+    OldRows {
+        /// Why they cannot.
+        why: &'static str,
+    },
+    /// Rows of a table of which nothing but its columns' type codes is known.
     #[error(
-        "rows of MySQL before 5.1.16 lie as that server's tables had them, of which the binlog does not say \
-         enough: only that server can read them"
+        "the table map of this old server does not tell how long values are: give the table's \
+         definition (--schema FILE) as it was then"
     )]
-    OldRows,
+    UndefinedTable,
     /// A statement with more tables than [`Limits::tables_max`](crate::Limits::tables_max).
     #[error("more than {limit} tables in one statement (limit tables_max)")]
     TooManyTables {

@@ -71,7 +71,8 @@ pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, 
 pub use payload::{Payload, PayloadPieces};
 pub use rows::{Image, Row, Rows, Values};
 pub use schema::{
-    ColumnSchema, Schema, SchemaDump, SchemaError, SchemaFailure, SchemaType, TableSchema,
+    ColumnSchema, RowFormat, Schema, SchemaDump, SchemaError, SchemaFailure, SchemaType,
+    TableSchema,
 };
 pub use table::{Column, ColumnType, Members, Sign, Table};
 pub use value::{

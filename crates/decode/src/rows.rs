@@ -4,7 +4,7 @@ use binlogd_event::body::{RowsBody, RowsChange};
 
 use crate::cursor::Cursor;
 use crate::json::JsonDiffs;
-use crate::table::{Column, Table};
+use crate::table::{Column, RecordNulls, Table, Width};
 use crate::value::{Value, read};
 use crate::{DecodeError, Flaw, Place, ValueError};
 
@@ -17,7 +17,21 @@ pub struct Rows<'a> {
     body: RowsBody<'a>,
     table: &'a Table,
     place: Place,
+    layout: Layout<'a>,
     rest: Cursor<'a>,
+}
+
+/// How NULL is said in front of a row.
+#[derive(Debug, Clone, Copy)]
+enum Layout<'a> {
+    /// By a bit for each column that the image has; a column that is NULL has no bytes.
+    Images,
+    /// By the bits of the table's records (version 0); all columns have their bytes.
+    Records(&'a RecordNulls),
+    /// Not known, and why.
+    Unknown(&'static str),
+    /// Nor is more of the table.
+    Undefined,
 }
 
 /// A row that was inserted, updated or deleted.
@@ -35,8 +49,9 @@ pub struct Image<'a> {
     table: &'a Table,
     place: Place,
     present: &'a [u8],
-    /// A bit for each present column.
+    /// A bit for each present column, if not those of the table's records.
     nulls: &'a [u8],
+    record: Option<&'a RecordNulls>,
     /// Bits for the table's JSON columns: whether the value is a list of differences.
     partial: &'a [u8],
     values: &'a [u8],
@@ -61,18 +76,19 @@ impl<'a> Rows<'a> {
     /// The rows of an event, not compressed any more, of the table that it names.
     ///
     /// # Errors
-    /// If event and table have different numbers of columns, or the event is of version 0.
+    /// If event and table have different numbers of columns.
     pub fn new(table: &'a Table, body: &RowsBody<'a>, place: Place) -> Result<Self, DecodeError> {
-        if body.version == 0 {
-            // In front of each row are the bits of the table's own records: not one for each column.
-            return Err(DecodeError::new(place, None, Flaw::OldRows));
-        }
         let columns = table.columns().len();
         if body.column_count != columns {
             let flaw = Flaw::ColumnCount { rows: body.column_count, table: columns };
             return Err(DecodeError::new(place, None, flaw));
         }
-        Ok(Self { body: *body, table, place, rest: Cursor::new(body.rows) })
+        let layout = match (body.version, table.is_undefined()) {
+            (_, true) => Layout::Undefined,
+            (0, false) => table.record_nulls().map_or_else(Layout::Unknown, Layout::Records),
+            (_, false) => Layout::Images,
+        };
+        Ok(Self { body: *body, table, place, layout, rest: Cursor::new(body.rows) })
     }
 
     /// The table.
@@ -122,6 +138,20 @@ impl<'a> Rows<'a> {
     /// Measures the image at the front of what is left.
     #[inline]
     fn image(&mut self, present: &'a [u8], may_be_partial: bool) -> Result<Image<'a>, DecodeError> {
+        match self.layout {
+            Layout::Images => self.image_with_bits(present, may_be_partial),
+            Layout::Records(nulls) => self.image_of_record(present, nulls),
+            Layout::Unknown(why) => Err(DecodeError::new(self.place, None, Flaw::OldRows { why })),
+            Layout::Undefined => Err(DecodeError::new(self.place, None, Flaw::UndefinedTable)),
+        }
+    }
+
+    #[inline]
+    fn image_with_bits(
+        &mut self,
+        present: &'a [u8],
+        may_be_partial: bool,
+    ) -> Result<Image<'a>, DecodeError> {
         let at = |error: ValueError| DecodeError::new(self.place, None, error);
         let mut partial: &[u8] = &[];
         if may_be_partial && self.rest.packed().map_err(at)? & PARTIAL_JSON != 0 {
@@ -145,7 +175,27 @@ impl<'a> Rows<'a> {
             seen += 1;
         }
         let values = &start[..start.len() - self.rest.rest().len()];
-        Ok(Image { table: self.table, place: self.place, present, nulls, partial, values })
+        let (table, place) = (self.table, self.place);
+        Ok(Image { table, place, present, nulls, record: None, partial, values })
+    }
+
+    /// The same for version 0, where what is NULL has bytes as well.
+    fn image_of_record(
+        &mut self,
+        present: &'a [u8],
+        record: &'a RecordNulls,
+    ) -> Result<Image<'a>, DecodeError> {
+        let (table, place) = (self.table, self.place);
+        let at = |column| move |error: ValueError| DecodeError::new(place, column, error);
+        let nulls = self.rest.take(record.len()).map_err(at(None))?;
+        let start = self.rest.rest();
+        for (index, width) in table.widths().iter().enumerate() {
+            if bit(present, index) {
+                width.skip(&mut self.rest).map_err(at(Some(index)))?;
+            }
+        }
+        let values = &start[..start.len() - self.rest.rest().len()];
+        Ok(Image { table, place, present, nulls, record: Some(record), partial: &[], values })
     }
 }
 
@@ -256,9 +306,17 @@ impl<'a> IntoIterator for Image<'a> {
 
 impl<'a> Values<'a> {
     fn read(&mut self, column: &'a Column) -> Result<Value<'a>, ValueError> {
+        let kind = column.kind();
+        if let Some(record) = self.image.record {
+            let bit_at = record.bit(column.index());
+            if bit_at.is_some_and(|at| bit(self.image.nulls, at)) {
+                // Its bytes are there, but mean nothing.
+                return Width::of(kind).skip(&mut self.rest).map(|()| Value::Null);
+            }
+            return read(kind, &mut self.rest);
+        }
         let null = bit(self.image.nulls, self.seen);
         self.seen += 1;
-        let kind = column.kind();
         if kind.is_json() {
             let partial = bit(self.image.partial, self.json_seen);
             self.json_seen += 1;
@@ -315,30 +373,6 @@ fn count_ones(bytes: &[u8], len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_of_version_0_are_refused() {
-        let kind = binlogd_event::EventKind::WRITE_ROWS_V0;
-        let body = RowsBody {
-            change: RowsChange::Insert,
-            version: 0,
-            partial: false,
-            compressed: false,
-            table_id: 1,
-            flags: 0,
-            extra: &[],
-            column_count: 0,
-            present: &[],
-            present_after: &[],
-            rows: &[0xff, 1, 0, 0, 0],
-        };
-        let table = Table::nothing();
-        let refused = Rows::new(&table, &body, Place { offset: 4, kind }).unwrap_err();
-        assert_eq!(refused.flaw(), &Flaw::OldRows);
-        assert!(
-            Rows::new(&table, &RowsBody { version: 1, ..body }, Place { offset: 4, kind }).is_ok()
-        );
-    }
 
     #[test]
     fn bits_count_from_the_lowest() {

@@ -35,6 +35,20 @@ pub struct TableSchema {
     pub primary_key: Vec<String>,
     /// The character set of columns that name none, if the definition says it.
     pub charset: Option<Charset>,
+    /// What its `ROW_FORMAT` makes of its records.
+    pub row_format: RowFormat,
+}
+
+/// How a table's records are laid out, as far as its `ROW_FORMAT` has a say in that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RowFormat {
+    /// As its columns have it: none is named, or one that changes nothing.
+    #[default]
+    ByColumns,
+    /// `FIXED`.
+    Fixed,
+    /// `DYNAMIC`.
+    Dynamic,
 }
 
 /// A column's definition, as far as it matters.
@@ -49,6 +63,10 @@ pub struct ColumnSchema {
     pub type_name: String,
     /// The first number in parentheses behind that.
     pub size: Option<u64>,
+    /// The second one: the digits behind a `DECIMAL`'s point.
+    pub scale: Option<u64>,
+    /// Whether it may be NULL. Of a `TIMESTAMP` this must be said, as before MySQL 8.0.
+    pub nullable: bool,
     /// Whether numbers have a sign.
     pub unsigned: bool,
     /// The character set of text; `binary` for bytes.

@@ -1,16 +1,21 @@
 //! A table as its table map describes it, with the layout of its columns worked out once.
 
 mod column;
+mod definition;
 mod layout;
 mod metadata;
+mod record;
+
+use std::sync::OnceLock;
 
 use binlogd_event::EventKind;
 use binlogd_event::body::TableMapBody;
 
 pub use column::{Column, ColumnType, Members, Sign};
 pub(crate) use layout::{Width, length_len};
+pub(crate) use record::RecordNulls;
 
-use crate::schema::TableSchema;
+use crate::schema::{RowFormat, TableSchema};
 use crate::write::sql_identifier;
 use crate::{Charset, DecodeError, Place};
 
@@ -33,6 +38,9 @@ pub struct Table {
     /// The event that it was made of, to tell whether another says the same.
     event: Box<[u8]>,
     schema_fits: Option<bool>,
+    is_bare: bool,
+    row_format: Option<RowFormat>,
+    record_nulls: OnceLock<Result<RecordNulls, &'static str>>,
 }
 
 impl Table {
@@ -53,18 +61,26 @@ impl Table {
         place: Place,
     ) -> Result<Self, DecodeError> {
         let at = |(column, error)| DecodeError::new(place, column, error);
-        let types = layout::column_types(map).map_err(at)?;
+        let types = match map.is_bare() {
+            true => definition::column_types(map, schema),
+            false => layout::column_types(map).map_err(at)?,
+        };
         let mut columns: Vec<Column> = types
             .into_iter()
             .enumerate()
             .map(|(index, kind)| {
-                let nullable = map.nullable[index / 8] >> (index % 8) & 1 != 0;
-                Column::new(index, kind, nullable)
+                let bits = map.nullable.get(index / 8).copied().unwrap_or_default();
+                Column::new(index, kind, bits >> (index % 8) & 1 != 0)
             })
             .collect();
         metadata::apply(map.optional_metadata, &mut columns, is_mariadb)
             .map_err(|e| at((None, e)))?;
         let schema_fits = schema.map(|schema| schema.apply(&mut columns));
+        let fitting = schema.filter(|_| schema_fits == Some(true));
+        if let Some(schema) = fitting.filter(|_| map.is_bare()) {
+            let nullable = schema.columns.iter().map(|column| column.nullable);
+            columns.iter_mut().zip(nullable).for_each(|(column, is)| column.nullable = is);
+        }
         for column in &mut columns {
             column.finish(assumed_charset);
         }
@@ -82,6 +98,9 @@ impl Table {
             columns: columns.into(),
             event: event.into(),
             schema_fits,
+            is_bare: map.is_bare(),
+            row_format: fitting.map(|schema| schema.row_format),
+            record_nulls: OnceLock::new(),
         })
     }
 
@@ -130,6 +149,17 @@ impl Table {
         &self.widths
     }
 
+    /// Whether neither the table map nor a schema tells how its values lie.
+    pub(crate) fn is_undefined(&self) -> bool {
+        self.is_bare && self.schema_fits != Some(true)
+    }
+
+    /// The NULL bits in front of rows of version 0, or why they cannot be told.
+    pub(crate) fn record_nulls(&self) -> Result<&RecordNulls, &'static str> {
+        let new = || RecordNulls::new(&self.columns, self.row_format);
+        self.record_nulls.get_or_init(new).as_ref().map_err(|why| *why)
+    }
+
     pub(crate) fn json_columns(&self) -> usize {
         self.json_columns
     }
@@ -146,6 +176,9 @@ impl Table {
             json_columns: 0,
             event: Box::default(),
             schema_fits: None,
+            is_bare: false,
+            row_format: None,
+            record_nulls: OnceLock::new(),
         }
     }
 

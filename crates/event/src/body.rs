@@ -155,7 +155,8 @@ impl<'a> Body<'a> {
             EventKind::XID => Self::Xid(Xid { xid: f.u64("transaction id")? }),
             EventKind::XA_PREPARE => Self::XaPrepare(XaPrepare::read(f)?),
             EventKind::TABLE_MAP => {
-                Self::TableMap(TableMapBody::read(f, fixed_len(format, kind, 8))?)
+                let may_be_bare = !format.server_version.at_least(5, 5, 0);
+                Self::TableMap(TableMapBody::read(f, fixed_len(format, kind, 8), may_be_bare)?)
             }
             _ if kind.is_rows() => {
                 let fallback = if RowsBody::has_extra_data(kind) { 10 } else { 8 };

@@ -122,6 +122,43 @@ fn an_update_of_version_0_says_once_which_columns_it_has() {
     must_have(&event, event.len() - HEADER_LEN - head[4].len());
 }
 
+/// The format description of a MySQL before 5.5: it knows fewer types, and no checksums.
+fn old_format() -> FormatDescription {
+    let mut parts = vec![4, 0];
+    parts.extend_from_slice(b"5.1.15-log");
+    parts.resize(2 + 50, 0);
+    parts.extend([0, 0, 0, 0, 19]); // created, length of headers
+    parts.extend([56, 13, 0, 8, 0, 18, 0, 4, 4, 4, 4, 18, 0, 0, 79, 0, 4, 26, 6, 6, 6, 6]);
+    FormatDescription::parse(&event(EventKind::FORMAT_DESCRIPTION, &[&parts])).unwrap()
+}
+
+#[test]
+fn an_old_table_map_has_type_codes_alone() {
+    let parts: [&[u8]; 5] = [
+        &[5, 0, 0, 0], // table, in four bytes
+        &[0, 0],       // flags
+        b"\x01d\0",
+        b"\x01t\0",
+        &[2, 3, 254], // columns and their types
+    ];
+    let event = event(EventKind::TABLE_MAP, &parts);
+    let header = EventHeader::parse(&event).unwrap();
+    let Ok(Body::TableMap(map)) = Body::parse(&header, &event, &old_format()) else {
+        panic!("no table map")
+    };
+    assert_eq!((map.table_id, map.schema, map.table), (5, "d", "t"));
+    assert!(map.is_bare() && map.column_types == [3, 254]);
+    for len in HEADER_LEN..event.len() {
+        assert!(Body::parse(&header, &event[..len], &old_format()).is_err(), "{len}");
+    }
+    // Later ones are not whole without sizes and NULL bits.
+    let parts = [&[5, 0, 0, 0, 0, 0], parts[1], parts[2], parts[3], parts[4]];
+    assert!(matches!(
+        parse(&self::event(EventKind::TABLE_MAP, &parts)),
+        Err(EventError::Truncated { .. })
+    ));
+}
+
 #[test]
 fn an_abandoned_load_names_its_file() {
     let event = event(EventKind::DELETE_FILE, &[&[3, 0, 0, 0]]);

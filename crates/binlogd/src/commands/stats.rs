@@ -14,11 +14,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use binlogd_decode::Decoder;
 use clap::ValueHint;
 
 use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
+use super::tail::schema::SchemaArgs;
 use crate::output::print;
 use crate::sink::drain;
 use crate::sources::SourceArgs;
@@ -45,6 +45,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     filter: FilterArgs,
+
+    #[command(flatten)]
+    schema: SchemaArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -71,12 +74,13 @@ Memory is bounded: 10000 tables are counted each for itself, further ones togeth
 Exit codes: 0 all was counted, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let mut decoder = args.schema.decoder(&args.source.server)?;
     let mut source = args.source.open()?;
     let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut stats = Stats::new(usize::from(args.top));
     let mut printer = Printer::new(Box::new(&mut stats), filter, true);
-    drain(&mut source, &mut Decoder::new(), &mut printer, &mut |_, _| Ok(()))?;
+    drain(&mut source, &mut decoder, &mut printer, &mut |_, _| Ok(()))?;
     drop(printer);
     let top = usize::from(args.top);
     if let Some(path) = &args.html {

@@ -29,7 +29,7 @@ use filter::{Filter, FilterArgs};
 use from::FromArgs;
 pub(crate) use printer::Printer;
 use raw::RawSink;
-use schema::SchemaArgs;
+use schema::{GeneratedArgs, SchemaArgs};
 use waiting::Waiting;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
@@ -59,6 +59,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     schema: SchemaArgs,
+
+    #[command(flatten)]
+    generated: GeneratedArgs,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -151,7 +154,7 @@ fn format(args: &Args) -> Result<Option<Box<dyn Format>>> {
         Form::Text => Box::new(TextFormat::new(io::stdout().is_terminal())),
         Form::Json => Box::new(JsonFormat::new()),
         Form::Sql => {
-            let is_generated = args.schema.generated();
+            let is_generated = args.generated.test();
             Box::new(SqlFormat::new(SqlOptions { gtids: args.gtids, is_generated }))
         }
         Form::Debezium => {

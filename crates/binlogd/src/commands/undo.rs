@@ -10,7 +10,7 @@ use binlogd_decode::format::UndoFormat;
 
 use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
-use super::tail::schema::SchemaArgs;
+use super::tail::schema::{GeneratedArgs, SchemaArgs};
 use crate::output::print;
 use crate::sink::drain;
 use crate::sources::SourceArgs;
@@ -25,6 +25,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     schema: SchemaArgs,
+
+    #[command(flatten)]
+    generated: GeneratedArgs,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -69,7 +72,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder(&args.source.server)?;
-    let format = Box::new(UndoFormat::new(args.schema.generated()));
+    let format = Box::new(UndoFormat::new(args.generated.test()));
     let mut printer = Printer::new(format, filter, false);
     print(|output| {
         let mut spill = Spill::new(MEMORY_MAX);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lexer::{Lexer, Token};
 use super::types::{self, TypeName};
-use super::{ColumnSchema, Schema, SchemaFailure, SchemaType, TableSchema};
+use super::{ColumnSchema, RowFormat, Schema, SchemaFailure, SchemaType, TableSchema};
 use crate::Charset;
 
 /// The tables of a dump's `CREATE TABLE` statements.
@@ -96,6 +96,12 @@ impl Schema for SchemaDump {
 
 type Created = (Option<String>, String, TableSchema);
 
+/// What matters of a table's options.
+struct Options {
+    charset: Option<Charset>,
+    row_format: RowFormat,
+}
+
 struct Parser<'a> {
     lexer: Lexer<'a>,
     table: Option<String>,
@@ -137,12 +143,14 @@ impl Parser<'_> {
                 _ => return Err(self.error("no end of the columns")),
             }
         }
-        let Some(charset) = self.options() else { return Ok(None) };
-        table.charset = charset;
+        let Some(options) = self.options() else { return Ok(None) };
+        (table.charset, table.row_format) = (options.charset, options.row_format);
         for column in &mut table.columns {
             if column.charset.is_none() && column.kind.is_text() {
-                column.charset = charset;
+                column.charset = options.charset;
             }
+            let is_named = |name: &String| name.eq_ignore_ascii_case(&column.name);
+            column.nullable &= !table.primary_key.iter().any(is_named);
         }
         Ok(Some((schema, name, table)))
     }
@@ -215,6 +223,8 @@ impl Parser<'_> {
             kind,
             type_name,
             size: None,
+            scale: None,
+            nullable: true,
             unsigned,
             charset,
             members: Vec::new(),
@@ -223,16 +233,17 @@ impl Parser<'_> {
         if self.lexer.take_symbol('(') {
             self.arguments(&mut column);
         }
-        self.attributes(&mut column, table);
+        self.attributes(&mut column, unsigned, table);
         Ok(column)
     }
 
-    /// The strings and the first number in parentheses that are open.
+    /// The strings and the first two numbers in parentheses that are open.
     fn arguments(&mut self, column: &mut ColumnSchema) {
         while let Some(token) = self.lexer.next() {
             match token {
                 Token::Text(text) => column.members.push(text),
-                Token::Word(word) => column.size = column.size.or(word.parse().ok()),
+                Token::Word(word) if column.size.is_none() => column.size = word.parse().ok(),
+                Token::Word(word) => column.scale = column.scale.or(word.parse().ok()),
                 Token::Symbol(')') => break,
                 _ => {}
             }
@@ -240,10 +251,15 @@ impl Parser<'_> {
     }
 
     /// What follows a column's type, as far as it matters.
-    fn attributes(&mut self, column: &mut ColumnSchema, table: &mut TableSchema) {
+    fn attributes(&mut self, column: &mut ColumnSchema, is_serial: bool, table: &mut TableSchema) {
+        let mut nullable = None;
         while let Some(token) = self.next_of_element() {
-            // ZEROFILL makes a column unsigned.
-            if token.is_word("unsigned") || token.is_word("zerofill") {
+            if token.is_word("not") && self.lexer.take_word("null") {
+                nullable = Some(false);
+            } else if token.is_word("null") {
+                nullable = nullable.or(Some(true));
+            } else if token.is_word("unsigned") || token.is_word("zerofill") {
+                // ZEROFILL makes a column unsigned.
                 column.unsigned = true;
             } else if token.is_word("as") {
                 // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
@@ -264,6 +280,7 @@ impl Parser<'_> {
                 column.charset = Some(charset);
             }
         }
+        column.nullable = nullable.unwrap_or(column.kind != SchemaType::Timestamp && !is_serial);
     }
 
     /// The name of a character set, or of a collation, which begins with it.
@@ -277,10 +294,11 @@ impl Parser<'_> {
         Charset::of_name(name.split('_').next().unwrap_or_default())
     }
 
-    /// The table's options up to the statement's end: its default character set. `None` if there is a
-    /// query, by which the table has more columns.
-    fn options(&mut self) -> Option<Option<Charset>> {
+    /// The table's options up to the statement's end. `None` if there is a query, by which the table
+    /// has more columns.
+    fn options(&mut self) -> Option<Options> {
         let (mut charset, mut by_collation) = (None, None);
+        let mut row_format = RowFormat::default();
         let mut depth = 0_usize;
         while let Some(token) = self.lexer.peek() {
             match token {
@@ -297,15 +315,27 @@ impl Parser<'_> {
             }
             let (is_charset, is_collation) =
                 (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
+            let is_row_format = token.is_word("row_format");
             self.lexer.next();
             if is_charset {
                 self.lexer.take_word("set");
                 charset = self.charset_name();
             } else if is_collation {
                 by_collation = self.charset_name();
+            } else if is_row_format {
+                row_format = self.row_format();
             }
         }
-        Some(charset.or(by_collation))
+        Some(Options { charset: charset.or(by_collation), row_format })
+    }
+
+    fn row_format(&mut self) -> RowFormat {
+        self.lexer.take_symbol('=');
+        match self.lexer.next() {
+            Some(token) if token.is_word("fixed") => RowFormat::Fixed,
+            Some(token) if token.is_word("dynamic") => RowFormat::Dynamic,
+            _ => RowFormat::ByColumns,
+        }
     }
 
     /// Goes on to the comma or parenthesis that ends an element.
@@ -438,6 +468,20 @@ mod tests {
             (&*table.primary_key, table.charset),
             (&["B", "c"].map(String::from)[..], Some(Charset::LATIN2))
         );
+        assert_eq!(table.row_format, RowFormat::Dynamic);
+        let nullable = table.columns.iter().filter(|column| column.nullable);
+        let nullable: String = nullable.map(|column| &*column.name).collect::<Vec<_>>().join(" ");
+        // Not a SERIAL, the primary key, a TIMESTAMP that does not say so.
+        assert_eq!(nullable, "d e f g h period i k l");
+        let table = parsed(
+            "create table t (a int not null, b timestamp null, c decimal(9,3)) row_format fixed",
+        );
+        assert_eq!(
+            table.columns.iter().map(|c| c.nullable).collect::<Vec<_>>(),
+            [false, true, true]
+        );
+        assert_eq!((table.columns[2].size, table.columns[2].scale), (Some(9), Some(3)));
+        assert_eq!(table.row_format, RowFormat::Fixed);
         let key = |sql| parsed(sql).primary_key.clone();
         assert_eq!(key("create table t (a int key)"), ["a"]);
         assert_eq!(key("create table t (a int unique key, b int primary key)"), ["b"]);

@@ -18,7 +18,7 @@ pub(crate) enum Width {
 }
 
 impl Width {
-    pub(super) fn of(kind: &ColumnType) -> Self {
+    pub(crate) fn of(kind: &ColumnType) -> Self {
         match *kind {
             ColumnType::Null => Self::Fixed(0),
             ColumnType::Integer { len, .. }

@@ -27,7 +27,12 @@ pub(crate) struct SchemaArgs {
     /// The database of tables that such a file does not say it of
     #[arg(long, value_name = "DB", requires = "schema")]
     schema_database: Option<String>,
+}
 
+/// What statements have to leave out.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tables")]
+pub(crate) struct GeneratedArgs {
     /// With SQL: leave out a generated column, as DB.TABLE.COLUMN (* and ? stand for any)
     #[arg(long = "generated-column", value_name = "PATTERN")]
     generated: Vec<Pattern>,
@@ -55,9 +60,11 @@ impl SchemaArgs {
         }
         Ok(decoder.with_schema(known))
     }
+}
 
+impl GeneratedArgs {
     /// What says which columns were called generated.
-    pub(crate) fn generated(&self) -> Box<ColumnTest> {
+    pub(crate) fn test(&self) -> Box<ColumnTest> {
         let generated = self.generated.clone();
         Box::new(move |schema: &str, table: &str, column: &str| {
             !generated.is_empty() && {
