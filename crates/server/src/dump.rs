@@ -7,6 +7,7 @@
 mod artificial;
 mod filter;
 mod herald;
+mod lookout;
 mod mariadb;
 mod sender;
 mod serve;

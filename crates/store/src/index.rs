@@ -88,16 +88,34 @@ impl Catalog {
         found.map_err(|error| self.purged_or(file, error))
     }
 
-    /// The last checkpoint before which there are only transactions out of `has`.
+    /// The last checkpoint of a file that a reader at `here` can go on at, since nothing but
+    /// transactions that `leaves_out` says yes to lies between: those between two places at once, and so
+    /// of MariaDB's the last of each domain and server. It is also given the transactions that come
+    /// before `here` behind the checkpoint before that.
     ///
     /// # Errors
     /// As [`Catalog::seek`].
-    pub fn seek_gtids(
+    pub fn seek_on(
         &self,
         file: &LogFile,
-        has: &GtidSet,
+        here: u64,
+        leaves_out: impl Fn(&GtidSet) -> bool,
     ) -> Result<Option<Checkpoint>, StoreError> {
-        self.seek(file, |checkpoint| checkpoint.gtids().is_some_and(|gtids| gtids.is_subset(has)))
+        let head = self.head(file)?;
+        let found = self.with_index(file, |checkpoints| {
+            let passed = checkpoints.partition_point(|place| place.offset <= here);
+            let (passed, ahead) = checkpoints.split_at(passed);
+            let before = match passed.last() {
+                Some(place) => place.gtids()?,
+                None => head.previous_gtids.clone(),
+            };
+            let can_go_on = |place: &Checkpoint| {
+                let gtids = place.gtids().filter(|_| place.head_end <= here);
+                gtids.is_some_and(|gtids| leaves_out(&gtids.difference(&before)))
+            };
+            last(ahead, can_go_on).cloned()
+        });
+        found.map_err(|error| self.purged_or(file, error))
     }
 
     /// Brings a file's index to where the file is, and beside it if the file is closed.
@@ -112,6 +130,19 @@ impl Catalog {
     /// Takes checkpoints at this distance, in bytes, and not a MiB (for MariaDB 64 KiB) apart.
     pub fn set_index_distance(&self, bytes: u64) {
         self.index_distance.store(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// How far apart a file's checkpoints are taken, in bytes.
+    ///
+    /// # Errors
+    /// As [`Catalog::seek`].
+    pub fn index_distance(&self, file: &LogFile) -> Result<u64, StoreError> {
+        let is_mariadb = self.head(file)?.format.server_version.is_mariadb();
+        Ok(match self.index_distance.load(std::sync::atomic::Ordering::Relaxed) {
+            0 if is_mariadb => EVERY_OF_MARIADB,
+            0 => EVERY,
+            bytes => bytes,
+        })
     }
 
     fn with_index(
@@ -138,11 +169,7 @@ impl Catalog {
         if index.as_ref().is_some_and(|index| index.end > len) {
             *index = None;
         }
-        let every = match self.index_distance.load(std::sync::atomic::Ordering::Relaxed) {
-            0 if head.format.server_version.is_mariadb() => EVERY_OF_MARIADB,
-            0 => EVERY,
-            bytes => bytes,
-        };
+        let every = self.index_distance(file)?;
         let made = index.get_or_insert_with(|| FileIndex::new(&head, every));
         made.extend(&*handle, &file.path, len)?;
         let found = find(&made.checkpoints);

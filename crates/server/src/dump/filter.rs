@@ -42,9 +42,10 @@ impl GtidFilter {
         self.has.extend(has);
     }
 
-    /// Takes note that transactions were left out unseen.
-    pub fn skipped(&mut self) {
-        self.skipping = true;
+    /// Whether all of these are left out, as the last one before them was.
+    #[must_use]
+    pub fn leaves_out(&self, next: &GtidSet) -> bool {
+        self.skipping && next.is_subset(&self.has)
     }
 
     /// Judges the next event, of which the front must hold at least a GTID event.

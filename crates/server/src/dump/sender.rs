@@ -7,13 +7,14 @@ use binlogd_event::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, EventPart, FIRST_EVENT,
     FormatDescription, LogPos, Splitter,
 };
-use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogName, Position, Read, StoreError};
+use binlogd_store::{Catalog, Cursor, FileHead, LogName, Position, Read, StoreError};
 use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
 
 use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
+use super::lookout::Lookout;
 use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
 use super::start::says_master;
 use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
@@ -40,8 +41,8 @@ pub struct Sender {
     asked: Option<Position>,
     /// Whether an event was sent since the last that was to be acknowledged.
     is_owed: bool,
-    /// Where to go on behind the file's head.
-    jump: Option<Checkpoint>,
+    /// When to ask how much of the file the reader is sent nothing of.
+    lookout: Lookout,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
     /// The checksum of events made for the reader.
@@ -124,7 +125,7 @@ impl Sender {
             mariadb: filter.map(|(filter, _)| filter),
             then: Then::Nothing,
             is_done: false,
-            jump: start.seek,
+            lookout: Lookout::default(),
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             knows_heartbeat_v2: knows_heartbeat_v2(&head.format),
@@ -226,13 +227,16 @@ impl Sender {
 
     /// Sends a chunk's whole events, or the next part of one that is larger than a chunk.
     fn send_chunk(&mut self, out: &mut Vec<u8>, may_wait: bool) -> Result<Read, DumpError> {
-        self.jump()?;
+        if self.lookout.is_due() {
+            if !may_wait {
+                return Ok(Read::NotCached);
+            }
+            self.leap()?;
+        }
         if self.options.semi_sync {
             self.ack_at = Some(self.offset() + self.cursor.available());
         }
-        if self.jump.is_none()
-            && let Some(shared) = self.cursor.tail()
-        {
+        if let Some(shared) = self.cursor.tail() {
             let sent = self.send_events(&shared, false, out)?;
             if sent > 0 {
                 return Ok(Read::Bytes(sent));
@@ -244,11 +248,7 @@ impl Sender {
                 Read::Bytes(len) => len,
                 none => return Ok(none),
             };
-            let wanted = match &self.jump {
-                Some(jump) => len.min(len_to(jump.head_end, self.offset())),
-                None => len,
-            };
-            let sent = self.send_events(&chunk[..wanted], len == CHUNK_LEN, out)?;
+            let sent = self.send_events(&chunk[..len], len == CHUNK_LEN, out)?;
             if sent > 0 {
                 return Ok(Read::Bytes(sent));
             }
@@ -263,18 +263,26 @@ impl Sender {
         })
     }
 
-    /// Goes on where the reader's transactions end, once what belongs to the file is sent.
-    fn jump(&mut self) -> Result<(), DumpError> {
-        let here = self.offset();
-        let Some(to) = self.jump.take_if(|to| to.head_end <= here) else { return Ok(()) };
+    /// Goes on where the reader is next sent or told something, or at the last place before it that the
+    /// index knows.
+    fn leap(&mut self) -> Result<(), DumpError> {
+        let (file, here) = (self.cursor.file(), self.offset());
+        let found =
+            self.catalog.seek_on(file, here, |next| match (&self.mariadb, &self.filter) {
+                (Some(mariadb), _) => mariadb.leaves_out(next),
+                (None, Some(filter)) => filter.leaves_out(next),
+                (None, None) => false,
+            })?;
+        self.lookout.answered(found.is_some(), self.catalog.index_distance(file)?);
+        let Some(to) = found else { return Ok(()) };
         if let Some(mariadb) = &mut self.mariadb {
-            let head = self.catalog.head(self.cursor.file())?;
+            let head = self.catalog.head(file)?;
             mariadb.skipped(&to.gtids().unwrap_or_default(), &head.previous_gtids);
         }
+        // Maybe out of the middle of a large event.
+        self.splitter = Splitter::new();
+        self.incomplete = 0;
         self.cursor.advance(len_to(to.offset, here));
-        if let Some(filter) = &mut self.filter {
-            filter.skipped();
-        }
         Ok(())
     }
 
@@ -336,7 +344,9 @@ impl Sender {
     #[inline]
     fn send_part(&mut self, part: EventPart<'_>, out: &mut Vec<u8>) -> Result<(), DumpError> {
         if !part.first {
-            if !self.dropping {
+            if self.dropping {
+                self.lookout.more(part.bytes.len());
+            } else {
                 self.encoder.part(out, part.bytes);
             }
             return Ok(());
@@ -356,8 +366,11 @@ impl Sender {
             if self.is_refused() {
                 return Err(self.refusal());
             }
-            self.dropping = match &mut self.mariadb {
-                None => !self.is_wanted(&header, part.bytes, out)?,
+            let is_left_out = match &mut self.mariadb {
+                None => {
+                    self.dropping = !self.is_wanted(&header, part.bytes, out)?;
+                    self.dropping
+                }
                 Some(mariadb) => {
                     let (action, then) = mariadb.judge(&header, part.bytes, self.checksum)?;
                     self.then = then;
@@ -365,9 +378,11 @@ impl Sender {
                         self.encoder.event(out, event, false);
                         self.is_owed = true;
                     }
-                    action != Action::Send
+                    self.dropping = action != Action::Send;
+                    action == Action::Skip
                 }
             };
+            self.lookout.event(part.bytes.len(), is_left_out);
             if self.dropping {
                 return Ok(());
             }
@@ -436,6 +451,7 @@ impl Sender {
                 self.encoder.event(out, &list, false);
             }
             self.is_done = then != Then::List;
+            self.lookout = Lookout::default();
             let list = gtid_list(&self.here(), mariadb.seen(), self.is_done);
             self.encoder.event(out, &list, false);
         }
@@ -504,6 +520,7 @@ impl Sender {
                 None => self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent),
             }
         }
+        self.lookout = Lookout::default();
         self.announce_file(FIRST_EVENT, out);
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet, ServerVersion};
-use binlogd_store::{Catalog, Checkpoint, LogFile, StoreError};
+use binlogd_store::{Catalog, LogFile, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
 use super::mariadb::{self, MariadbWishes};
@@ -47,8 +47,6 @@ pub struct StartPoint {
     pub offset: u64,
     /// The transactions to leave out.
     pub has: Option<GtidSet>,
-    /// Where to go on behind the file's head: what lies between, the reader has.
-    pub seek: Option<Checkpoint>,
     /// All GTIDs before the place, if it is behind the file's head and a MariaDB reader is told no more of
     /// what came before.
     pub before: Option<GtidSet>,
@@ -100,7 +98,7 @@ pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
     if let Some(wishes) = &start.mariadb
         && let Some(state) = &wishes.state
     {
-        return mariadb::find(catalog, state, wishes.until.as_ref());
+        return mariadb::find(catalog, state);
     }
     match &start.has {
         Some(has) if start.file.is_empty() => missing(catalog, has),
@@ -136,7 +134,7 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
     // The GTID command leaves log_pos as it is, even to a start inside of the file.
     let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
     let has = start.has.clone();
-    Ok(StartPoint { file, offset, has, seek: None, before: None, clear_log_pos })
+    Ok(StartPoint { file, offset, has, before: None, clear_log_pos })
 }
 
 /// Whether a server's errors say "master" for what is a source since MySQL 8.0.26.
@@ -163,12 +161,10 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
             for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
                 has.extend(&later.forked);
             }
-            let seek = catalog.seek_gtids(file, &has)?;
             return Ok(StartPoint {
                 file: file.clone(),
                 offset: FIRST_EVENT,
                 has: Some(has),
-                seek,
                 before: None,
                 clear_log_pos: false,
             });

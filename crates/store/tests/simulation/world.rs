@@ -362,7 +362,8 @@ impl World {
         let end = self.end_in(index);
         let has = Place { file: index, events: self.rng.below(end.events + 1) };
         let has = self.primary.executed(has);
-        let found = match catalog.seek_gtids(&file, &has) {
+        let begins = catalog.head(&file).map_or(0, |head| head.events_start);
+        let found = match catalog.seek_on(&file, begins, |next| next.is_subset(&has)) {
             Ok(found) => found,
             Err(_) if self.disk.is_off() => return Ok(()),
             Err(error) => return Err(format!("seeking: {error:?}")),

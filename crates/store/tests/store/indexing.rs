@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use binlogd_event::{EventHeader, GtidSet, gtid_of};
-use binlogd_store::{Holds, StoreError};
+use binlogd_store::{Catalog, Checkpoint, Holds, LogFile, StoreError};
 use testkit::binlog_gen::Options;
 use testkit::sim_disk::SimDisk;
 
@@ -45,6 +45,16 @@ fn transactions(feed: &Feed, file: &str) -> Vec<(u64, GtidSet)> {
     found
 }
 
+/// Where a reader goes on behind the file's head who has these.
+fn seek(
+    catalog: &Catalog,
+    file: &LogFile,
+    has: &GtidSet,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let begins = catalog.head(file)?.events_start;
+    catalog.seek_on(file, begins, |next| next.is_subset(has))
+}
+
 /// Whatever a reader has of the file, it is found, and near.
 fn check_seeks(feed: &Feed) {
     let name = "mysql-bin.000001";
@@ -52,7 +62,7 @@ fn check_seeks(feed: &Feed) {
     let stored = catalog.find(name).unwrap();
     let all = transactions(feed, name);
     for (begins, has) in &all {
-        let found = catalog.seek_gtids(&stored, has).unwrap();
+        let found = seek(catalog, &stored, has).unwrap();
         let Some(found) = found.map(|found| found.offset) else {
             assert!(*begins < NEAR, "nothing found for what is at {begins}");
             continue;
@@ -61,7 +71,7 @@ fn check_seeks(feed: &Feed) {
         assert!(before.is_subset(has), "{found} is behind what is missing");
         assert!(begins - found < NEAR, "{found} is far from {begins}");
     }
-    assert_eq!(catalog.seek_gtids(&stored, &GtidSet::new()).unwrap(), None);
+    assert_eq!(seek(catalog, &stored, &GtidSet::new()).unwrap(), None);
 }
 
 #[test]
@@ -79,6 +89,32 @@ fn a_seek_finds_the_place_in_an_active_and_in_a_closed_file() {
     assert!(feed.disk.contents(&sidecar(1)).is_some());
     let feed = feed.restart();
     check_seeks(&feed);
+}
+
+#[test]
+fn who_goes_on_in_the_middle_is_led_on_as_far_as_all_is_left_out() {
+    let feed = large();
+    let name = "mysql-bin.000001";
+    let catalog = feed.store.catalog();
+    let stored = catalog.find(name).unwrap();
+    let all = transactions(&feed, name);
+    // It lacks one transaction a third of the way, and one two thirds of it.
+    let (first, second) = (all.len() / 3, all.len() * 2 / 3);
+    let only = |at: usize| all[at + 1].1.difference(&all[at].1);
+    let has = feed.gtids.difference(&only(first)).difference(&only(second));
+    let leaves_out = |next: &GtidSet| next.is_subset(&has);
+    let (begins, last) = (all[first + 1].0, all[second].0);
+    let mut here = begins;
+    let found = loop {
+        match catalog.seek_on(&stored, here, leaves_out).unwrap() {
+            Some(found) => break found.offset,
+            // What it was sent lies behind the last checkpoint, too.
+            None => here = all.iter().find(|(begin, _)| *begin > here).unwrap().0,
+        }
+    };
+    assert!(here - begins < NEAR, "at {begins} it finds nothing before {here}");
+    assert!(found <= last && last - found < NEAR, "{found} for {last}");
+    assert_eq!(catalog.seek_on(&stored, last, leaves_out).unwrap(), None);
 }
 
 #[test]
@@ -111,7 +147,7 @@ fn what_was_sought_in_an_active_file_is_as_durable_as_the_frontier() {
     let stored = catalog.find("mysql-bin.000001").unwrap();
     let end = catalog.readable_len(&stored);
     feed.transactions(20);
-    let found = catalog.seek_gtids(&stored, &feed.gtids).unwrap().unwrap().offset;
+    let found = seek(&catalog, &stored, &feed.gtids).unwrap().unwrap().offset;
     assert!(found < end, "{found} is past {end}");
 }
 
@@ -153,7 +189,7 @@ fn an_index_that_is_missing_torn_old_or_of_another_file_is_made_anew() {
     // Whole and of this file, but not the truth: no transaction begins there.
     feed.disk.put(&sidecar(1), &signed(moved));
     let stored = feed.store.catalog().find("mysql-bin.000001").unwrap();
-    let found = feed.store.catalog().seek_gtids(&stored, &feed.gtids).unwrap().unwrap().offset;
+    let found = seek(feed.store.catalog(), &stored, &feed.gtids).unwrap().unwrap().offset;
     assert!(transactions(&feed, "mysql-bin.000001").iter().any(|(begin, _)| *begin == found));
 }
 
@@ -181,7 +217,7 @@ fn whatever_a_crash_leaves_of_an_index_seeks_go_right() {
         feed.writer.mark_durable().unwrap();
         feed.disk.power_off_after(seed);
         let stored = feed.store.catalog().find("mysql-bin.000001").unwrap();
-        let _ = feed.store.catalog().seek_gtids(&stored, &feed.gtids);
+        let _ = seek(feed.store.catalog(), &stored, &feed.gtids);
         let disk = feed.disk.crash();
         let feed = feed.reopen(disk);
         check_seeks(&feed);
@@ -200,6 +236,6 @@ fn a_purge_takes_the_index_along() {
     let second = catalog.find("mysql-bin.000002").unwrap();
     catalog.purge(second.id, Holds::Respect).unwrap();
     assert_eq!(feed.disk.contents(&sidecar(1)), None);
-    let error = catalog.seek_gtids(&stored, &feed.gtids).unwrap_err();
+    let error = seek(catalog, &stored, &feed.gtids).unwrap_err();
     assert!(matches!(error, StoreError::Purged { .. }), "{error}");
 }

@@ -22,8 +22,10 @@ const QUERY_POST_HEADER_LEN: usize = 13;
 pub(crate) enum Action {
     /// It is sent.
     Send,
-    /// It is left out.
+    /// It is left out: the reader does not understand it, or wants none like it.
     Drop,
+    /// It is left out, as its whole transaction is.
+    Skip,
     /// This is sent instead.
     Replace(Vec<u8>),
 }
@@ -135,10 +137,36 @@ impl MariadbFilter {
         &self.seen
     }
 
-    /// Takes note that a file's transactions were left out unseen, up to the GTIDs `before`; its head
+    /// Whether all transactions are left out up to the last ones in `next`, and the reader is told nothing on
+    /// the way.
+    pub(crate) fn leaves_out(&self, next: &GtidSet) -> bool {
+        let is_idle = (self.skipping || self.group.is_outside()) && !self.list_due && !self.end_due;
+        let mut last = next.last_of_domains();
+        is_idle && last.all(|last| self.seen.contains(&last) || self.leaves_out_up_to(&last))
+    }
+
+    /// The same of those of one domain and server, of which some are yet to come.
+    fn leaves_out_up_to(&self, last: &Gtid) -> bool {
+        let domain = last.domain().unwrap_or_default();
+        let comes = |gtid: &Gtid| gtid.source == last.source && gtid.number <= last.number;
+        let ahead = self.ahead.of_domain(domain);
+        let until = self.until.as_ref().map(|until| until.of_domain(domain));
+        // Of these it is told.
+        if ahead.is_some_and(|at| comes(&at) || !self.stores_domain(&at))
+            || until.flatten().is_some_and(|end| comes(&end))
+        {
+            return false;
+        }
+        let has_ended = until == Some(None);
+        ahead.is_some() || has_ended || self.has.contains(last)
+    }
+
+    /// Takes note that transactions were left out unseen, up to the GTIDs `before`; the file's head
     /// lists those of `earlier` files.
     pub(crate) fn skipped(&mut self, before: &GtidSet, earlier: &GtidSet) {
         before.difference(earlier).last_of_domains().for_each(|gtid| self.seen.insert(gtid));
+        self.group = TransactionState::Outside;
+        self.skipping = false;
     }
 
     /// Leaves out these as well.
@@ -174,7 +202,10 @@ impl MariadbFilter {
                 None => false,
             };
         }
-        let action = if self.is_left_out(header) {
+        let marked = header.flags.contains(EventFlags::SKIP_REPLICATION);
+        let action = if self.skipping && !belongs_to_file(header.kind) {
+            Action::Skip
+        } else if self.wishes.skip_replication && marked {
             Action::Drop
         } else {
             self.form(header, event, is_whole, checksum)
@@ -254,20 +285,6 @@ impl MariadbFilter {
         self.stored.last_of_domains().any(|stored| stored.domain() == gtid.domain())
     }
 
-    fn is_left_out(&self, header: &EventHeader) -> bool {
-        let belongs_to_file = matches!(
-            header.kind,
-            EventKind::FORMAT_DESCRIPTION
-                | EventKind::GTID_LIST
-                | EventKind::BINLOG_CHECKPOINT
-                | EventKind::START_ENCRYPTION
-                | EventKind::ROTATE
-                | EventKind::STOP
-        );
-        let marked = header.flags.contains(EventFlags::SKIP_REPLICATION);
-        self.skipping && !belongs_to_file || self.wishes.skip_replication && marked
-    }
-
     /// The form in which the reader understands an event.
     fn form(
         &self,
@@ -310,6 +327,18 @@ impl MariadbFilter {
         }
         instead(stand_in::comment(header, event.len(), checksum))
     }
+}
+
+fn belongs_to_file(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::FORMAT_DESCRIPTION
+            | EventKind::GTID_LIST
+            | EventKind::BINLOG_CHECKPOINT
+            | EventKind::START_ENCRYPTION
+            | EventKind::ROTATE
+            | EventKind::STOP
+    )
 }
 
 fn malformed(error: &EventError) -> DumpError {

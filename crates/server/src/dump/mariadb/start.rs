@@ -8,15 +8,11 @@ use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogFile, Read, StoreE
 use super::begins_behind_list;
 use crate::dump::{DumpError, StartPoint};
 
-/// Finds the newest file before which the reader at `state` has everything, who wants to end at `until`.
+/// Finds the newest file before which the reader at `state` has everything.
 ///
 /// # Errors
 /// The reader has what is not here, or lacks what was purged.
-pub(crate) fn find(
-    catalog: &Catalog,
-    state: &GtidPosition,
-    until: Option<&GtidPosition>,
-) -> Result<StartPoint, DumpError> {
+pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint, DumpError> {
     let stored = catalog.executed();
     for gtid in state.iter().filter(|gtid| !stored.contains(gtid)) {
         // Another source may serve a domain that is unknown here.
@@ -31,7 +27,7 @@ pub(crate) fn find(
             head => head?,
         };
         if is_behind(state, &head.previous_gtids) {
-            return Ok(begin_in(catalog, file.clone(), &head, state, until)?);
+            return Ok(begin_in(catalog, file.clone(), &head, state)?);
         }
     }
     Err(DumpError::fatal(
@@ -46,7 +42,6 @@ fn begin_in(
     file: Arc<LogFile>,
     head: &FileHead,
     state: &GtidPosition,
-    until: Option<&GtidPosition>,
 ) -> Result<StartPoint, StoreError> {
     if begins_behind_list(head) {
         let found = catalog.seek(&file, |checkpoint| {
@@ -54,20 +49,11 @@ fn begin_in(
         })?;
         let before = found.as_ref().and_then(Checkpoint::gtids);
         let offset = found.map_or(head.events_start, |found| found.offset);
-        return Ok(StartPoint { file, offset, has: None, seek: None, before, clear_log_pos: true });
+        return Ok(StartPoint { file, offset, has: None, before, clear_log_pos: true });
     }
-    // It is sent the file's head, and told at once of each domain in which it has been reached.
-    let earlier = &head.previous_gtids;
-    let is_met = |before: &GtidSet| {
-        let ends = until.into_iter().flat_map(GtidPosition::iter);
-        ends.filter(|gtid| !earlier.contains(gtid)).any(|gtid| before.contains(&gtid))
-    };
-    let seek = catalog.seek(&file, |checkpoint| {
-        let before = checkpoint.gtids();
-        before.is_some_and(|before| reaches_nothing(state, earlier, &before) && !is_met(&before))
-    })?;
+    // It is sent the file's head.
     let offset = FIRST_EVENT;
-    Ok(StartPoint { file, offset, has: None, seek, before: None, clear_log_pos: false })
+    Ok(StartPoint { file, offset, has: None, before: None, clear_log_pos: false })
 }
 
 /// Whether somebody at `state` has everything up to the GTIDs `before`.
@@ -76,15 +62,6 @@ fn is_behind(state: &GtidPosition, before: &GtidSet) -> bool {
         let Some(domain) = newest.domain() else { return true };
         // What stands before the file is not behind its reader, unless it is the very last of it.
         state.of_domain(domain).is_some_and(|at| at == newest || !before.contains(&at))
-    })
-}
-
-/// Whether somebody at `state` has everything behind `earlier` up to `before`, and in no domain stands
-/// where one of these transactions is.
-fn reaches_nothing(state: &GtidPosition, earlier: &GtidSet, before: &GtidSet) -> bool {
-    before.difference(earlier).last_of_domains().all(|last| {
-        let at = last.domain().and_then(|domain| state.of_domain(domain));
-        at.is_some_and(|at| !before.contains(&at))
     })
 }
 
