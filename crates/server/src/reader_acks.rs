@@ -33,14 +33,15 @@ struct State {
     counts: AckCounts,
 }
 
-/// What came of waiting for readers, counted in acknowledgements to the primary, each of which
-/// may cover several transactions.
+/// What came of acknowledgements, each of which may cover several transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AckCounts {
-    /// Enough readers had acknowledged.
+    /// Of those to the primary, for which enough readers had acknowledged.
     pub yes: u64,
-    /// Not enough had.
+    /// Of those, for which not enough had.
     pub no: u64,
+    /// Of readers, of what they were asked to.
+    pub received: u64,
 }
 
 /// How things stand.
@@ -202,6 +203,7 @@ impl AckingReader {
         let run =
             self.expected.iter().skip(first).take_while(|expected| is_meant(expected)).count();
         if let Some((_, end)) = self.expected.drain(..first + run).next_back() {
+            self.acks.lock().counts.received += 1;
             self.acks.acknowledged(self.connection, end);
         }
     }
@@ -266,7 +268,7 @@ mod tests {
         waiting.await.unwrap();
         let status = acks.status();
         assert_eq!((status.readers, status.is_on), (2, true));
-        assert_eq!(status.counts, AckCounts { yes: 1, no: 0 });
+        assert_eq!(status.counts, AckCounts { yes: 1, no: 0, received: 3 });
         one.expect(name(), at(300));
         one.has(at(400));
         drop(one);
@@ -282,7 +284,7 @@ mod tests {
         assert!(!acks.status().is_on);
         reader.expect(name(), at(200));
         acks.wait(at(200)).await;
-        assert_eq!(acks.status().counts, AckCounts { yes: 0, no: 2 });
+        assert_eq!(acks.status().counts, AckCounts { yes: 0, no: 2, received: 0 });
         reader.acknowledge(b"binlog.000001", 100);
         assert!(!acks.status().is_on, "it lacks the newest");
         reader.acknowledge(b"binlog.000001", 200);

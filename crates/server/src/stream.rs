@@ -464,6 +464,7 @@ impl StreamFacts for Stream {
             ("Binlogd_upstream_connects", self.counters.connects().to_string()),
             ("Binlogd_events_received", self.counters.events().to_string()),
             ("Binlogd_acks_sent", self.counters.acks().to_string()),
+            ("Binlogd_reader_acks", self.reader_acks.status().counts.received.to_string()),
             ("Binlogd_written_position", written.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

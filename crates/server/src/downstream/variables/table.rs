@@ -246,11 +246,10 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::both("query_cache_type", Text, Fixed("OFF"), Privileged).only(Older),
     Variable::global("read_only", Bool, Fixed("ON")).dynamic(),
     Variable::global("require_secure_transport", Bool, Computed(requires_tls)).dynamic(),
-    // Replicas that find these ask for semi-sync even where they are OFF, and then need its headers.
+    // Replicas that find these ask for semi-sync even where they are OFF, and then need its headers. One of
+    // MySQL 9.7 looks for the newer name alone, so where it may ask it finds that in an older stream, too.
     Variable::global("rpl_semi_sync_master_enabled", Bool, OnIf(semi_sync)).dynamic(),
-    Variable::global("rpl_semi_sync_source_enabled", Bool, OnIf(semi_sync))
-        .dynamic()
-        .only(MySqlFrom(80_026)),
+    Variable::global("rpl_semi_sync_source_enabled", Bool, OnIf(semi_sync)).dynamic().only(MySql),
     Variable::global("server_id", Number, Computed(|v| v.server.facts.server_id().to_string()))
         .dynamic(),
     Variable::global("server_uuid", Text, Computed(|v| v.server.facts.server_uuid())).only(MySql),

@@ -75,8 +75,8 @@ fn show_lists_what_select_knows_and_nothing_else() {
 }
 
 #[test]
-fn twins_of_semi_sync_exist_where_it_is_offered_and_the_server_has_them() {
-    for (version, source) in [("9.7.4", true), ("8.0.25", false), ("11.8.3-MariaDB", false)] {
+fn twins_of_semi_sync_exist_where_it_is_offered_the_newer_for_mysqls_replicas_alone() {
+    for (version, source) in [("9.7.4", true), ("5.6.24", true), ("11.8.3-MariaDB", false)] {
         let (mut server, _) = server(version);
         let session = session();
         let names = ["rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled"];
