@@ -2,10 +2,11 @@
 //!
 //! A prefix is a directory with the programs of one flavour in `bin/`. This file chooses one;
 //! `recipe` makes one, from Debian packages (`apt`) or an npm package, without installing
-//! anything on the host; `wrap` makes its programs runnable wherever it lies.
+//! anything on the host; `wrap` makes its programs runnable wherever it lies. `keyring` gives one to a server.
 
 mod apt;
 pub(crate) mod command;
+mod keyring;
 mod prefix;
 mod recipe;
 mod wrap;

@@ -3,13 +3,13 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{BINLOGD, with_keys};
+use common::{BINLOGD, PATIENCE, with_keys};
 use serde_json::Value;
 use testkit::Flavour;
-use testkit::server::Server;
+use testkit::server::{Endpoint, Server};
 
 fn binlogd(args: &[&str], files: &[PathBuf]) -> Output {
     Command::new(BINLOGD).args(args).args(files).output().unwrap()
@@ -145,6 +145,67 @@ fn a_file_loaded_by_mysql_9_7_is_listed_piece_by_piece() {
     a_loaded_file_is_listed_piece_by_piece(Flavour::Mysql97);
 }
 
+const READERS: [&[&str]; 6] = [
+    &["events"],
+    &["tail"],
+    &["tail", "--format=raw"],
+    &["undo"],
+    &["stats"],
+    &["find", "--all", "--table=d.t"],
+];
+
+/// What all reading commands say of a file that only its server can read.
+fn is_named_as_encrypted(place: &str, file: &Path) {
+    for command in READERS {
+        let said = complaint(command, &[file.to_owned()]);
+        let wanted = format!("binlogd: {}:{place} encrypted: ", file.display());
+        assert!(said.starts_with(&wanted) && said.contains("mysql://USER@HOST"), "{said}");
+    }
+}
+
+/// From the server itself they get it decrypted, with the same files and positions.
+fn is_read_from_the_server(server: &Server, file: &str) {
+    let Endpoint { host, port, user, password } = server.endpoint();
+    let url = [PathBuf::from(format!("mysql://{user}:{password}@{host}:{port}/{file}"))];
+    let rows = server.query_rows(&format!("show binlog events in '{file}'")).unwrap();
+    let theirs = rows.iter().filter(|row| row[2] != "Start_encryption");
+    let theirs: Vec<_> = theirs.map(|row| (row[1].clone(), row[2].clone())).collect();
+    let ours = objects(&["events", "--json"], &url);
+    let place =
+        |event: &Value| (event["position"].to_string(), event["type"].as_str().unwrap().to_owned());
+    assert_eq!(ours.iter().map(place).collect::<Vec<_>>(), theirs);
+    let changes = objects(&["tail", "--format=json"], &url);
+    assert_eq!(changes.iter().filter(|change| change["type"] == "insert").count(), 2);
+}
+
+const ROWS: &str = "create database d; create table d.t (a int) engine = InnoDB;
+                    insert into d.t values (1); insert into d.t values (2); flush binary logs";
+
+#[test]
+fn an_encrypted_file_of_mysql_9_7_is_named_as_one() {
+    let server =
+        Server::builder(Flavour::Mysql97).keyring().arg("--binlog-encryption=ON").start().unwrap();
+    server.sql(ROWS).unwrap();
+    let logs = server.query_rows("show binary logs").unwrap();
+    assert!(logs.iter().all(|log| log[2] == "Yes"), "{logs:?}");
+    let file = server.binlog_files().unwrap().remove(0);
+    is_named_as_encrypted("", &file);
+    is_read_from_the_server(&server, "binlog.000001");
+    let verified = binlogd(&["verify"], std::slice::from_ref(&file));
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&verified.stdout).contains("encrypted, so it cannot be checked")
+    );
+
+    // What is sent and kept is what it was before it was encrypted.
+    let daemon = common::follow(&server);
+    daemon.wait_for_all_of(&server, PATIENCE).unwrap();
+    let kept = [daemon.timeline_dir(&server).unwrap().join("binlog.000001")];
+    let changes = objects(&["tail", "--format=json"], &kept);
+    assert_eq!(changes.iter().filter(|change| change["type"] == "insert").count(), 2);
+    assert!(binlogd(&["verify"], &kept).status.success());
+}
+
 /// What an index adds to a table, among that columns of the type "typed array", is not in its row events.
 #[test]
 fn a_multi_valued_index_changes_no_rows() {
@@ -205,24 +266,11 @@ mod on_mariadb {
             .arg("--encrypt-binlog=ON")
             .start()
             .unwrap();
-        server.sql("create database d; flush binary logs").unwrap();
+        server.sql(ROWS).unwrap();
         let file = server.binlog_files().unwrap().remove(0);
         let rows = server.query_rows("show binlog events in 'binlog.000001'").unwrap();
-        let place = format!(
-            "binlogd: {}:{}: {} event: encrypted: ",
-            file.display(),
-            rows[1][1],
-            rows[1][2]
-        );
         assert_eq!(rows[1][2], "Start_encryption");
-        for command in
-            [&["events"][..], &["tail"], &["undo"], &["stats"], &["find", "--all", "--table=d.t"]]
-        {
-            let said = complaint(command, std::slice::from_ref(&file));
-            assert!(
-                said.starts_with(&place) && said.contains("only the server that has the key"),
-                "{said}"
-            );
-        }
+        is_named_as_encrypted(&format!("{}: Start_encryption event:", rows[1][1]), &file);
+        is_read_from_the_server(&server, "binlog.000001");
     }
 }

@@ -1,4 +1,5 @@
-//! Bodies of events that no server at hand writes into files, as bytes by hand.
+//! Bodies of events that servers write rarely or no more, as bytes by hand. (A group of MySQL 9.7 alone, say, logs no
+//! change of itself.)
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use binlogd_event::body::{Body, Heartbeat, RowsChange, ViewChange};

@@ -231,6 +231,9 @@ impl Follower {
         if primary.server_id == stream.identity().server_id {
             return Err(UpstreamError::SameServerId(primary.server_id).into());
         }
+        if primary.encrypts_events() {
+            return Err(UpstreamError::Encrypted.into());
+        }
         let semi_sync = asks_semi_sync(stream.config().semi_sync, primary)?;
         let Chosen { options, connection, primary } = self.prepare(chosen).await?;
         let committer = match &mut self.committer {

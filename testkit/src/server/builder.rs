@@ -20,11 +20,19 @@ pub struct Builder {
     server_id: Option<u32>,
     performance_schema: bool,
     gtid: bool,
+    keyring: bool,
 }
 
 impl Builder {
     pub(super) fn new(flavour: Flavour) -> Self {
-        Self { flavour, args: Vec::new(), server_id: None, performance_schema: false, gtid: true }
+        Self {
+            flavour,
+            args: Vec::new(),
+            server_id: None,
+            performance_schema: false,
+            gtid: true,
+            keyring: false,
+        }
     }
 
     /// Adds an argument for the server program, like `--binlog-checksum=NONE`. It prevails over
@@ -60,6 +68,13 @@ impl Builder {
     #[must_use]
     pub fn without_gtid(mut self) -> Self {
         self.gtid = false;
+        self
+    }
+
+    /// Gives MySQL 9.7 a keyring, which `--binlog-encryption=ON` needs.
+    #[must_use]
+    pub fn keyring(mut self) -> Self {
+        self.keyring = true;
         self
     }
 
@@ -122,6 +137,10 @@ impl Builder {
             gtid: self.gtid,
         };
         config.write(dir.path()).context("write the option file")?;
+        let prefix = match self.keyring {
+            true => prefix.with_keyring(&dir.path().join("programs"))?,
+            false => prefix,
+        };
         Ok(Server { prefix, dir, lease, args: self.args.clone(), process: None })
     }
 }

@@ -84,6 +84,16 @@ impl Prefix {
         self.bin.parent()
     }
 
+    /// The same programs in `dir`, with a keyring there for the server (MySQL 9.7).
+    ///
+    /// # Errors
+    /// If it cannot be made, or the programs are not in a prefix.
+    pub(crate) fn with_keyring(&self, dir: &Path) -> Result<Self> {
+        let own = self.directory().context("programs on the PATH cannot be given a keyring")?;
+        super::keyring::add(own, dir)?;
+        Ok(Self { bin: dir.join("bin"), ..self.clone() })
+    }
+
     /// What a fetched prefix was made of: a line `package version` each; `None` for one that was
     /// not fetched.
     pub fn manifest(&self) -> Option<String> {

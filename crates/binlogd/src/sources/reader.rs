@@ -291,8 +291,8 @@ impl Reader {
     }
 }
 
-const ENCRYPTED: &str = "encrypted: only the server that has the key can read it. Read it from \
-                         there, with mysqlbinlog --read-from-remote-server or through binlogd serve";
+const ENCRYPTED: &str = "encrypted: only the server that has the key can read it, which sends it decrypted: name \
+                         the server in the file's place, as mysql://USER@HOST:PORT/FILE";
 
 #[cfg(test)]
 mod tests;

@@ -440,7 +440,8 @@ impl Server {
         if self.state.is_outside() {
             self.resume = LogName::new(&self.file).map(|name| (name, self.next));
         }
-        Ok(true)
+        // The server decrypts what follows, so that it means nothing here.
+        Ok(header.kind != EventKind::START_ENCRYPTION)
     }
 
     /// The length without the checksum, which is right.

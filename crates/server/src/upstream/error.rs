@@ -16,7 +16,7 @@ pub enum UpstreamError {
     /// The primary writes no binlog.
     #[error("binary logging is off on the primary: {}", advice::log_bin(.0))]
     BinaryLogOff(ServerVersion),
-    /// The primary encrypts what it writes.
+    /// The primary encrypts events, so that its files cannot be kept as they are.
     #[error(
         "the primary encrypts its binlog (encrypt_binlog = ON). It sends the events decrypted, so that \
          files made of them could not be its own, byte for byte. Set encrypt_binlog = OFF in its option \

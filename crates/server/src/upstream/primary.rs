@@ -93,9 +93,6 @@ impl Primary {
         if !is_on("log_bin") {
             return Err(UpstreamError::BinaryLogOff(version));
         }
-        if is_on("encrypt_binlog") {
-            return Err(UpstreamError::Encrypted);
-        }
         let number = variable("server_id").unwrap_or_default();
         let server_id = number.parse().map_err(|_| UpstreamError::Nonsense {
             query: "@@server_id",
@@ -134,6 +131,12 @@ impl Primary {
     #[must_use]
     pub fn is_mariadb(&self) -> bool {
         self.version.is_mariadb()
+    }
+
+    /// Whether it is a MariaDB whose new files have events that are encrypted, which it sends decrypted.
+    #[must_use]
+    pub fn encrypts_events(&self) -> bool {
+        self.variables.get("encrypt_binlog").is_some_and(|on| on == "ON" || on == "1")
     }
 
     /// Whether its transactions have GTIDs, so that a stream can come from another server to it.
