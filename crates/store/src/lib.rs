@@ -14,6 +14,7 @@ mod fs;
 mod index;
 mod index_file;
 mod journal;
+mod leftovers;
 mod name;
 mod purge;
 mod recovery;

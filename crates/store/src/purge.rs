@@ -13,8 +13,9 @@ use std::time::SystemTime;
 
 use binlogd_event::FIRST_EVENT;
 
-use crate::replace::TEMPORARY;
-use crate::{Catalog, FileId, LogFile, LogName, StoreError, Timeline, index, index_file};
+use crate::{
+    Catalog, FileId, LogFile, LogName, StoreError, Timeline, index, index_file, leftovers,
+};
 
 /// Whether readers can keep files from being purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +158,7 @@ impl Catalog {
                         .map_err(|error| (removed, StoreError::io("remove", &file.path)(error)))?,
                 }
                 removed += 1;
-                // One that stays is of no file, and harmless.
+                // One that stays is of no file: the next start removes it.
                 let _ = self.fs.remove(&index::path_of(&file.path));
             }
             match self.fs.sync_dir(dir).map_err(StoreError::io("sync", dir)) {
@@ -184,7 +185,7 @@ impl Catalog {
             }
             let dir = stream.join(&name);
             let names = fs.list(&dir).map_err(StoreError::io("list", &dir))?;
-            if !names.iter().all(|name| is_ours_to_clear(name)) {
+            if !names.iter().all(|name| leftovers::is_ours(name)) {
                 // Binlog files that are to be purged later, or what somebody has put there.
                 continue;
             }
@@ -218,17 +219,6 @@ impl Catalog {
     fn files_mut(&self) -> RwLockWriteGuard<'_, Vec<Arc<LogFile>>> {
         self.files.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a file of a timeline without binlog files was put there by the store.
-fn is_ours_to_clear(name: &str) -> bool {
-    LogName::new(name).is_none()
-        && (matches!(
-            name.trim_end_matches(TEMPORARY),
-            "DURABLE" | "JOURNAL" | "FORKED" | "INHERITED"
-        ) || [".index", index::SUFFIX]
-            .iter()
-            .any(|suffix| name.trim_end_matches(TEMPORARY).ends_with(suffix)))
 }
 
 fn purged(name: &LogName) -> StoreError {

@@ -22,6 +22,7 @@ use binlogd_event::{GtidSet, Verifier};
 use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer,
+    leftovers,
 };
 
 /// What tells the history of one source server from that of another: MySQL's server UUID. MariaDB
@@ -90,6 +91,7 @@ impl Store {
         let mut files = Vec::new();
         for timeline in &timelines {
             list_files(&*fs, timeline, &timeline.dir(dir), &mut files)?;
+            leftovers::sweep(&*fs, &timeline.dir(dir));
         }
         let timeline = timelines.last().cloned();
         if let Some(dir) = timeline.as_ref().map(|timeline| timeline.dir(dir))

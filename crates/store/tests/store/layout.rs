@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use binlogd_store::{Fs, SourceId, StoreError};
+use rustix::io::Errno;
 use testkit::binlog_gen::{BinlogGen, Options};
-use testkit::sim_disk::SimDisk;
+use testkit::sim_disk::{Fault, Op, SimDisk};
 
 use crate::support::*;
 
@@ -74,6 +75,36 @@ fn other_folders_and_files_are_let_alone() {
     }
     assert_eq!(file_names(&open(&disk).unwrap()), ["b.000001"]);
     assert!(disk.contents(&Path::new(DIR).join("README")).is_some());
+}
+
+#[test]
+fn what_counts_for_nothing_is_swept_at_the_start() {
+    let disk = disk_with(&[("0001-aa", &["b.000002"]), ("0002-bb", &["b.000003"])]);
+    let left_over = [
+        "0001-aa/b.000001.idx",
+        "0001-aa/b.000002.idx.tmp",
+        "0002-bb/b.index.tmp",
+        "0002-bb/DURABLE.tmp",
+    ];
+    let kept = [
+        "0001-aa/b.000002.idx",
+        "0001-aa/notes.tmp",
+        "0002-bb/b.idx",
+        "0002-bb/.tmp",
+        "b.000001.idx",
+    ];
+    for name in left_over.iter().chain(&kept) {
+        disk.put(&Path::new(DIR).join(name), b"something");
+    }
+    let is_there = |name: &&str| disk.contents(&Path::new(DIR).join(name)).is_some();
+    // A failure to do so stops nothing.
+    disk.fail(Fault::new(Op::Remove, Errno::IO).on(".tmp"));
+    drop(open(&disk).unwrap());
+    disk.clear_faults();
+    drop(open(&disk).unwrap());
+    assert!(!left_over.iter().any(&is_there));
+    assert!(kept.iter().all(is_there));
+    assert_eq!(file_names(&open(&disk).unwrap()), ["b.000002", "b.000003"]);
 }
 
 #[test]
