@@ -29,6 +29,12 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "binlogd: {}", with_causes(error));
 }
 
+/// Prints what somebody should know who gets what they asked for.
+pub(crate) fn print_note(text: &str) {
+    // There is nobody left to tell if stderr is gone.
+    let _ = writeln!(std::io::stderr(), "binlogd: note: {text}");
+}
+
 /// An error and what led to it. Many errors tell their cause themselves: it is not told again.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut text = String::new();

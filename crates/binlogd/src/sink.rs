@@ -27,6 +27,20 @@ pub(crate) trait Sink {
     fn finish(&mut self, _out: &mut Vec<u8>) {}
 }
 
+/// Where an event stands.
+pub(crate) fn place<'a>(raw: &RawEvent<'a>) -> At<'a> {
+    At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header }
+}
+
+/// An event by its place and type, for a message about it.
+pub(crate) fn event_at(at: &At<'_>) -> String {
+    let At { file, offset, header, .. } = at;
+    match header.kind.name() {
+        Some(kind) => format!("{file}:{offset}: {kind} event"),
+        None => format!("{file}:{offset}: {}", header.kind),
+    }
+}
+
 /// Gives what `sink` makes of a source to `put`, and with it whether to put it out at once.
 pub(crate) fn drain(
     source: &mut Source,
@@ -47,7 +61,7 @@ pub(crate) fn drain(
         }
         let (is_first, is_last) = source.is_first_and_last();
         let Some(raw) = source.event() else { break };
-        let at = At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header };
+        let at = place(&raw);
         sink.enter(is_first, is_last, source.timeline());
         if sink.is_done(&at) {
             break;

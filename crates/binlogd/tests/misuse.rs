@@ -34,10 +34,13 @@ fn options_that_do_not_go_together_are_wrong_usage() {
         &["--format=debezium", "--option=decimal.handling.mode=exact"],
         "can be 'precise', 'double' or 'string', not 'exact'",
     );
+    tail(&["--table=orders"], "write DB.TABLE, such as shop.orders or *.orders");
     tail(&["--gtids"], "--gtids is for --format sql");
     tail(&["--format=raw", "--kind=insert"], "whose bytes belong together");
     tail(&["--include-gtids=1-2-3-4"], "--include-gtids");
     tail(&["--start-position=4", "--from=end"], "cannot be used with");
+    let set = "--gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+    refused(&["find", set, "/nowhere"], "is not one transaction's GTID");
     refused(&["tail", "--follow", "-"], "standard input is read from its beginning");
 }
 

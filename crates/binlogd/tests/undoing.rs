@@ -113,7 +113,8 @@ fn there_and_back_again(flavour: Flavour) {
     assert_eq!(tables(&target), end);
     the_server_itself_tells_as_much(&server, &known, &files);
 
-    let back = run_on(&target, &[&["undo"], &known[..]].concat(), &files[filled..]);
+    // Each row is found by all its values, of every type.
+    let back = run_on(&target, &[&["undo", "--check"], &known[..]].concat(), &files[filled..]);
     assert_eq!(tables(&target), begin);
     assert_eq!(back.matches("BEGIN;\n").count(), back.matches("COMMIT;\n").count());
 
@@ -140,6 +141,60 @@ fn the_server_itself_tells_as_much(server: &Server, known: &[&str], files: &[Pat
 #[test]
 fn a_replayed_server_is_brought_back_to_where_it_began() {
     there_and_back_again(Flavour::Mysql97);
+}
+
+fn a_check_ends_at_a_row_that_was_changed_since(flavour: Flavour) {
+    let server = Server::start_new(flavour).unwrap();
+    let create = "create table `it's` (id varchar(9) primary key, a int, b text) engine = InnoDB";
+    let fill = format!(
+        "create database d; use d; {create};
+         insert into `it's` values ('x', 1, 'x'), ('y', 1, 'y'), ('z', 1, 'z'); flush binary logs"
+    );
+    server.sql(&fill).unwrap();
+    let rows = || server.sql("select * from d.`it's` order by id").unwrap();
+    let begin = rows();
+    let change = "start transaction; update d.`it's` set a = 2 where id < 'z';
+        insert into d.`it's` values ('w', 1, 'w'); commit; flush binary logs";
+    server.sql(change).unwrap();
+    let mut files = server.binlog_files().unwrap();
+    files.pop();
+    let dir = tempfile::tempdir().unwrap();
+    let (schema, sql) = (dir.path().join("schema.sql"), dir.path().join("undo.sql"));
+    fs::write(&schema, format!("use d; {create};")).unwrap();
+    let undo = |args: &[&str]| {
+        let schema = ["--schema", schema.to_str().unwrap()];
+        let undo = binlogd(&[&["undo"], args, &schema].concat(), &files[files.len() - 1..]);
+        assert!(undo.status.success(), "{}", String::from_utf8_lossy(&undo.stderr));
+        fs::write(&sql, undo.stdout).unwrap();
+        server.sql_file(&sql, false).map(drop).map_err(|error| error.to_string())
+    };
+    let changed = rows();
+    // A row that is gone; one with another value, also in a column that the change did not touch; and in
+    // letters that compare as equal.
+    for since in [
+        "delete from d.`it's` where id = 'y'",
+        "update d.`it's` set a = 3 where id = 'y'",
+        "update d.`it's` set b = 'Y' where id = 'y'",
+    ] {
+        server.sql(since).unwrap();
+        let now = rows();
+        let error = undo(&["--check"]).unwrap_err();
+        assert!(error.contains("a row of d.it's is not as the changes left it"), "{error}");
+        assert_eq!(rows(), now, "{since}");
+        server.sql("replace into d.`it's` values ('y', 2, 'y')").unwrap();
+        assert_eq!(rows(), changed);
+    }
+    undo(&["--check"]).unwrap();
+    assert_eq!(rows(), begin);
+    // Nothing of it is left to be undone: unchecked nobody notices.
+    undo(&[]).unwrap();
+    assert!(undo(&["--check"]).is_err());
+    assert_eq!(rows(), begin);
+}
+
+#[test]
+fn a_check_ends_at_a_row_of_mysql_9_7_that_was_changed_since() {
+    a_check_ends_at_a_row_that_was_changed_since(Flavour::Mysql97);
 }
 
 #[test]
@@ -215,6 +270,11 @@ mod on_mysql_5_6 {
     use super::*;
 
     #[test]
+    fn a_check_ends_at_a_row_that_was_changed_since() {
+        super::a_check_ends_at_a_row_that_was_changed_since(Flavour::Mysql56);
+    }
+
+    #[test]
     fn a_replayed_server_is_brought_back_to_where_it_began() {
         there_and_back_again(Flavour::Mysql56);
     }
@@ -222,6 +282,11 @@ mod on_mysql_5_6 {
 
 mod on_mariadb {
     use super::*;
+
+    #[test]
+    fn a_check_ends_at_a_row_that_was_changed_since() {
+        super::a_check_ends_at_a_row_that_was_changed_since(Flavour::Mariadb118);
+    }
 
     #[test]
     fn a_replayed_server_is_brought_back_to_where_it_began() {

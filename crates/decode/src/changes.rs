@@ -3,15 +3,16 @@
 //! What carries no data, such as the file's format, is left out. Nothing is written here: that is
 //! for [`format`](crate::format).
 
-use std::borrow::Cow;
+mod context;
+mod statement;
 
-use binlogd_event::body::{
-    self, IntvarKind, Query, RowsChange, StatusVar, StatusVars, UserVar, UserVarType,
-};
-use binlogd_event::{EventHeader, Gtid};
+use binlogd_event::body::{self, Query};
+use binlogd_event::{EventFlags, EventHeader, Gtid};
 
-use crate::cursor::Cursor;
-use crate::{Body, Charset, Decimal, Event, Rows, Value, ValueError, write};
+use crate::{Body, Event, Rows};
+use context::Context;
+pub use context::{CONTEXT_BYTES_MAX, ContextError};
+pub use statement::Statement;
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,54 +102,11 @@ pub enum Change<'a> {
     /// The server says that it made changes here which are not in the binlog. It is no part of a
     /// transaction but where it has a GTID.
     Incident(body::Incident<'a>),
-}
-
-/// A statement and what it depends on.
-#[derive(Debug, Clone, Copy)]
-pub struct Statement<'a> {
-    /// The statement, in its session's character set.
-    pub text: &'a [u8],
-    /// The default schema; may be empty.
-    pub schema: &'a [u8],
-    /// The session's settings.
-    pub settings: StatusVars<'a>,
-    /// The MySQL error with which it ended, mostly 0.
-    pub error_code: u16,
-    /// `SET` statements that must run before it, in ASCII but for names.
-    pub context: &'a [String],
-    /// Whether it is a transaction by itself, such as DDL.
-    pub alone: bool,
-}
-
-impl<'a> Statement<'a> {
-    /// What it does to rows, by its first word behind comments; `None` if that is none of the words
-    /// that change rows.
-    #[must_use]
-    pub fn kind(&self) -> Option<RowsChange> {
-        kind(self.text)
-    }
-
-    /// The character set of its session, in which it is written, if that is known.
-    #[must_use]
-    pub fn charset(&self) -> Option<Charset> {
-        self.settings.iter().find_map(|item| match item {
-            Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
-            _ => None,
-        })
-    }
-
-    /// Its text in UTF-8. What is no text in its character set is replaced.
-    pub(crate) fn to_text(self) -> Cow<'a, str> {
-        let charset = self.charset().unwrap_or(Charset::UTF8MB4);
-        if let Some(text) = charset.as_utf8(self.text) {
-            return Cow::Borrowed(text);
-        }
-        let mut text = Vec::new();
-        match charset.to_utf8(self.text, &mut text) {
-            Ok(()) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
-            Err(_) => String::from_utf8_lossy(self.text),
-        }
-    }
+    /// An event of a type that is not known here and must not be ignored: it may change anything.
+    Unknown {
+        /// Whether it is no part of a transaction.
+        alone: bool,
+    },
 }
 
 /// How a transaction ends.
@@ -170,7 +128,7 @@ pub enum End {
 const STATEMENT_END: u16 = 1;
 
 /// Follows events through their transactions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Changes {
     transaction: Transaction,
     /// Whether the transaction was given its identity, but nothing of it has come yet.
@@ -183,7 +141,7 @@ pub struct Changes {
     statements: u64,
     /// Whether that statement's last rows have come.
     statement_ended: bool,
-    context: Vec<String>,
+    context: Context,
     /// Whether the context's statement has come.
     context_used: bool,
 }
@@ -196,13 +154,30 @@ enum Step<'a> {
     Rows(Rows<'a>),
     End(End),
     Incident(body::Incident<'a>),
+    Unknown,
 }
 
 impl Changes {
     /// Before the first event.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_context_bytes_max(CONTEXT_BYTES_MAX)
+    }
+
+    /// Before the first event, with a limit of one's own for what statements [depend
+    /// on](Statement::context), in bytes of memory.
+    #[must_use]
+    pub fn with_context_bytes_max(context_bytes_max: usize) -> Self {
+        Self {
+            transaction: Transaction::default(),
+            announced: false,
+            open: false,
+            query: None,
+            statements: 0,
+            statement_ended: false,
+            context: Context::new(context_bytes_max),
+            context_used: false,
+        }
     }
 
     /// Whether no transaction is under way.
@@ -220,12 +195,12 @@ impl Changes {
     /// Takes the next event; says what it does, if it does anything, and in which transaction.
     ///
     /// # Errors
-    /// If the value of a user variable is damaged.
+    /// If the value of a user variable is damaged, or a statement has too many variables.
     pub fn take<'a>(
         &'a mut self,
         at: &At<'_>,
         event: Event<'a>,
-    ) -> Result<Option<(&'a Transaction, Change<'a>)>, ValueError> {
+    ) -> Result<Option<(&'a Transaction, Change<'a>)>, ContextError> {
         if std::mem::take(&mut self.context_used) {
             self.context.clear();
         }
@@ -252,11 +227,12 @@ impl Changes {
             Step::Load(query) => Change::Load(self.statement(&query, false)),
             Step::End(end) => Change::End(end),
             Step::Incident(incident) => Change::Incident(incident),
+            Step::Unknown => Change::Unknown { alone: self.is_outside() },
         };
         Ok(Some((&self.transaction, change)))
     }
 
-    fn other<'a>(&mut self, at: &At<'_>, body: body::Body<'a>) -> Result<Step<'a>, ValueError> {
+    fn other<'a>(&mut self, at: &At<'_>, body: body::Body<'a>) -> Result<Step<'a>, ContextError> {
         use body::Body as B;
         match body {
             B::Gtid(gtid) => {
@@ -299,18 +275,15 @@ impl Changes {
                 return Ok(Step::Incident(incident));
             }
             B::RowsQuery(text) => self.next_statement(Some(text.to_vec())),
-            B::Intvar(intvar) => {
-                let name = match intvar.kind {
-                    IntvarKind::LAST_INSERT_ID => "last_insert_id",
-                    _ => "insert_id",
-                };
-                self.context.push(format!("SET {name}={}", intvar.value));
+            B::Intvar(intvar) => self.context.intvar(&intvar)?,
+            B::Rand(rand) => self.context.rand(&rand)?,
+            B::UserVar(var) => self.context.user_var(&var)?,
+            B::Unknown(_) if !at.header.flags.contains(EventFlags::IGNORABLE) => {
+                if self.is_outside() {
+                    self.transaction = begin(at);
+                }
+                return Ok(Step::Unknown);
             }
-            B::Rand(rand) => {
-                let (one, two) = (rand.seed1, rand.seed2);
-                self.context.push(format!("SET rand_seed1={one}, rand_seed2={two}"));
-            }
-            B::UserVar(var) => self.context.push(user_var(&var)?),
             _ => {}
         }
         Ok(Step::Nothing)
@@ -361,7 +334,7 @@ impl Changes {
             schema: query.schema,
             settings: query.status_vars,
             error_code: query.error_code,
-            context: &self.context,
+            context: self.context.sets(),
             alone,
         }
     }
@@ -374,20 +347,9 @@ impl Changes {
     }
 }
 
-fn kind(statement: &[u8]) -> Option<RowsChange> {
-    let mut text = statement.trim_ascii_start();
-    while let Some(comment) = text.strip_prefix(b"/*") {
-        let end =
-            comment.windows(2).position(|two| two == b"*/").map_or(comment.len(), |at| at + 2);
-        text = comment[end..].trim_ascii_start();
-    }
-    let word: Vec<u8> =
-        text.iter().take_while(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
-    match &word[..] {
-        b"insert" | b"replace" | b"load" => Some(RowsChange::Insert),
-        b"update" => Some(RowsChange::Update),
-        b"delete" => Some(RowsChange::Delete),
-        _ => None,
+impl Default for Changes {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -407,53 +369,5 @@ fn alter_phase(flags: u8) -> Option<AlterPhase> {
         0x04 => Some(AlterPhase::Commit),
         0x08 => Some(AlterPhase::Rollback),
         _ => None,
-    }
-}
-
-/// A user variable as a statement, with the value's bytes in hex.
-fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
-    let mut out = b"SET @".to_vec();
-    write::sql_identifier(var.name, &mut out);
-    out.push(b'=');
-    let mut cursor = Cursor::new(var.value.map_or(&[], |value| value.bytes));
-    match var.value {
-        None => out.extend_from_slice(b"NULL"),
-        Some(value) => match value.kind {
-            UserVarType::REAL => {
-                Value::Double(f64::from_bits(cursor.little_endian(8)?)).write_sql(&mut out)?;
-            }
-            UserVarType::INTEGER if value.unsigned => {
-                Value::UInt(cursor.little_endian(8)?).write_sql(&mut out)?;
-            }
-            UserVarType::INTEGER => {
-                let number = cursor.little_endian(8)?;
-                Value::Int(i64::from_le_bytes(number.to_le_bytes())).write_sql(&mut out)?;
-            }
-            UserVarType::DECIMAL => {
-                Value::Decimal(Decimal::with_head(&mut cursor)?).write_sql(&mut out)?;
-            }
-            _ => {
-                let charset = Charset::of_collation(u64::from(value.collation));
-                out.push(b'_');
-                out.extend_from_slice(charset.unwrap_or(Charset::BINARY).name().as_bytes());
-                out.extend_from_slice(b" X'");
-                write::hex(value.bytes.iter().copied(), &mut out);
-                out.push(b'\'');
-            }
-        },
-    }
-    Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statements_kind_is_its_first_word() {
-        assert_eq!(kind(b" /* a */ /*b*/insert into t"), Some(RowsChange::Insert));
-        assert_eq!(kind(b"REPLACE t"), Some(RowsChange::Insert));
-        assert_eq!(kind(b"create table t"), None);
-        assert_eq!(kind(b"/* never ends"), None);
     }
 }

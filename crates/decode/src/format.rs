@@ -14,6 +14,7 @@ mod names;
 mod sql;
 mod text;
 mod undo;
+mod untold;
 
 pub use canal::{CanalFormat, CanalOptions};
 pub use debezium::{
@@ -24,14 +25,15 @@ pub use list::ListJson;
 pub use maxwell::{MaxwellCommit, MaxwellFormat, MaxwellOptions, MaxwellPiece, MaxwellRow};
 pub use sql::{ColumnTest, SqlFormat, SqlOptions};
 pub use text::TextFormat;
-pub use undo::{UndoFlaw, UndoFormat, last_piece};
+pub use undo::{UndoFlaw, UndoFormat, UndoOptions, last_piece};
+pub use untold::Untold;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use binlogd_event::body::Incident;
 
 use crate::changes::{At, Change, Transaction};
-use crate::{DecodeError, Table, ValueError};
+use crate::{DecodeError, Table};
 
 /// Appends changes to a buffer, in their order.
 pub trait Format {
@@ -54,6 +56,12 @@ pub trait Format {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError>;
 
+    /// What of a change that comes next [`change`](Self::change) will leave out, because this form has
+    /// no record for it. What the form's options leave out, they leave out.
+    fn untold<'a>(&self, _change: &Change<'a>) -> Option<Untold<'a>> {
+        None
+    }
+
     /// Nothing follows.
     fn finish(&mut self, out: &mut Vec<u8>);
 }
@@ -73,6 +81,10 @@ impl<F: Format + ?Sized> Format for &mut F {
         (**self).change(at, transaction, change, out)
     }
 
+    fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
+        (**self).untold(change)
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) {
         (**self).finish(out);
     }
@@ -85,9 +97,6 @@ pub enum FormatError {
     /// It is damaged, or its table map does not say enough.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The value of a statement's variable is damaged.
-    #[error(transparent)]
-    Value(#[from] ValueError),
     /// The format needs names, and the table map has none.
     #[error(
         "the binlog does not name the columns of {table}, which {format} needs. Servers write names with \
@@ -138,6 +147,12 @@ pub enum FormatError {
         /// What it says of them.
         message: Box<str>,
     },
+    /// An event of a type that is not known here.
+    #[error(
+        "what it changes is not known here. Read it by a newer binlogd, or begin behind this event \
+         (--start-position)"
+    )]
+    Unknown,
 }
 
 impl FormatError {

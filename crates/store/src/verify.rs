@@ -84,8 +84,17 @@ impl Report {
     /// How many findings are problems.
     #[must_use]
     pub fn problems(&self) -> usize {
-        let problem = |finding: &&Finding| finding.severity() == Severity::Problem;
-        self.findings.iter().filter(problem).count()
+        self.count(Severity::Problem)
+    }
+
+    /// How many findings are warnings.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity() == severity).count()
     }
 
     /// The good bytes, events and transactions of all files, and their GTIDs.

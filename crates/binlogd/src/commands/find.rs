@@ -3,15 +3,17 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use binlogd_decode::Decoder;
 use binlogd_decode::changes::{At, Change, Changes, Transaction};
+use binlogd_decode::format::Untold;
 use binlogd_event::{FIRST_EVENT, Gtid, previous_gtids};
 use serde::Serialize;
 
-use super::tail::filter::Pattern;
+use super::tail::filter::{Pattern, table_pattern};
+use super::tail::left_out::LeftOut;
 use crate::output::print;
-use crate::sink::{Sink, drain};
+use crate::sink::{Sink, drain, event_at};
 use crate::sources::{From, Input, Place, RawEvent, Source, SourceArgs, Unwanted};
 use crate::time;
 
@@ -46,7 +48,7 @@ struct What {
     time: Option<u32>,
 
     /// The first transaction that changes rows of this table, as DB.TABLE (* and ? stand for any)
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = table_pattern)]
     table: Option<Pattern>,
 
     /// The event at this offset of the first file, or around it
@@ -74,7 +76,8 @@ Examples:
 A line has the file and where the transaction begins there, when, and its GTID; with --position the
 event comes first. Of several files those are passed over whose heads say that it cannot be there, and
 of a closed file in a binlogd's store what its index says.
-JSON's 'time' is seconds since 1970.
+JSON's 'time' is seconds since 1970. Statements in statement format do not say which tables they change:
+with --table those of its database are counted on stderr.
 
 Exit codes: 0 found, 1 not found or it failed, 2 wrong usage.";
 
@@ -128,11 +131,19 @@ struct Search<'a> {
     is_within: bool,
     /// Where the transaction begins that was found last.
     found: Option<(String, u64)>,
+    left_out: LeftOut,
 }
 
 impl<'a> Search<'a> {
     fn new(args: &'a Args) -> Self {
-        Self { args, changes: Changes::new(), is_first: true, is_within: false, found: None }
+        Self {
+            args,
+            changes: Changes::new(),
+            is_first: true,
+            is_within: false,
+            found: None,
+            left_out: LeftOut::default(),
+        }
     }
 }
 
@@ -156,7 +167,8 @@ impl Sink for Search<'_> {
         let is_done = self.is_done(at);
         let What { gtid, time, table, .. } = &self.args.what;
         self.is_within |= !self.changes.is_outside();
-        let taken = self.changes.take(at, event)?;
+        let taken = self.changes.take(at, event);
+        let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
         self.is_within |= taken.is_some();
         let Some((transaction, change)) = taken else { return Ok(()) };
         let wanted = match (time, table, gtid) {
@@ -165,6 +177,14 @@ impl Sink for Search<'_> {
             (.., Some(gtid)) => transaction.gtid == Some(*gtid),
             _ => false,
         };
+        if let Some(table) = table.as_ref().filter(|_| !is_done)
+            && let Some(untold) = Untold::by_rows(&change).filter(|untold| match untold {
+                Untold::Statement(statement) => table.may_be_of(statement),
+                _ => true,
+            })
+        {
+            self.left_out.note(at, &untold);
+        }
         let place = (transaction.file.clone(), transaction.offset);
         if wanted && !is_done && self.found.as_ref() != Some(&place) {
             show(self.args.json, transaction, None, out)?;
@@ -190,6 +210,10 @@ impl Sink for Search<'_> {
         let transaction = if is_within { self.changes.last() } else { &outside };
         self.found = Some((transaction.file.clone(), transaction.offset));
         show(self.args.json, transaction, Some(event), out)
+    }
+
+    fn finish(&mut self, _: &mut Vec<u8>) {
+        self.left_out.finish();
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod filter;
 mod from;
+pub(crate) mod left_out;
 mod printer;
 mod raw;
 pub(crate) mod schema;
@@ -122,6 +123,10 @@ taken only if the number of columns and their types fit. For SQL the other serve
 triggers: what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can:
 elsewhere each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no
 statement sets the times in their history.
+
+What a format has no record for is said on stderr: where a server lost changes (an incident event), in
+debezium, maxwell and canal also statements that change rows, of which the first is named and all are
+counted. Nothing is passed over in silence. In SQL it is an error.
 
 Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
 else is as it was, and of several files all but the first lack the four bytes that a file begins with.

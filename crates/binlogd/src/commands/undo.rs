@@ -6,11 +6,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use binlogd_decode::format::UndoFormat;
+use binlogd_decode::format::{UndoFormat, UndoOptions};
 
 use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
 use super::tail::schema::{GeneratedArgs, SchemaArgs};
+use crate::logging::print_note;
 use crate::output::print;
 use crate::sink::drain;
 use crate::sources::SourceArgs;
@@ -22,6 +23,12 @@ use crate::spill::Spill;
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
+
+    /// Let the server see that each statement finds its row, with all values as the change left them. If
+    /// one does not, the client mysql ends with an error that names the table, and the transaction is
+    /// rolled back
+    #[arg(long)]
+    check: bool,
 
     #[command(flatten)]
     schema: SchemaArgs,
@@ -46,8 +53,14 @@ Examples:
   Of a server, one of its files:
     binlogd undo --table shop.orders --password-file pw mysql://repl@127.0.0.1:3306/mysql-bin.000007
 
+  Only if all rows are as it left them:
+    binlogd undo --check --include-gtids 3e11fa47-71ca-11e1-9e33-c80aa9429562:23 mysql-bin.000007 | mysql --binary-mode
+
 Transactions come in reverse order, and each is one transaction again. The tables must be as the chosen
-changes left them: what came later is to be undone as well, or not to have touched the same rows.
+changes left them: what came later is to be undone as well, or not to have touched the same rows. A row
+that is gone since, or has other values, is passed over or changed back in silence, unless --check is
+given: then mysql (without --force) ends at the first such row, and its transaction is rolled back where
+the tables can. Transactions before it in the output are undone.
 Whatever cannot be undone is an error that names it, and nothing is printed then: changes of tables
 themselves, statements in statement format, rows without all columns (binlog_row_image other than
 FULL), XA. What foreign keys did to other tables is undone only if the server logged it, as MySQL
@@ -72,9 +85,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder(&args.source.server)?;
-    let format = Box::new(UndoFormat::new(args.generated.test()));
-    let mut printer = Printer::new(format, filter, false);
-    print(|output| {
+    let options = UndoOptions { is_generated: args.generated.test(), check: args.check };
+    let mut format = UndoFormat::new(options);
+    let mut printer = Printer::new(Box::new(&mut format), filter, false);
+    let code = print(|output| {
         let mut spill = Spill::new(MEMORY_MAX);
         drain(&mut source, &mut decoder, &mut printer, &mut |more, _| {
             spill.append(more)?;
@@ -85,5 +99,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             output.buffer.extend_from_slice(piece);
             output.flush_full()
         })
-    })
+    })?;
+    drop(printer);
+    if !format.has_changes() {
+        print_note("no change of rows was chosen, so there is nothing to undo");
+    }
+    Ok(code)
 }

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print nothing but problems
+    /// Print nothing but problems and warnings
     #[arg(long, short)]
     quiet: bool,
 }
@@ -64,10 +64,13 @@ Examples:
     binlogd verify --json /var/lib/binlogd | jq '.findings[] | select(.severity == \"problem\")'
 
 A line says where it is and what: PATH:OFFSET: EVENT: WHAT. WHAT TO DO. OFFSET is where the event
-begins. Of a file with a bad event, what follows is not checked. Lines with 'note:' tell what may
-well be so, for example that a primary has crashed, or that the last event is still being written.
+begins. Of a file with a bad event, what follows is not checked. Lines with 'warning:' tell that the
+server itself says that it lost changes (an incident event): the files are what it wrote, and whole,
+but nothing restored from them is. Lines with 'note:' tell what may well be so, for example that a
+primary has crashed, or that the last event is still being written.
 
-Exit codes: 0 all is good, 1 there are problems or it failed, 2 wrong usage.";
+Exit codes: 0 the files are good, also if there are warnings; 1 there are problems or it failed; 2 wrong
+usage.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(Arc::new(OsFs), &args.paths)?;

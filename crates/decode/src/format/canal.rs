@@ -10,8 +10,8 @@ use binlogd_event::body::RowsChange;
 
 use super::definition::{Action, Alteration, Definition, Name};
 use super::json::{field, number_field, text_field};
-use super::{Format, FormatError, must_have_names, now_us, switch};
-use crate::changes::{At, Change, Statement, Transaction};
+use super::{Format, FormatError, Untold, must_have_names, now_us, switch};
+use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::write::{json_string, signed};
 use crate::{Image, Rows, Table};
 
@@ -60,6 +60,8 @@ pub struct CanalFormat {
     count: u64,
     /// The last statement of which rows came, by its number.
     told: Option<u64>,
+    /// Whether rows of the transaction under way were written.
+    has_rows: bool,
 }
 
 /// What a message is about.
@@ -75,7 +77,7 @@ impl CanalFormat {
     /// A writer.
     #[must_use]
     pub fn new(options: CanalOptions) -> Self {
-        Self { options, count: 0, told: None }
+        Self { options, count: 0, told: None, has_rows: false }
     }
 
     fn rows(
@@ -370,15 +372,27 @@ impl Format for CanalFormat {
                 }
                 if !self.options.no_rows {
                     self.rows(at, transaction, rows, out)?;
+                    self.has_rows = true;
                 }
             }
             Change::Statement(_) if !transaction.takes_effect() => {}
             Change::Statement(statement) | Change::Load(statement) => {
                 self.statement(at, transaction, &statement, out);
             }
-            Change::End(_) | Change::Incident(_) => {}
+            Change::End(_) => self.has_rows = false,
+            Change::Incident(_) | Change::Unknown { .. } => {}
         }
         Ok(())
+    }
+
+    fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
+        match change {
+            Change::End(End::Rollback) if self.has_rows => Some(Untold::RolledBack),
+            // Those of a kind are told.
+            Change::Statement(statement) if statement.kind().is_some() => None,
+            Change::Load(_) => None,
+            change => Untold::by_rows(change),
+        }
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

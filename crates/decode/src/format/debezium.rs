@@ -8,8 +8,9 @@ mod value;
 use binlogd_event::body::RowsChange;
 
 use super::json::{bytes_field, null_field, number_field, text_field};
-use super::{Format, FormatError, now_us, switch};
-use crate::changes::{At, Change, Statement, Transaction};
+use super::untold::is_xa_rollback;
+use super::{Format, FormatError, Untold, now_us, switch};
+use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::{Charset, Image, Rows};
 pub use value::{BinaryMode, DecimalMode, TimeMode, UnsignedMode};
 
@@ -83,6 +84,8 @@ impl DebeziumOptions {
 pub struct DebeziumFormat {
     options: DebeziumOptions,
     source: Vec<u8>,
+    /// Whether rows of the transaction under way were written.
+    has_rows: bool,
 }
 
 /// What happened to a row, by the connector's letters.
@@ -94,7 +97,7 @@ impl DebeziumFormat {
     /// A writer.
     #[must_use]
     pub fn new(options: DebeziumOptions) -> Self {
-        Self { options, source: Vec::new() }
+        Self { options, source: Vec::new(), has_rows: false }
     }
 
     fn rows(
@@ -132,6 +135,7 @@ impl DebeziumFormat {
             }
             envelope.row += 1;
         }
+        self.has_rows |= envelope.row > 0;
         self.source = source;
         Ok(())
     }
@@ -267,14 +271,8 @@ fn times(us: u64, out: &mut Vec<u8>) {
 }
 
 /// Whether a statement defines something, rather than changing rows.
-fn is_definition(text: &[u8]) -> bool {
-    let word: Vec<u8> = text
-        .trim_ascii_start()
-        .iter()
-        .take_while(|b| b.is_ascii_alphabetic())
-        .map(u8::to_ascii_uppercase)
-        .collect();
-    matches!(&word[..], b"CREATE" | b"ALTER" | b"DROP" | b"RENAME" | b"TRUNCATE")
+fn is_definition(statement: &Statement<'_>) -> bool {
+    matches!(&*statement.verb(), "create" | "alter" | "drop" | "rename" | "truncate")
 }
 
 impl Format for DebeziumFormat {
@@ -293,15 +291,27 @@ impl Format for DebeziumFormat {
             Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement)
                 if self.options.include_schema_changes
-                    && is_definition(statement.text)
+                    && is_definition(&statement)
                     && transaction.takes_effect() =>
             {
                 self.schema_change(at, transaction, &statement, out);
             }
+            Change::End(_) => self.has_rows = false,
             // As the connector: changes that are logged as statements are not seen.
-            Change::Statement(_) | Change::Load(_) | Change::End(_) | Change::Incident(_) => {}
+            Change::Statement(_)
+            | Change::Load(_)
+            | Change::Incident(_)
+            | Change::Unknown { .. } => {}
         }
         Ok(())
+    }
+
+    fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
+        match change {
+            Change::End(End::Rollback) if self.has_rows => Some(Untold::RolledBack),
+            change if is_xa_rollback(change) => Some(Untold::RolledBack),
+            change => Untold::by_rows(change),
+        }
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

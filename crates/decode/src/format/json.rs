@@ -107,6 +107,11 @@ impl Format for JsonFormat {
                 bytes_field("message", incident.message, Some(Charset::UTF8MB4), out);
                 out.extend_from_slice(b"}\n");
             }
+            Change::Unknown { .. } => {
+                head("unknown", at, transaction, out);
+                number_field("event_type", u64::from(at.header.kind.0), out);
+                out.extend_from_slice(b"}\n");
+            }
             Change::End(end) => {
                 let kind = match end {
                     End::Commit => "commit",

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 use binlogd_event::body::RowsChange;
 
 use super::json::{bytes_field, field, null_field, number_field, text_field};
-use super::{Format, FormatError, must_have_names, now_us};
+use super::untold::is_xa_rollback;
+use super::{Format, FormatError, Untold, must_have_names, now_us};
 use crate::changes::{At, Change, End, Transaction};
 use crate::value::Value;
 use crate::write::{json_string, padded};
@@ -270,7 +271,10 @@ impl Format for MaxwellFormat {
                 self.definitions.write(&self.options, at, transaction, &statement, out);
             }
             // As Maxwell: changes that are logged as statements are not seen.
-            Change::Statement(_) | Change::Load(_) | Change::Incident(_) => {}
+            Change::Statement(_)
+            | Change::Load(_)
+            | Change::Incident(_)
+            | Change::Unknown { .. } => {}
             Change::End(end) if std::mem::take(&mut self.begun) => match end {
                 End::Commit | End::Prepared(_) => {
                     let (info, offsets) = (self.options.commit_info, self.options.xoffset);
@@ -282,6 +286,16 @@ impl Format for MaxwellFormat {
             Change::End(_) => {}
         }
         Ok(())
+    }
+
+    fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
+        match change {
+            Change::Statement(statement) if statement.verb() == "truncate" => {
+                Some(Untold::Statement(*statement))
+            }
+            change if is_xa_rollback(change) => Some(Untold::RolledBack),
+            change => Untold::by_rows(change),
+        }
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -9,6 +9,8 @@ pub(super) struct Names<'t> {
     table: &'t Table,
     /// Which columns statements can set: those that are not generated.
     settable: Vec<bool>,
+    /// Whether rows are found by all their values, also where the key would do.
+    is_exact: bool,
 }
 
 impl<'t> Names<'t> {
@@ -19,7 +21,12 @@ impl<'t> Names<'t> {
             let text = column.name().unwrap_or_default();
             !column.is_generated() && !is_generated(schema, name, text)
         });
-        Ok(Self { table, settable: settable.collect() })
+        Ok(Self { table, settable: settable.collect(), is_exact: false })
+    }
+
+    /// The same, for statements that find rows only as they were.
+    pub(super) fn exact(self, is_exact: bool) -> Self {
+        Self { is_exact, ..self }
     }
 
     fn column(&self, index: usize) -> &'t [u8] {
@@ -120,19 +127,21 @@ impl<'t> Names<'t> {
         key.peek().is_some() && key.all(|column| image.has(column))
     }
 
-    /// Finds the row: by its primary key if that is known, else by all of its values.
+    /// Finds the row: by its primary key if that is known and enough, else by all of its values.
     fn condition(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let by_key = self.by_key(before);
         out.extend_from_slice(b" WHERE ");
         let mut and = Separator::new(b" AND ");
         for item in before.values() {
             let (index, value) = item?;
-            let is_in_key = || self.table.primary_key().any(|column| column == index);
-            if !self.settable[index] || by_key && !is_in_key() {
+            let is_key = by_key && self.table.primary_key().any(|column| column == index);
+            // A difference between documents does not say what there is.
+            let is_known = self.is_exact && !matches!(value, Value::JsonDiffs(_));
+            if !self.settable[index] || by_key && !is_key && !is_known {
                 continue;
             }
             and.write(out);
-            comparison(self.column(index), &value, by_key, out)
+            comparison(self.column(index), &value, is_key, out)
                 .map_err(|error| before.error(index, error))?;
         }
         out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
@@ -140,6 +149,7 @@ impl<'t> Names<'t> {
     }
 }
 
+/// Of a column of the key a plain one, for which the server has an index.
 fn comparison(
     name: &[u8],
     value: &Value<'_>,
@@ -167,6 +177,11 @@ fn comparison(
         Value::Float(number) => {
             out.push(b'=');
             Value::Double(f64::from(*number)).write_sql(out)?;
+        }
+        // MySQL 5.6 does not find 64 bits by a literal of bits.
+        Value::Bit(bits) => {
+            out.push(b'=');
+            unsigned(bits.value, out);
         }
         Value::Enum(value) if !by_key => {
             out.extend_from_slice(b"+0=");

@@ -204,6 +204,7 @@ impl Format for SqlFormat {
             }
             Change::Load(_) => return Err(FormatError::LoadData),
             Change::Incident(incident) => return Err(FormatError::incident(&incident)),
+            Change::Unknown { .. } => return Err(FormatError::Unknown),
             Change::End(end) => {
                 let statement = match &end {
                     End::Commit => "COMMIT",

@@ -126,6 +126,11 @@ impl Format for TextFormat {
                 out.extend_from_slice(String::from_utf8_lossy(incident.message).as_bytes());
                 end_line(start, out);
             }
+            Change::Unknown { .. } => {
+                let kind = at.header.kind.to_string();
+                self.head(at.header.timestamp, at.file, at.offset, &kind, RED, out);
+                out.push(b'\n');
+            }
             Change::End(end) => {
                 let verb = match &end {
                     End::Commit => "commit",

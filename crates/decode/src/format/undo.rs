@@ -8,6 +8,7 @@ use super::names::Names;
 use super::sql::{FOR_ROWS, checks_of, set_checks};
 use super::{ColumnTest, Format, FormatError};
 use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::write::sql_text;
 use crate::{Image, Row, Rows, Table, Value};
 
 /// Why a transaction cannot be taken back.
@@ -65,10 +66,19 @@ pub enum UndoFlaw {
     Xa,
 }
 
+/// What there is to choose.
+pub struct UndoOptions {
+    /// As in [`SqlOptions`](super::SqlOptions).
+    pub is_generated: Box<ColumnTest>,
+    /// Whether rows must be as the changes left them: a statement that finds none is an error of the
+    /// server's.
+    pub check: bool,
+}
+
 /// Writes statements that take changes back, each followed by its length, to be read from the end by
 /// [`last_piece`].
 pub struct UndoFormat {
-    is_generated: Box<ColumnTest>,
+    options: UndoOptions,
     /// Foreign key checks off, unique checks off: of the rows that came last.
     checks: Option<(bool, bool)>,
     /// Whether anything of the transaction was written.
@@ -103,10 +113,16 @@ fn push(piece: &[u8], out: &mut Vec<u8>) {
 }
 
 impl UndoFormat {
-    /// A writer. `is_generated` is as in [`SqlOptions`](super::SqlOptions).
+    /// A writer.
     #[must_use]
-    pub fn new(is_generated: Box<ColumnTest>) -> Self {
-        Self { is_generated, checks: None, begun: false, statement: Vec::new() }
+    pub fn new(options: UndoOptions) -> Self {
+        Self { options, checks: None, begun: false, statement: Vec::new() }
+    }
+
+    /// Whether there was any change of rows to take back.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.checks.is_some()
     }
 
     fn rows(&mut self, rows: Rows<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
@@ -114,7 +130,8 @@ impl UndoFormat {
         if rows.body().table_id == RowsBody::DUMMY_TABLE_ID && table.columns().is_empty() {
             return Ok(());
         }
-        let names = Names::of(table, &self.is_generated)?;
+        let UndoOptions { is_generated, check } = &self.options;
+        let names = Names::of(table, is_generated)?.exact(*check);
         if !std::mem::replace(&mut self.begun, true) {
             push(b"COMMIT;\n", out);
         }
@@ -133,12 +150,14 @@ impl UndoFormat {
                 (RowsChange::Insert, Row { after: Some(after), .. }) => {
                     must_be_found("insert", table, &names, &after)?;
                     names.delete(&after, statement)?;
+                    must_have_found(*check, table, statement);
                 }
                 (RowsChange::Update, Row { before: Some(before), after: Some(after) }) => {
                     let is_lost = |&column: &usize| after.has(column) && !before.has(column);
                     must_have("update", table, names.settable().filter(is_lost), false)?;
                     must_be_found("update", table, &names, &after)?;
                     names.restore(&before, &after, statement)?;
+                    must_have_found(*check, table, statement);
                 }
                 (_, Row { before: Some(before), .. }) => {
                     let lost = names.settable().filter(|&column| !before.has(column));
@@ -173,6 +192,18 @@ impl<E: Into<FormatError>> From<E> for Refused {
 
 fn full_name(table: &Table) -> String {
     format!("{}.{}", table.schema(), table.name())
+}
+
+/// Lets the server see, if that is wanted, that the statement before has found its row. Plain SQL has
+/// no condition for statements, but what is prepared can be one that it complains of, in our words.
+fn must_have_found(is_wanted: bool, table: &Table, out: &mut Vec<u8>) {
+    if !is_wanted || out.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b"SET @binlogd=IF(ROW_COUNT()=1, 'DO 0', ");
+    let what = format!("a row of {} is not as the changes left it", full_name(table));
+    sql_text(&what, out);
+    out.extend_from_slice(b"); PREPARE binlogd FROM @binlogd;\n");
 }
 
 /// Sees that a statement can find the row as it is now.
@@ -226,6 +257,7 @@ impl Format for UndoFormat {
             Change::Rows { rows, .. } => self.rows(rows, out),
             Change::Statement(statement) | Change::Load(statement) => judge(&statement),
             Change::Incident(incident) => Err(FormatError::incident(&incident).into()),
+            Change::Unknown { .. } => Err(FormatError::Unknown.into()),
             Change::End(_) if !self.begun => Ok(()),
             Change::End(End::Rollback) => Err(UndoFlaw::RolledBack.into()),
             Change::End(End::Prepared(text)) if text.starts_with("XA PREPARE") => {
@@ -299,11 +331,7 @@ fn judge(statement: &Statement<'_>) -> Result<(), Refused> {
     if begins(&["XA "]) {
         return Err(UndoFlaw::Xa.into());
     }
-    let mut shown: String =
-        text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(SHOWN_MAX).is_some() {
-        shown.push('…');
-    }
+    let shown = statement.beginning(SHOWN_MAX);
     Err(match statement.kind().is_some() {
         true => UndoFlaw::Statement { text: shown },
         false => UndoFlaw::Ddl { text: shown },

@@ -4,7 +4,7 @@ use crate::EventError;
 use crate::fields::Fields;
 
 /// The settings of a Query event, read one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatusVars<'a> {
     bytes: &'a [u8],
 }

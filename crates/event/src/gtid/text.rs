@@ -20,6 +20,9 @@ pub enum ParseGtidError {
     /// Not a number or an interval of numbers from 1 on.
     #[error("'{0}' is not an interval of transaction numbers, such as 1-5")]
     Interval(String),
+    /// A set where one transaction is wanted.
+    #[error("'{0}' is not one transaction's GTID: name one number behind the server's UUID")]
+    NotOne(String),
     /// Not a GTID of MariaDB.
     #[error("'{0}' is not a GTID such as 0-1-25 (domain, server id, number)")]
     Domain(String),
@@ -90,7 +93,7 @@ impl FromStr for Gtid {
             (Some((&source, intervals)), None) if set.count() == 1 => {
                 Ok(Gtid { source, number: intervals[0].start })
             }
-            _ => Err(ParseGtidError::Interval(text.to_owned())),
+            _ => Err(ParseGtidError::NotOne(text.to_owned())),
         }
     }
 }

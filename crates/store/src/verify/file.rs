@@ -9,6 +9,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use binlogd_event::body::Body;
 use binlogd_event::{
     ChecksumAlgorithm, EventFlags, EventHeader, EventKind, EventPart, FIRST_EVENT, Gtid, GtidSet,
     HEADER_LEN, LogPos, MAGIC, Rotate, Verified, Verifier, gtid_of,
@@ -264,8 +265,13 @@ impl Check<'_> {
     }
 
     fn finish(mut self) -> Checked {
-        let Tally { twice, first_twice, own, previous, events, transactions, end, .. } =
-            self.tally.finish(self.len);
+        let Tally {
+            twice, first_twice, incident, own, previous, events, transactions, end, ..
+        } = self.tally.finish(self.len);
+        if let Some((offset, fault)) = incident {
+            let path = self.file.path.clone();
+            self.checked.findings.push(Finding::of_event(path, offset, EventKind::INCIDENT, fault));
+        }
         if let Some((offset, kind)) = first_twice {
             let fault = Fault::GtidsTwice { gtids: twice };
             let finding = Finding::of_event(self.file.path.clone(), offset, kind, fault);
@@ -296,6 +302,8 @@ struct Tally<'a> {
     /// GTIDs that were there before.
     twice: GtidSet,
     first_twice: Option<(u64, EventKind)>,
+    /// Where the server says first that it lost changes, and what it says.
+    incident: Option<(u64, Fault)>,
     in_use: bool,
     end: FileEnd,
     /// What the file's index claims of what is still to come.
@@ -322,6 +330,7 @@ impl<'a> Tally<'a> {
             announced: None,
             twice: GtidSet::new(),
             first_twice: None,
+            incident: None,
             in_use: false,
             end: FileEnd::Open,
             checkpoints: VecDeque::new(),
@@ -357,6 +366,7 @@ impl<'a> Tally<'a> {
                 // One without a name names no file that is there.
                 self.end = FileEnd::Rotate(next.unwrap_or_default());
             }
+            EventKind::INCIDENT if part.first => self.incident(verifier, header, part.bytes),
             kind if kind.is_gtid() && part.first => self.announce(verifier, header, part.bytes),
             _ => {}
         }
@@ -382,6 +392,24 @@ impl<'a> Tally<'a> {
             self.first_twice.get_or_insert((verifier.last_event().unwrap_or(0), header.kind));
         }
         self.announced = gtid;
+    }
+
+    fn incident(&mut self, verifier: &Verifier, header: &EventHeader, event: &[u8]) {
+        if let Some((_, Fault::Incident { more, .. })) = &mut self.incident {
+            *more += 1;
+            return;
+        }
+        let parsed =
+            verifier.format().map(|format| Body::parse(header, body(verifier, event), format));
+        let message = match parsed {
+            Some(Ok(Body::Incident(incident))) => String::from_utf8_lossy(incident.message)
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect(),
+            _ => "(what it says cannot be read)".to_owned(),
+        };
+        let offset = verifier.last_event().unwrap_or(0);
+        self.incident = Some((offset, Fault::Incident { message, more: 0 }));
     }
 
     /// Compares what the file's index claims with what came before an event.

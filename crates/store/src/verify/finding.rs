@@ -28,6 +28,8 @@ pub struct Finding {
 pub enum Severity {
     /// Something is damaged, missing or doubled.
     Problem,
+    /// The files are what their server wrote, which says itself that something is missing.
+    Warning,
     /// It may be so, and binlogd deals with it.
     Note,
 }
@@ -168,6 +170,14 @@ pub enum Fault {
         /// The last.
         last: u32,
     },
+    /// A server says that it made changes which are not in its binlog.
+    #[error("the server says that changes are missing here: {message}{}", and_more(*.more))]
+    Incident {
+        /// What it says of the first ones.
+        message: String,
+        /// How many more times it says so in this file.
+        more: u64,
+    },
     /// Two timelines with one number.
     #[error("another timeline has the same number: {other}")]
     TimelineTwice {
@@ -266,6 +276,7 @@ impl Finding {
             | Fault::NotListedAtEnds { .. }
             | Fault::NoList
             | Fault::NoWatermark => Severity::Note,
+            Fault::Incident { .. } => Severity::Warning,
             _ => Severity::Problem,
         }
     }
@@ -302,6 +313,7 @@ impl Finding {
             Fault::WrongIndex { .. } => "wrong_index",
             Fault::Forked { .. } => "forked",
             Fault::MissingTimelines { .. } => "missing_timelines",
+            Fault::Incident { .. } => "incident",
             Fault::TimelineTwice { .. } => "timeline_twice",
             Fault::Foreign { .. } => "foreign",
             Fault::ListedOnly { .. }
@@ -340,6 +352,10 @@ impl Finding {
             Fault::NamesClash { .. } | Fault::TimelineTwice { .. } | Fault::Foreign { .. } => {
                 Some("Move away what binlogd did not put there")
             }
+            Fault::Incident { .. } => Some(
+                "The file is as its server wrote it; replicas stop here: copy tables to them anew from the \
+                 server, and do not restore across this place",
+            ),
             Fault::WrongIndex { .. } => Some("Remove the .idx: binlogd makes it anew"),
             Fault::ListedOnly { .. } => Some("If the file was there once, put it back"),
             Fault::NotListed { .. } | Fault::ListDisordered { .. } => Some(
@@ -357,8 +373,10 @@ impl fmt::Display for Finding {
         if let Some(offset) = self.offset {
             write!(f, "{offset}:")?;
         }
-        if self.severity() == Severity::Note {
-            f.write_str(" note:")?;
+        match self.severity() {
+            Severity::Problem => {}
+            Severity::Warning => f.write_str(" warning:")?,
+            Severity::Note => f.write_str(" note:")?,
         }
         match self.kind {
             // A header that is not there has no type.
@@ -393,6 +411,14 @@ fn has(len: &Option<u64>) -> String {
 
 fn inside(in_transaction: bool) -> &'static str {
     if in_transaction { ", inside of a transaction" } else { "" }
+}
+
+fn and_more(more: u64) -> String {
+    match more {
+        0 => String::new(),
+        1 => ", and once more in this file".to_owned(),
+        more => format!(", and {more} times more in this file"),
+    }
 }
 
 fn files(first: &str, last: &str) -> String {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use binlogd_decode::changes::{At, Change, End, Transaction};
-use binlogd_decode::format::{Format, FormatError};
+use binlogd_decode::format::{Format, FormatError, Untold};
 use binlogd_decode::{Rows, RowsChange};
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ use super::timeline::Timeline;
 const NAMES_MAX: usize = 10_000;
 /// So many tables of a transaction are named.
 const TABLES_SHOWN: usize = 3;
+/// So many characters of a statement are shown.
+const STATEMENT_SHOWN: usize = 50;
 
 /// What was done: by a transaction, to a table, in a span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -264,13 +266,6 @@ impl Now {
     }
 }
 
-/// The beginning of a statement.
-fn beginning(statement: &[u8]) -> String {
-    const LEN: usize = 50;
-    let text = String::from_utf8_lossy(&statement[..statement.len().min(LEN * 4)]);
-    text.trim_start().chars().take(LEN).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 impl Format for Stats {
     fn begin(&mut self, _: &Transaction, _: &mut Vec<u8>) -> Result<(), FormatError> {
         self.now = Now::default();
@@ -287,11 +282,11 @@ impl Format for Stats {
         match change {
             Change::Rows { rows, .. } => return self.rows(at, rows),
             Change::Statement(statement) | Change::Load(statement) => {
-                match statement.kind() {
-                    Some(_) => self.statements += 1,
-                    None => self.ddl += 1,
+                match statement.changes_rows() {
+                    true => self.statements += 1,
+                    false => self.ddl += 1,
                 }
-                self.now.note(at, &beginning(statement.text));
+                self.now.note(at, &statement.beginning(STATEMENT_SHOWN));
                 if statement.alone {
                     self.end(at, transaction);
                 }
@@ -303,6 +298,10 @@ impl Format for Stats {
             _ => {}
         }
         Ok(())
+    }
+
+    fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
+        Untold::by_changes(change)
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -19,7 +19,7 @@ pub(crate) struct FilterArgs {
     database: Vec<Pattern>,
 
     /// Only changes of this table, as DB.TABLE (* and ? stand for any); may be given several times
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", value_parser = table_pattern)]
     table: Vec<Pattern>,
 
     /// Only changes of this kind; may be given several times, or with commas between
@@ -187,6 +187,14 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern(Vec<char>);
 
+/// A pattern for tables; one without room for a database would match none.
+pub(crate) fn table_pattern(text: &str) -> Result<Pattern, String> {
+    match text.contains(['.', '*', '?']) {
+        true => Ok(Pattern(text.chars().collect())),
+        false => Err(format!("write DB.TABLE, such as shop.{text} or *.{text}")),
+    }
+}
+
 impl FromStr for Pattern {
     type Err = std::convert::Infallible;
 
@@ -199,6 +207,11 @@ impl Pattern {
     pub(crate) fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         matches(&self.0, &name)
+    }
+
+    /// Whether a statement may change a table that matches.
+    pub(crate) fn may_be_of(&self, statement: &Statement<'_>) -> bool {
+        schemas(statement).iter().any(|schema| self.may_be_in(schema))
     }
 
     /// Whether a table in this database can match.

@@ -6,8 +6,9 @@ use binlogd_decode::changes::{At, Change, Changes, End};
 use binlogd_decode::format::{Format, FormatError};
 
 use super::filter::Filter;
+use super::left_out::LeftOut;
 use super::told::Told;
-use crate::sink::Sink;
+use crate::sink::{Sink, event_at};
 
 /// Follows transactions and prints what is wanted of them.
 pub(crate) struct Printer<'f> {
@@ -21,6 +22,7 @@ pub(crate) struct Printer<'f> {
     is_first: bool,
     is_last: bool,
     told: Told,
+    left_out: LeftOut,
 }
 
 impl<'f> Printer<'f> {
@@ -35,6 +37,7 @@ impl<'f> Printer<'f> {
             is_first: true,
             is_last: true,
             told: Told::default(),
+            left_out: LeftOut::default(),
         }
     }
 }
@@ -53,19 +56,24 @@ impl Sink for Printer<'_> {
         let failed = |error: FormatError| match error {
             // It says where by itself.
             FormatError::Decode(error) => error.into(),
-            error => anyhow!("{}:{}: {} event: {error}", at.file, at.offset, at.header.kind),
+            error => anyhow!("{}: {error}", event_at(at)),
         };
         if at.header.kind.is_gtid() && std::mem::take(&mut self.begun) {
             // What was under way never ended: the server died there, and rolled it back.
             let broken_off = Change::End(End::Rollback);
+            if let Some(untold) = self.format.untold(&broken_off) {
+                self.left_out.note(at, &untold);
+            }
             self.format.change(at, self.changes.last(), broken_off, out).map_err(failed)?;
         }
-        let taken = self.changes.take(at, event).map_err(|error| failed(error.into()))?;
+        let taken = self.changes.take(at, event);
+        let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
         let Some((transaction, change)) = taken else { return Ok(()) };
         let is_end = matches!(change, Change::End(_));
         let alone = match &change {
             Change::Statement(statement) => statement.alone,
             Change::Incident(_) => !self.begun,
+            Change::Unknown { alone } => *alone,
             _ => false,
         };
         if self.told.is_told(transaction.gtid) {
@@ -92,10 +100,14 @@ impl Sink for Printer<'_> {
             self.format.begin(transaction, out).map_err(failed)?;
         }
         self.begun = !is_end && !alone;
+        if let Some(untold) = self.format.untold(&change) {
+            self.left_out.note(at, &untold);
+        }
         self.format.change(at, transaction, change, out).map_err(failed)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.format.finish(out);
+        self.left_out.finish();
     }
 }

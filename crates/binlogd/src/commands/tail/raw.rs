@@ -1,13 +1,13 @@
 //! Writes the chosen transactions as the bytes that they are, such that all of it is a binlog again.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use binlogd_decode::Event;
 use binlogd_decode::changes::{At, Changes};
 use binlogd_event::{EventKind, MAGIC};
 
 use super::filter::Filter;
 use super::told::Told;
-use crate::sink::Sink;
+use crate::sink::{Sink, event_at, place};
 use crate::sources::RawEvent;
 
 /// Copies events: those that belong to no transaction, and the transactions that are wanted.
@@ -24,6 +24,9 @@ pub(super) struct RawSink {
     /// What came of it before it was known whether it is wanted: events that lead to its first change.
     held: Vec<u8>,
 }
+
+/// How much may be [held](RawSink::held), in bytes.
+const HELD_BYTES_MAX: usize = 256 << 20;
 
 /// The transaction under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,19 @@ impl RawSink {
         }
     }
 
+    fn hold(&mut self, raw: &RawEvent<'_>) -> Result<()> {
+        if self.held.len().saturating_add(raw.bytes.len()) > HELD_BYTES_MAX {
+            bail!(
+                "{}: more than {HELD_BYTES_MAX} bytes lead to a change of which it is not known yet \
+                 whether it is wanted (limit held_bytes_max): the file is damaged or made up, or begin \
+                 behind this (--start-position)",
+                event_at(&place(raw))
+            );
+        }
+        self.held.extend_from_slice(raw.bytes);
+        Ok(())
+    }
+
     fn end(&mut self) {
         self.now = Now::Open;
         self.has_changed = false;
@@ -96,9 +112,7 @@ impl Sink for RawSink {
             self.end();
         }
         let taken = self.changes.take(at, event);
-        let taken = taken.map_err(|error| {
-            anyhow!("{}:{}: {} event: {error}", at.file, at.offset, at.header.kind)
-        })?;
+        let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
         self.has_changed |= taken.is_some();
         Ok(())
     }
@@ -115,7 +129,7 @@ impl Sink for RawSink {
         if self.now == Now::Open {
             self.now = self.decide();
             match self.now {
-                Now::Open => self.held.extend_from_slice(raw.bytes),
+                Now::Open => self.hold(raw)?,
                 Now::Wanted => out.append(&mut self.held),
                 Now::Unwanted => self.held.clear(),
             }

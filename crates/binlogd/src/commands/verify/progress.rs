@@ -89,8 +89,13 @@ fn summary(report: &Report, elapsed: Duration) -> String {
         1 => "1 PROBLEM".to_owned(),
         problems => format!("{problems} PROBLEMS"),
     };
+    let warnings = match report.warnings() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        warnings => format!(", {warnings} warnings"),
+    };
     let mut text = format!(
-        "{verdict} in {files} file{}, {}: {} events, {} transactions, in {seconds:.1} s",
+        "{verdict}{warnings} in {files} file{}, {}: {} events, {} transactions, in {seconds:.1} s",
         if files == 1 { "" } else { "s" },
         HumanBytes(total.bytes),
         HumanCount(total.events),

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub(super) struct Document<'a> {
     ok: bool,
     problems: usize,
+    warnings: usize,
     files_checked: usize,
     bytes: u64,
     events: u64,
@@ -60,10 +61,11 @@ struct JsonFile<'a> {
 pub(super) fn document(report: &Report, elapsed: Duration, no_notes: bool) -> Document<'_> {
     let total = report.total();
     let problems = report.problems();
-    let wanted = |f: &&Finding| !no_notes || f.severity() == Severity::Problem;
+    let wanted = |f: &&Finding| !no_notes || f.severity() != Severity::Note;
     Document {
         ok: problems == 0,
         problems,
+        warnings: report.warnings(),
         files_checked: report.files.len(),
         bytes: total.bytes,
         events: total.events,
@@ -87,6 +89,7 @@ fn finding(finding: &Finding) -> JsonFinding<'_> {
     JsonFinding {
         severity: match finding.severity() {
             Severity::Problem => "problem",
+            Severity::Warning => "warning",
             Severity::Note => "note",
         },
         code: finding.code(),

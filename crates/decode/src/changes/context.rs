@@ -1,0 +1,141 @@
+//! What events before a statement set for it: variables, automatic numbers, the seeds of `RAND()`.
+
+use binlogd_event::body::{Intvar, IntvarKind, Rand, UserVar, UserVarType};
+
+use crate::cursor::Cursor;
+use crate::{Charset, Decimal, Value, ValueError, write};
+
+/// How much a statement's context may take in memory, in bytes, unless something else is said.
+pub const CONTEXT_BYTES_MAX: usize = 256 << 20;
+
+/// What is wrong with what comes before a statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// The value of a user variable is damaged.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// There is more of it than is taken into memory.
+    #[error(
+        "variables of more than {limit} bytes for one statement (limit context_bytes_max): the file is \
+         damaged or made up, or begin behind the statement (--start-position)"
+    )]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// The `SET` statements for the next statement.
+#[derive(Debug)]
+pub(super) struct Context {
+    sets: Vec<String>,
+    /// What they take in memory, in bytes.
+    len: usize,
+    bytes_max: usize,
+}
+
+impl Context {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { sets: Vec::new(), len: 0, bytes_max }
+    }
+
+    pub(super) fn sets(&self) -> &[String] {
+        &self.sets
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.sets.clear();
+        self.len = 0;
+    }
+
+    pub(super) fn intvar(&mut self, intvar: &Intvar) -> Result<(), ContextError> {
+        let name = match intvar.kind {
+            IntvarKind::LAST_INSERT_ID => "last_insert_id",
+            _ => "insert_id",
+        };
+        self.push(format!("SET {name}={}", intvar.value))
+    }
+
+    pub(super) fn rand(&mut self, rand: &Rand) -> Result<(), ContextError> {
+        let (one, two) = (rand.seed1, rand.seed2);
+        self.push(format!("SET rand_seed1={one}, rand_seed2={two}"))
+    }
+
+    pub(super) fn user_var(&mut self, var: &UserVar<'_>) -> Result<(), ContextError> {
+        // In hex a value's bytes are at least twice as many.
+        self.must_fit(var.value.map_or(0, |value| value.bytes.len().saturating_mul(2)))?;
+        self.push(user_var(var)?)
+    }
+
+    fn push(&mut self, set: String) -> Result<(), ContextError> {
+        let len = set.len().saturating_add(size_of::<String>());
+        self.must_fit(len)?;
+        self.len += len;
+        self.sets.push(set);
+        Ok(())
+    }
+
+    fn must_fit(&self, more: usize) -> Result<(), ContextError> {
+        let limit = self.bytes_max;
+        match self.len.checked_add(more) {
+            Some(len) if len <= limit => Ok(()),
+            _ => Err(ContextError::TooLarge { limit }),
+        }
+    }
+}
+
+/// A user variable as a statement, with the value's bytes in hex.
+fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
+    let mut out = b"SET @".to_vec();
+    write::sql_identifier(var.name, &mut out);
+    out.push(b'=');
+    let mut cursor = Cursor::new(var.value.map_or(&[], |value| value.bytes));
+    match var.value {
+        None => out.extend_from_slice(b"NULL"),
+        Some(value) => match value.kind {
+            UserVarType::REAL => {
+                Value::Double(f64::from_bits(cursor.little_endian(8)?)).write_sql(&mut out)?;
+            }
+            UserVarType::INTEGER if value.unsigned => {
+                Value::UInt(cursor.little_endian(8)?).write_sql(&mut out)?;
+            }
+            UserVarType::INTEGER => {
+                let number = cursor.little_endian(8)?;
+                Value::Int(i64::from_le_bytes(number.to_le_bytes())).write_sql(&mut out)?;
+            }
+            UserVarType::DECIMAL => {
+                Value::Decimal(Decimal::with_head(&mut cursor)?).write_sql(&mut out)?;
+            }
+            _ => {
+                let charset = Charset::of_collation(u64::from(value.collation));
+                out.push(b'_');
+                out.extend_from_slice(charset.unwrap_or(Charset::BINARY).name().as_bytes());
+                out.extend_from_slice(b" X'");
+                write::hex(value.bytes.iter().copied(), &mut out);
+                out.push(b'\'');
+            }
+        },
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statements_context_has_a_limit_for_all_of_it_together() {
+        let rand = Rand { seed1: 1, seed2: 2 };
+        let one = "SET rand_seed1=1, rand_seed2=2".len() + size_of::<String>();
+        let mut context = Context::new(2 * one);
+        for _ in 0..3 {
+            context.rand(&rand).unwrap();
+            context.rand(&rand).unwrap();
+            assert_eq!(context.rand(&rand), Err(ContextError::TooLarge { limit: 2 * one }));
+            assert_eq!(context.sets().len(), 2);
+            // The next statement may have as much again.
+            context.clear();
+        }
+    }
+}
