@@ -7,6 +7,7 @@
 //! somebody's sake, and nothing waits for it but who seeks. (Lists of files are in `index_file`.)
 
 mod before;
+mod checkpoints;
 mod sidecar;
 
 use std::path::Path;
@@ -14,9 +15,10 @@ use std::path::Path;
 use binlogd_event::{EventHeader, GtidSet, Splitter};
 
 pub(crate) use before::Before;
+use checkpoints::Checkpoints;
 pub use sidecar::Sidecar;
 pub(crate) use sidecar::{SUFFIX, identity, path_of, read};
-use sidecar::{is_there, last, write};
+use sidecar::{is_there, write};
 
 use crate::catalog::{FileHead, read_full};
 use crate::{Catalog, File, LogFile, StoreError};
@@ -84,7 +86,7 @@ impl Catalog {
         file: &LogFile,
         is_before: impl Fn(&Checkpoint) -> bool,
     ) -> Result<Option<Checkpoint>, StoreError> {
-        let found = self.with_index(file, |checkpoints| last(checkpoints, &is_before).cloned());
+        let found = self.with_index(file, |checkpoints| checkpoints.last(0, &is_before));
         found.map_err(|error| self.purged_or(file, error))
     }
 
@@ -103,17 +105,16 @@ impl Catalog {
     ) -> Result<Option<Checkpoint>, StoreError> {
         let head = self.head(file)?;
         let found = self.with_index(file, |checkpoints| {
-            let passed = checkpoints.partition_point(|place| place.offset <= here);
-            let (passed, ahead) = checkpoints.split_at(passed);
-            let before = match passed.last() {
-                Some(place) => place.gtids()?,
+            let passed = checkpoints.count(0, |place| place.offset <= here);
+            let before = match passed.checked_sub(1) {
+                Some(last) => checkpoints.at(last)?.gtids()?,
                 None => head.previous_gtids.clone(),
             };
             let can_go_on = |place: &Checkpoint| {
                 let gtids = place.gtids().filter(|_| place.head_end <= here);
                 gtids.is_some_and(|gtids| leaves_out(&gtids.difference(&before)))
             };
-            last(ahead, can_go_on).cloned()
+            checkpoints.last(passed, can_go_on)
         });
         found.map_err(|error| self.purged_or(file, error))
     }
@@ -148,7 +149,7 @@ impl Catalog {
     fn with_index(
         &self,
         file: &LogFile,
-        find: impl Fn(&[Checkpoint]) -> Option<Checkpoint>,
+        find: impl Fn(Checkpoints<'_>) -> Option<Checkpoint>,
     ) -> Result<Option<Checkpoint>, StoreError> {
         // In this order: what was closed then has its full length now.
         let is_closed = self.is_closed(file);
@@ -158,7 +159,7 @@ impl Catalog {
         if is_closed && index.is_none() {
             let identity = identity(&file.name, &head.format_event, len);
             let stored = read(&*self.fs, &file.path, &identity);
-            if let Some(found) = stored.map(|checkpoints| find(&checkpoints)) {
+            if let Some(found) = stored.map(|lines| find(Checkpoints::Lines(&lines))) {
                 match found {
                     Some(found) if !is_there(&*handle, &found) => {}
                     found => return Ok(found),
@@ -172,7 +173,7 @@ impl Catalog {
         let every = self.index_distance(file)?;
         let made = index.get_or_insert_with(|| FileIndex::new(&head, every));
         made.extend(&*handle, &file.path, len)?;
-        let found = find(&made.checkpoints);
+        let found = find(Checkpoints::Made(&made.checkpoints));
         if is_closed {
             match write(&*self.fs, file, &head, len, &made.checkpoints) {
                 Ok(()) => *index = None,

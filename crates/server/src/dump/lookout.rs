@@ -11,6 +11,11 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
+    /// For a reader that begins where the index has led it already, or at a file's head.
+    pub(super) fn new(is_led: bool, distance: u64) -> Self {
+        Self { left_out: 0, patience: if is_led { distance } else { 0 } }
+    }
+
     /// Takes note of an event, or its front.
     pub(super) fn event(&mut self, len: usize, is_left_out: bool) {
         if is_left_out {
@@ -34,7 +39,7 @@ impl Lookout {
     /// further than the next. Who asks in vain waits for longer and longer.
     pub(super) fn answered(&mut self, is_found: bool, distance: u64) {
         if is_found {
-            *self = Self { left_out: 0, patience: distance };
+            *self = Self::new(true, distance);
         } else {
             self.patience = self.patience.saturating_mul(2).max(distance);
         }

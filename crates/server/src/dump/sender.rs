@@ -98,6 +98,7 @@ impl Sender {
         let head = catalog.head(&start.file)?;
         let mut format = format_for_reader(catalog, &start, &head)?;
         let stored = catalog.executed();
+        let lookout = Lookout::new(start.before.is_some(), catalog.index_distance(&start.file)?);
         let filter = mariadb.map(|wishes| {
             let is_further = wishes.is_further(&head.previous_gtids, &stored);
             let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
@@ -125,7 +126,7 @@ impl Sender {
             mariadb: filter.map(|(filter, _)| filter),
             then: Then::Nothing,
             is_done: false,
-            lookout: Lookout::default(),
+            lookout,
             dropping: false,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             knows_heartbeat_v2: knows_heartbeat_v2(&head.format),

@@ -10,6 +10,7 @@ use binlogd_event::{
     EventHeader, FIRST_EVENT, FormatDescription, GtidSet, HEADER_LEN, LogPos, gtid_of,
 };
 
+use super::checkpoints::{Checkpoints, Lines, line};
 use super::{Checkpoint, LEN_MAX};
 use crate::catalog::{FORMAT_SIZE_MAX, FileHead, read_full};
 use crate::replace::replace;
@@ -20,9 +21,6 @@ pub(crate) const SUFFIX: &str = ".idx";
 
 const TITLE: &str = "binlogd index 2";
 
-/// In the place of GTIDs that do not tell what came before.
-const UNKNOWN: &str = "?";
-
 /// Enough of an event to read its GTID, in bytes.
 const GTID_EVENT_LEN: usize = 256;
 
@@ -30,7 +28,7 @@ const GTID_EVENT_LEN: usize = 256;
 #[derive(Debug)]
 pub struct Sidecar {
     handle: Box<dyn File>,
-    checkpoints: Vec<Checkpoint>,
+    lines: Lines,
 }
 
 impl Sidecar {
@@ -45,25 +43,17 @@ impl Sidecar {
         let format_event = event[..got].get(..size).filter(|event| event.len() >= HEADER_LEN)?;
         FormatDescription::parse(format_event).ok()?;
         let identity = identity(&name, format_event, handle.len().ok()?);
-        let checkpoints = read(&OsFs, file, &identity)?;
-        Some(Self { handle, checkpoints })
+        let lines = read(&OsFs, file, &identity)?;
+        Some(Self { handle, lines })
     }
 
     /// The last checkpoint of which `is_before` holds, as it must of all that come before that one;
     /// `None` if there is none, or no transaction begins there.
     #[must_use]
-    pub fn last(&self, is_before: impl Fn(&Checkpoint) -> bool) -> Option<&Checkpoint> {
-        let found = last(&self.checkpoints, is_before)?;
-        is_there(&*self.handle, found).then_some(found)
+    pub fn last(&self, is_before: impl Fn(&Checkpoint) -> bool) -> Option<Checkpoint> {
+        let found = Checkpoints::Lines(&self.lines).last(0, is_before)?;
+        is_there(&*self.handle, &found).then_some(found)
     }
-}
-
-/// The last checkpoint of which `is_before` holds.
-pub(super) fn last(
-    checkpoints: &[Checkpoint],
-    is_before: impl Fn(&Checkpoint) -> bool,
-) -> Option<&Checkpoint> {
-    checkpoints.get(checkpoints.partition_point(is_before).checked_sub(1)?)
 }
 
 /// Whether a transaction begins there that is not among those before.
@@ -105,41 +95,30 @@ pub(super) fn write(
     checkpoints: &[Checkpoint],
 ) -> Result<(), StoreError> {
     let mut text = format!("{TITLE}\n{}\n", identity(&file.name, &head.format_event, len));
-    for Checkpoint { offset, head_end, time, gtids } in checkpoints {
-        let gtids = gtids.as_deref().unwrap_or(UNKNOWN);
-        text.push_str(&format!("{offset} {head_end} {time} {gtids}\n"));
-    }
+    text.extend(checkpoints.iter().map(line));
     text.push_str(&format!("end {:08x}\n", crc32fast::hash(text.as_bytes())));
     replace(fs, &path_of(&file.path), &text)
 }
 
 /// The index beside a closed file, if it is whole and of the file of this [`identity`].
-pub(crate) fn read(fs: &dyn Fs, file: &Path, identity: &str) -> Option<Vec<Checkpoint>> {
+pub(crate) fn read(fs: &dyn Fs, file: &Path, identity: &str) -> Option<Lines> {
     let path = path_of(file);
     let bytes = fs.len(&path).ok()??;
     let size = usize::try_from(bytes).ok().filter(|size| *size <= 2 * LEN_MAX)?;
     let mut text = vec![0; size];
     let got = read_full(&*fs.open(&path).ok()?, &mut text, 0).ok()?;
     text.truncate(got);
-    let text = String::from_utf8(text).ok()?;
+    let mut text = String::from_utf8(text).ok()?;
     let (content, crc) = text.strip_suffix('\n')?.rsplit_once("end ")?;
     if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(content.as_bytes()) {
         return None;
     }
-    let mut lines = content.lines();
-    if lines.next()? != TITLE || lines.next()? != identity {
+    let mut lines = content.split_inclusive('\n');
+    let (title, name) = (lines.next()?, lines.next()?);
+    if title.trim_end() != TITLE || name.trim_end() != identity {
         return None;
     }
-    lines
-        .map(|line| {
-            let mut fields = line.splitn(4, ' ');
-            let mut field = || fields.next();
-            Some(Checkpoint {
-                offset: field()?.parse().ok()?,
-                head_end: field()?.parse().ok()?,
-                time: field()?.parse().ok()?,
-                gtids: field().filter(|gtids| *gtids != UNKNOWN).map(str::to_owned),
-            })
-        })
-        .collect()
+    let (begin, end) = (title.len() + name.len(), content.len());
+    text.truncate(end);
+    Some(Lines::of(text, begin))
 }

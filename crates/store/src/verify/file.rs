@@ -138,7 +138,8 @@ impl Check<'_> {
         let size = EventHeader::parse(&event[..len]).map_or(0, |header| header.size as usize);
         let Some(format_event) = event[..len].get(..size) else { return Ok(Vec::new()) };
         let identity = identity(name, format_event, self.len);
-        Ok(index::read(self.fs, &self.file.path, &identity).unwrap_or_default())
+        let lines = index::read(self.fs, &self.file.path, &identity);
+        Ok(lines.and_then(|lines| lines.all()).unwrap_or_default())
     }
 
     /// Whether the file begins as binlogs do, and goes on.
