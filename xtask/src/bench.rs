@@ -32,7 +32,7 @@ pub(crate) enum BenchTask {
     Commit(commit::CommitArgs),
     /// How fast, and at what cost, readers are served: one that catches up, and a thousand that follow
     Serve(serve::ServeArgs),
-    /// How long a reader with a GTID set waits for its first transaction
+    /// How long a reader that comes back waits for its first transaction
     Seek(seek::SeekArgs),
     /// How fast a file is read: rows as SQL, JSON and values, events, checks
     Decode(decode::DecodeArgs),

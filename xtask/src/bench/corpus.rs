@@ -3,15 +3,17 @@
 //! A server takes minutes to write a gibibyte of small transactions. So it writes a few thousand
 //! of them, like sysbench's oltp_write_only, and while it is down they are repeated until the
 //! file is long enough: each repetition with GTIDs, positions and checksums of its own. When the
-//! server is back, it counts the file among its own, as if it had written every byte.
+//! server is back, it counts the file among its own, as if it had written every byte. A MariaDB writes all
+//! of it, since it makes an index of what it writes.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use binlogd_event::{EventHeader, Gtid, gtid_of};
 use testkit::{Daemon, Flavour, Server};
 
 use super::sink::USER;
@@ -28,11 +30,16 @@ create database sbtest;
 create table sbtest.sbtest1 (id int not null auto_increment primary key, k int not null,
     c char(120) not null, pad char(60) not null, key (k));
 use sbtest;
-set cte_max_recursion_depth = 10000;
-insert into sbtest1 select n, n, rpad(n, 119, '-0123456789'), rpad(n, 59, '-0123456789')
-    from (with recursive s (n) as (select 1 union all select n + 1 from s where n < 5000)
-          select n from s) numbers;
 delimiter //
+create procedure fill_it() begin
+    declare n int default 1;
+    start transaction;
+    while n <= 5000 do
+        insert into sbtest1 values (n, n, rpad(n, 119, '-0123456789'), rpad(n, 59, '-0123456789'));
+        set n = n + 1;
+    end while;
+    commit;
+end//
 create procedure load_it(transactions int) begin
     declare i int default 0;
     declare a int;
@@ -48,6 +55,7 @@ create procedure load_it(transactions int) begin
     end while;
 end//
 delimiter ;
+call fill_it();
 flush binary logs;
 ";
 
@@ -65,13 +73,26 @@ pub(super) struct Corpus {
     pub(super) events: u64,
 }
 
+/// A place in the middle of the file, where a transaction begins.
+#[derive(Debug)]
+pub(super) struct Middle {
+    pub(super) offset: u64,
+    /// All GTIDs before it: a set of MySQL's, a position of MariaDB's.
+    pub(super) before: String,
+}
+
 impl Corpus {
-    /// A file of at least `len` bytes of small transactions.
+    /// A file of at least `len` bytes of small transactions; a MariaDB's is no longer than a GiB.
     ///
     /// # Errors
     /// If the server does not do what it should.
-    pub(super) fn small_events(len: u64) -> Result<Self> {
-        Self::repeated(start(&[])?, len)
+    pub(super) fn small_events(flavour: Flavour, len: u64) -> Result<Self> {
+        let primary = start(flavour, &[])?;
+        if flavour.is_mariadb() {
+            Self::written(primary, len)
+        } else {
+            Self::repeated(primary, len)
+        }
     }
 
     /// The same with the names of columns, which SQL needs.
@@ -79,7 +100,21 @@ impl Corpus {
     /// # Errors
     /// If the server does not do what it should.
     pub(super) fn rows_with_names(len: u64) -> Result<Self> {
-        Self::repeated(start(&["--binlog-row-metadata=FULL"])?, len)
+        Self::repeated(start(Flavour::Mysql97, &["--binlog-row-metadata=FULL"])?, len)
+    }
+
+    fn written(primary: Server, len: u64) -> Result<Self> {
+        primary.sql(SCHEMA)?;
+        loop {
+            primary.sql(&format!("call sbtest.load_it({})", 10 * SEED_TRANSACTIONS))?;
+            let (file, end) = primary.binlog_end()?;
+            if file != FILE || end >= len {
+                break;
+            }
+        }
+        primary.sql("flush binary logs")?;
+        let events = Events::of(&primary.datadir().join(FILE))?.count();
+        Self::new(primary, u64::try_from(events)?)
     }
 
     fn repeated(mut primary: Server, len: u64) -> Result<Self> {
@@ -100,7 +135,7 @@ impl Corpus {
     /// # Errors
     /// If the server does not do what it should.
     pub(super) fn one_large_event(len: u64) -> Result<Self> {
-        let primary = start(&[])?;
+        let primary = start(Flavour::Mysql97, &[])?;
         primary.sql("create database d; create table d.t (id int primary key, b longblob)")?;
         primary.sql("flush binary logs")?;
         primary.sql(&format!("insert into d.t values (1, repeat('binlogd ', {}))", len / 8))?;
@@ -133,18 +168,82 @@ impl Corpus {
         Ok(daemon)
     }
 
+    /// The first transaction of the file's second half.
+    ///
+    /// # Errors
+    /// If there is none with a GTID.
+    pub(super) fn middle(&self) -> Result<Middle> {
+        for event in Events::of(&self.path)? {
+            let (offset, front) = event?;
+            let gtid = gtid_of(&EventHeader::parse(&front)?, &front)?;
+            if let Some(gtid) = gtid.filter(|_| offset >= self.len / 2) {
+                let last = Gtid { number: gtid.number - 1, ..gtid };
+                let before = match last.domain() {
+                    Some(_) => last.to_string(),
+                    None => last.to_string().replace(':', ":1-"),
+                };
+                return Ok(Middle { offset, before });
+            }
+        }
+        bail!("no transaction begins in the second half of {}", self.path.display());
+    }
+
     /// The average length of an event in bytes.
     pub(super) fn event_len(&self) -> u64 {
         self.len / self.events.max(1)
     }
 }
 
-fn start(args: &[&str]) -> Result<Server> {
-    Server::builder(Flavour::Mysql97)
+fn start(flavour: Flavour, args: &[&str]) -> Result<Server> {
+    let log_size = match flavour {
+        Flavour::Mysql97 => "--innodb-redo-log-capacity=2G",
+        _ => "--innodb-log-file-size=512M",
+    };
+    Server::builder(flavour)
         .args(args.iter().copied())
         .args(["--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"])
-        .args(["--innodb-redo-log-capacity=2G", "--innodb-buffer-pool-size=256M"])
+        .args([log_size, "--innodb-buffer-pool-size=256M"])
         .start()
+}
+
+/// Where the events of a file begin, and their fronts.
+struct Events {
+    file: BufReader<File>,
+    offset: u64,
+}
+
+impl Events {
+    /// Enough of an event to read its GTID, in bytes.
+    const FRONT_LEN: u64 = 128;
+
+    fn of(path: &Path) -> Result<Self> {
+        let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+        file.read_exact(&mut [0; MAGIC_LEN])?;
+        Ok(Self { file, offset: u64::try_from(MAGIC_LEN)? })
+    }
+
+    fn read(&mut self) -> Result<Option<(u64, Vec<u8>)>> {
+        let mut front = Vec::new();
+        (&mut self.file).take(Self::FRONT_LEN).read_to_end(&mut front)?;
+        if front.is_empty() {
+            return Ok(None);
+        }
+        let size = u64::from(EventHeader::parse(&front)?.size);
+        let read = i64::try_from(front.len())?;
+        self.file.seek_relative(i64::try_from(size)? - read)?;
+        front.truncate(usize::try_from(size)?);
+        let at = self.offset;
+        self.offset += size;
+        Ok(Some((at, front)))
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<(u64, Vec<u8>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
 }
 
 const MAGIC_LEN: usize = 4;

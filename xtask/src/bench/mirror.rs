@@ -9,6 +9,8 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
+use testkit::Flavour;
+
 use super::corpus::Corpus;
 use super::stats::{median, median_ratio, ratio};
 use super::table::Table;
@@ -68,7 +70,7 @@ pub(super) fn run(args: &MirrorArgs) -> Result<bool> {
     eprintln!("Making a primary with a binlog file to fetch …");
     let corpus = match args.large_event {
         true => Corpus::one_large_event(LARGE_EVENT_LEN)?,
-        false => Corpus::small_events(args.size_mib * MIB)?,
+        false => Corpus::small_events(Flavour::Mysql97, args.size_mib * MIB)?,
     };
     let report = Report {
         machine,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use binlogd_client::wire::command::Command;
-use binlogd_client::wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags};
-use binlogd_event::GtidSet;
+use binlogd_client::wire::dump::{BinlogDump, DumpFlags};
+use binlogd_event::EventKind;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
@@ -46,22 +46,24 @@ impl Sink {
         Ok(Self { stream: client.into_stream() })
     }
 
-    /// How long it takes from asking for a dump by GTID until the first transaction begins to
-    /// come, for a reader that is logged in and has these.
+    /// How long it takes from asking for a dump until the first event of this type begins to come, for a
+    /// reader that is logged in and has said something before.
     ///
     /// # Errors
     /// If there is none.
-    pub(super) fn time_to_first(port: u16, has: &GtidSet, server_id: u32) -> Result<Duration> {
+    pub(super) fn time_to_first(
+        port: u16,
+        says: Option<&str>,
+        dump: &Command<'_>,
+        kind: EventKind,
+    ) -> Result<Duration> {
         let mut client = log_in(port)?;
+        if let Some(says) = says {
+            client.execute(says)?;
+        }
         let asked = Instant::now();
-        client.command(&Command::BinlogDumpGtid(BinlogDumpGtid {
-            flags: DumpFlags::THROUGH_GTID,
-            server_id,
-            file: b"",
-            position: 4,
-            gtid_set: &has.to_bytes(),
-        }))?;
-        let (mut stream, mut seen) = (client.into_stream(), Count::of(GTID_EVENT));
+        client.command(dump)?;
+        let (mut stream, mut seen) = (client.into_stream(), Count::of(kind.0));
         let mut buffer = vec![0; BUFFER_LEN];
         while seen.count == 0 {
             match stream.read(&mut buffer)? {
@@ -179,8 +181,6 @@ struct Count {
 const FRONT_LEN: usize = 4 + 1 + 5;
 /// The end of a transaction.
 const XID_EVENT: u8 = 16;
-/// The beginning of one.
-const GTID_EVENT: u8 = 33;
 
 impl Count {
     fn of(kind: u8) -> Self {

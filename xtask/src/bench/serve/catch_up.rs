@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testkit::Daemon;
+use testkit::{Daemon, Flavour};
 
 use super::{Sender, ServeArgs};
 use crate::bench::corpus::Corpus;
@@ -33,7 +33,7 @@ struct Sample {
 /// If something does not start, or ends too early.
 pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
     eprintln!("Making a primary with a binlog file to read …");
-    let corpus = Corpus::small_events(args.size_mib * MIB)?;
+    let corpus = Corpus::small_events(Flavour::Mysql97, args.size_mib * MIB)?;
     let daemon = corpus.mirrored_by(binary)?;
     rustix::fs::sync();
     let mut samples = Vec::new();
