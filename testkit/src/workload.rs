@@ -48,6 +48,8 @@ pub const GTIDS: Scenario = scenario!("gtids", "gtids");
 pub const COMPRESSION: Scenario = scenario!("compression", "packed");
 /// Files without checksums between files with them.
 pub const CHECKSUMS: Scenario = scenario!("checksums", "sums");
+/// What any client can read. Replicas need no test of it: it has nothing that the others lack.
+pub const PLAIN: Scenario = scenario!("plain", "plain");
 /// Events of 16 MiB and more, a transaction of thousands of events; some 200 MB in all.
 pub const LARGE: Scenario = scenario!("large", "large");
 /// Transactions without GTID on a server that has them. It breaks replicas that follow by GTID,
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_condition_names_known_flavours_and_ends() {
-        for scenario in ALL.into_iter().chain([ANONYMOUS]) {
+        for scenario in ALL.into_iter().chain([ANONYMOUS, PLAIN]) {
             let mut open = false;
             for line in scenario.template.lines() {
                 if let Some(names) = line.strip_prefix("-- if ") {

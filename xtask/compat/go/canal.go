@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,20 +11,21 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 )
 
-// Says what canal tells, and when it told the last.
+// Says what canal tells, and whether that was the last.
 type handler struct {
 	canal.DummyEventHandler
-	told chan struct{}
+	from server
+	told chan bool
 }
 
 func (h *handler) say(what string, header *replication.EventHeader, more ...any) error {
 	fmt.Println(append([]any{what, header.LogPos, header.EventSize}, more...)...)
-	h.told <- struct{}{}
+	h.told <- false
 	return nil
 }
 
 func (h *handler) OnRow(e *canal.RowsEvent) error {
-	return h.say(e.Action, e.Header, e.Table, e.Rows)
+	return h.say(e.Action, e.Header, e.Table, e.Table.Columns, e.Rows)
 }
 
 func (h *handler) OnGTID(header *replication.EventHeader, e mysql.BinlogGTIDEvent) error {
@@ -32,7 +34,9 @@ func (h *handler) OnGTID(header *replication.EventHeader, e mysql.BinlogGTIDEven
 }
 
 func (h *handler) OnDDL(header *replication.EventHeader, _ mysql.Position, e *replication.QueryEvent) error {
-	return h.say("ddl", header, string(e.Query))
+	err := h.say("ddl", header, string(e.Query))
+	h.told <- h.from.isEnd(e)
+	return err
 }
 
 func (h *handler) OnXID(header *replication.EventHeader, next mysql.Position) error {
@@ -48,17 +52,20 @@ func canalled(from server, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	h := &handler{told: make(chan struct{})}
+	h := &handler{from: from, told: make(chan bool)}
 	c.SetEventHandler(h)
 	ended := make(chan error, 1)
 	go func() { ended <- c.RunFrom(from.start) }()
 	for {
 		select {
-		case <-h.told:
+		case isEnd := <-h.told:
+			if isEnd {
+				return nil
+			}
 		case err := <-ended:
 			return err
 		case <-time.After(idle):
-			return nil
+			return errors.New("nothing came for too long")
 		}
 	}
 }

@@ -131,24 +131,25 @@ impl Client {
         Ok(())
     }
 
-    /// Streams the binlog of `primary` from whoever listens at `from`.
-    pub(super) fn stream(&self, cache: &Path, primary: &Server, from: &Endpoint) -> Result<Said> {
+    /// Streams the binlog of `primary` from whoever listens at `from`, to the statement that holds `end`.
+    pub(super) fn stream(
+        &self,
+        cache: &Path,
+        primary: &Server,
+        from: &Endpoint,
+        end: &str,
+    ) -> Result<Said> {
         match &self.kind {
-            Kind::MysqlAsync => Ok(mysql_async::stream(from)),
+            Kind::MysqlAsync => Ok(mysql_async::stream(from, end)),
             Kind::Tool(flavour, options) => {
                 let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
-                let mut said = run(tool.args(*options).arg(FIRST_FILE))?;
-                // Checksums of events made for the reader hold the server's id.
-                said.lines.retain(|line| !is_made(line));
-                Ok(said)
+                Ok(run(tool.args(*options).arg(FIRST_FILE))?.of_tool().up_to(end))
             }
             Kind::Raw(flavour, options) => raw(*flavour, options, primary, from),
             Kind::ByGtid(flavour) => {
                 let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
                 tool.args(DECODED).arg(behind_first(*flavour, primary)?);
-                let mut said = run(tool.arg(FIRST_FILE))?;
-                said.lines.retain(|line| !is_made(line));
-                Ok(said)
+                Ok(run(tool.arg(FIRST_FILE))?.of_tool().up_to(end))
             }
             Kind::Program { folder, run: [program, args @ ..], .. } => {
                 let dir = cache.join(folder);
@@ -158,10 +159,33 @@ impl Client {
                 // Both know the primary's account.
                 let Endpoint { host, user, password, .. } = primary.endpoint();
                 command.args([&host, &from.port.to_string(), &user, &password]);
-                run(command.args([product, FIRST_FILE]))
+                Ok(run(command.args([product, FIRST_FILE, end]))?.up_to(end))
             }
             Kind::Program { .. } => bail!("{} has no program", self.name),
         }
+    }
+}
+
+impl Said {
+    /// Without what mysqlbinlog tells of events that were made for it: their checksums hold the server's id;
+    /// and without what it says at its end, if that is none.
+    fn of_tool(mut self) -> Self {
+        self.lines.retain(|line| !is_made(line));
+        if self.error.is_some() {
+            let last = self.lines.iter().rposition(|line| line == "DELIMITER ;");
+            self.lines.truncate(last.unwrap_or(self.lines.len()));
+            self.lines.pop_if(|line| line.starts_with("SET @@SESSION.GTID_NEXT= 'AUTOMATIC'"));
+        }
+        self
+    }
+
+    /// Without what comes behind the statement that holds `end`, which must have come.
+    fn up_to(mut self, end: &str) -> Self {
+        match self.lines.iter().position(|line| line.contains(end)) {
+            Some(last) => self.lines.truncate(last + 1),
+            None => _ = self.error.get_or_insert_with(|| "it ended before the end".to_owned()),
+        }
+        self
     }
 }
 
@@ -186,7 +210,7 @@ fn behind_first(tool: Flavour, primary: &Server) -> Result<String> {
     })
 }
 
-/// Says of each closed file whether the copy is the primary's.
+/// Says which closed files' copies are the primary's.
 fn raw(flavour: Flavour, options: &[&str], primary: &Server, from: &Endpoint) -> Result<Said> {
     let dir = tempfile::tempdir()?;
     let mut tool = testbed::ensure(flavour)?.mysqlbinlog_from(from);
@@ -204,8 +228,12 @@ fn raw(flavour: Flavour, options: &[&str], primary: &Server, from: &Endpoint) ->
     };
     for path in closed {
         let copy = fs::read(copy_of(path)).unwrap_or_default();
-        let same = if copy == fs::read(path)? { "the same" } else { "other bytes" };
-        said.lines.push(format!("{} {same}", path.file_name().unwrap_or_default().display()));
+        let name = path.file_name().unwrap_or_default().display();
+        if copy != fs::read(path)? {
+            said.error.get_or_insert_with(|| format!("{name} is not the primary's"));
+            break;
+        }
+        said.lines.push(format!("{name} is the primary's"));
     }
     Ok(said)
 }
