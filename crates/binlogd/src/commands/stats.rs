@@ -75,8 +75,8 @@ Exit codes: 0 all was counted, 1 an event is damaged or it failed, 2 wrong usage
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut decoder = args.schema.decoder(&args.source.server)?;
+    let filter = Filter::new(args.filter)?;
     let mut source = args.source.open()?;
-    let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut stats = Stats::new(usize::from(args.top));
     let mut printer = Printer::new(Box::new(&mut stats), filter, true);

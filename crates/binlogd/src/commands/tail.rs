@@ -138,7 +138,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     // What was asked for is judged before anything is opened.
     check(&args)?;
     let format = format(&args)?;
-    let mut filter = Filter::new(args.filter);
+    let mut filter = Filter::new(args.filter)?;
     let (mut source, start) = from::open(&args.source, &args.from)?;
     if let Some(offset) = start {
         filter.start_at(offset);

@@ -81,8 +81,8 @@ usage.";
 const MEMORY_MAX: usize = 64 << 20;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let filter = Filter::new(args.filter)?;
     let mut source = args.source.open()?;
-    let filter = Filter::new(args.filter);
     source.pass_over(filter.unwanted());
     let mut decoder = args.schema.decoder(&args.source.server)?;
     let options = UndoOptions { is_generated: args.generated.test(), check: args.check };

@@ -12,10 +12,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::anyhow;
 use binlogd_store::OsFs;
 use binlogd_store::verify::Plan;
 use clap::ValueHint;
 
+use crate::misuse::misuse;
+use crate::sources::is_server;
 use progress::Console;
 
 /// Check stored binlogs: checksums, continuity, gaps.
@@ -73,6 +76,10 @@ Exit codes: 0 the files are good, also if there are warnings; 1 there are proble
 usage.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.paths.iter().any(|path| is_server(path) || path.as_os_str() == "-") {
+        let what = "only files and folders can be checked: a server's as they lie on its disk";
+        return Err(misuse(anyhow!(what)));
+    }
     let plan = Plan::new(Arc::new(OsFs), &args.paths)?;
     let console = Console::new(args, plan.bytes());
     let begin = Instant::now();

@@ -101,7 +101,7 @@ impl Text {
         };
         self.line(&format!("{} to {} (UTC)", time::show(first), time::show(last)));
         self.line(&format!(
-            "{} transactions of {}; a second {} and {} on average",
+            "{} transactions of {}, on average {} transactions and {} a second",
             number(transactions),
             bytes(size),
             rate(transactions, stats),

@@ -2,12 +2,14 @@
 
 use std::str::FromStr;
 
+use anyhow::{Result, anyhow};
 use binlogd_decode::changes::{At, Statement, Transaction};
 use binlogd_decode::{Rows, RowsChange};
 use binlogd_event::GtidSet;
 use binlogd_event::body::StatusVar;
 use clap::ValueEnum;
 
+use crate::misuse::misuse;
 use crate::sources::Unwanted;
 use crate::time;
 
@@ -81,8 +83,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn new(args: FilterArgs) -> Self {
-        Self { args }
+    pub(crate) fn new(args: FilterArgs) -> Result<Self> {
+        if let (Some(start), Some(stop)) = (args.start_time, args.stop_time)
+            && start >= stop
+        {
+            return Err(misuse(anyhow!("--stop-time is not behind --start-time")));
+        }
+        Ok(Self { args })
     }
 
     /// Wants no transaction that begins before `offset` of the first file.
