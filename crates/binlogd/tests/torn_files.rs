@@ -150,6 +150,15 @@ mod on_mariadb {
         assert_eq!(sql.matches("BEGIN;").count(), 3, "{sql}");
         assert_eq!(sql.matches("ROLLBACK;").count(), 1, "{sql}");
         assert_eq!(tail("maxwell").lines().count(), 2);
+        // Who has told its row has no word for taking that back.
+        for (format, notes) in [("debezium", 1), ("canal", 1), ("maxwell", 0)] {
+            let mut told = Command::new(common::BINLOGD);
+            told.args(["tail", "--format", format, "--table", "d.t", "--kind", "insert"]);
+            let told = told.arg(files[0].parent().unwrap()).output().unwrap();
+            let said = String::from_utf8(told.stderr).unwrap();
+            assert_eq!(said.matches(" rows that were told before are rolled back").count(), notes);
+            assert_eq!(said.lines().count(), notes, "{said}");
+        }
     }
 
     /// Behind a damaged event stand whole transactions: they must not be left out.
