@@ -29,6 +29,15 @@ pub enum EventError {
         /// The field.
         field: &'static str,
     },
+    /// The server numbered the types of events as no released one does.
+    #[error(
+        "{version}, a server from before MySQL 5.1's release, has other numbers for the types of events, \
+         which are not known here"
+    )]
+    OtherNumbers {
+        /// The server's version.
+        version: String,
+    },
 }
 
 impl EventError {

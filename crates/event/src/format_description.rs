@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::checksum::CHECKSUM_LEN;
 use crate::fields::Fields;
-use crate::{ChecksumAlgorithm, EventError, EventHeader, HEADER_LEN, ServerVersion};
+use crate::{ChecksumAlgorithm, EventError, EventHeader, EventKind, HEADER_LEN, ServerVersion};
 
 /// A format description event (FDE): the first of every file.
 ///
@@ -34,8 +34,8 @@ impl FormatDescription {
     /// Reads a whole event, header and checksum included.
     ///
     /// # Errors
-    /// If the event is cut short, or is not of binlog version 4, or names an unknown checksum
-    /// algorithm.
+    /// If the event is cut short, or is not of binlog version 4, names an unknown checksum algorithm,
+    /// or is of an early server that had other numbers for the types of events.
     pub fn parse(event: &[u8]) -> Result<Self, EventError> {
         let EventHeader { timestamp, server_id, .. } = EventHeader::parse(event)?;
         let mut fields = Fields::new(event);
@@ -75,13 +75,20 @@ impl FormatDescription {
             };
         }
         let post_header_lens = post_header_lens.to_vec();
-        Ok(Self { timestamp, server_id, server_version, created, checksum, post_header_lens })
+        let format =
+            Self { timestamp, server_id, server_version, created, checksum, post_header_lens };
+        // An Xid event has no fixed part; some early servers had table maps at its number.
+        if format.post_header_len(EventKind::XID).is_some_and(|len| len > 0) {
+            let version = format.server_version.to_string();
+            return Err(EventError::OtherNumbers { version });
+        }
+        Ok(format)
     }
 
     /// The length in bytes of the fixed part behind the header of events of `kind`, or `None`
     /// where the server that wrote the file did not know the type.
     #[must_use]
-    pub fn post_header_len(&self, kind: crate::EventKind) -> Option<usize> {
+    pub fn post_header_len(&self, kind: EventKind) -> Option<usize> {
         let index = usize::from(kind.0).checked_sub(1)?;
         self.post_header_lens.get(index).map(|&len| usize::from(len))
     }

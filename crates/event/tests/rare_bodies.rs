@@ -123,14 +123,28 @@ fn an_update_of_version_0_says_once_which_columns_it_has() {
     must_have(&event, event.len() - HEADER_LEN - head[4].len());
 }
 
-/// The format description of a MySQL before 5.5: it knows fewer types, and no checksums.
-fn old_format() -> FormatDescription {
+/// The format description of a MySQL before 5.5: it knows fewer types, and no checksums. With the
+/// lengths of fixed parts of events from number 15 on.
+fn old(lens: &[u8]) -> Result<FormatDescription, EventError> {
     let mut parts = vec![4, 0];
     parts.extend_from_slice(b"5.1.15-log");
     parts.resize(2 + 50, 0);
     parts.extend([0, 0, 0, 0, 19]); // created, length of headers
-    parts.extend([56, 13, 0, 8, 0, 18, 0, 4, 4, 4, 4, 18, 0, 0, 79, 0, 4, 26, 6, 6, 6, 6]);
-    FormatDescription::parse(&event(EventKind::FORMAT_DESCRIPTION, &[&parts])).unwrap()
+    parts.extend([56, 13, 0, 8, 0, 18, 0, 4, 4, 4, 4, 18, 0, 0]);
+    parts.extend_from_slice(lens);
+    FormatDescription::parse(&event(EventKind::FORMAT_DESCRIPTION, &[&parts]))
+}
+
+/// That of one with short table ids.
+fn old_format() -> FormatDescription {
+    old(&[79, 0, 4, 26, 6, 6, 6, 6]).unwrap()
+}
+
+#[test]
+fn other_numbers_for_types_are_named() {
+    // As servers had it that were given away before MySQL 5.1: row events come before Xid.
+    let other = old(&[79, 6, 6, 6, 6, 0, 4, 26]);
+    assert_eq!(other, Err(EventError::OtherNumbers { version: "5.1.15-log".to_owned() }));
 }
 
 #[test]
