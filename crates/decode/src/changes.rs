@@ -336,6 +336,7 @@ impl Changes {
             error_code: query.error_code,
             context: self.context.sets(),
             alone,
+            tables: &[],
         }
     }
 

@@ -8,7 +8,7 @@ use binlogd_event::{EventHeader, EventKind, FormatDescription, HEADER_LEN};
 use crate::inflate::{event_parts, inflate};
 use crate::payload::Payload;
 use crate::rows::Rows;
-use crate::schema::Schema;
+use crate::schema::{Fits, Schema};
 use crate::table::Table;
 use crate::{Charset, DecodeError, Flaw, Place};
 
@@ -304,17 +304,18 @@ impl Decoder {
         let known = self.tables.get(&id).is_some_and(|known| known.table.is_of(body));
         if !known {
             self.make_room(place)?;
-            let schema = match &self.schema {
-                Some(schema) => schema.table(map.schema, map.table).map_err(|error| {
-                    let table = format!("{}.{}", map.schema, map.table);
-                    let flaw = Flaw::Schema { table, reason: error.to_string() };
-                    DecodeError::new(place, None, flaw)
-                })?,
-                None => None,
-            };
+            let ask = self.schema.as_ref().map(|schema| {
+                |fits: &Fits<'_>| {
+                    schema.table(map.schema, map.table, fits).map_err(|error| {
+                        let table = format!("{}.{}", map.schema, map.table);
+                        let flaw = Flaw::Schema { table, reason: error.to_string() };
+                        DecodeError::new(place, None, flaw)
+                    })
+                }
+            });
             let is_mariadb = self.format.as_ref().is_some_and(|f| f.server_version.is_mariadb());
             let charset = self.assumed_charset;
-            let table = Table::new(map, body, schema.as_deref(), charset, is_mariadb, place)?;
+            let table = Table::new(map, body, ask, charset, is_mariadb, place)?;
             self.tables.insert(id, Known { table, statement });
         }
         match self.tables.get_mut(&id) {

@@ -6,7 +6,6 @@
 
 mod canal;
 mod debezium;
-mod definition;
 mod json;
 mod list;
 mod maxwell;
@@ -62,6 +61,11 @@ pub trait Format {
         None
     }
 
+    /// Whether it tells what statements leave of tables ([`Statement::tables`](crate::changes::Statement)).
+    fn tells_tables(&self) -> bool {
+        false
+    }
+
     /// Nothing follows.
     fn finish(&mut self, out: &mut Vec<u8>);
 }
@@ -83,6 +87,10 @@ impl<F: Format + ?Sized> Format for &mut F {
 
     fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
         (**self).untold(change)
+    }
+
+    fn tells_tables(&self) -> bool {
+        (**self).tells_tables()
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
@@ -115,6 +123,16 @@ pub enum FormatError {
          fit: it has another number of columns, or other types. Give it as it was when this was written"
     )]
     OtherTable {
+        /// The table.
+        table: String,
+    },
+    /// The format needs names, and whoever was asked for them does not know the table.
+    #[error(
+        "the binlog does not name the columns of {table}, and what was given to tell them (--schema) has no \
+         such table, or lost it where the binlog changes it in a way that cannot be followed. Give its \
+         definition as it was when this was written"
+    )]
+    UnknownTable {
         /// The table.
         table: String,
     },
@@ -169,6 +187,7 @@ fn must_have_names(table: &Table, format: &'static str) -> Result<(), FormatErro
     let name = format!("{}.{}", table.schema(), table.name());
     Err(match table.schema_fits() {
         Some(false) => FormatError::OtherTable { table: name },
+        None if table.schema_lacks_it() => FormatError::UnknownTable { table: name },
         _ => FormatError::NoNames { table: name, format },
     })
 }

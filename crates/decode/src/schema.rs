@@ -1,12 +1,18 @@
 //! What table maps leave out: table definitions from elsewhere.
 
+mod alter;
+pub(crate) mod definition;
 mod dump;
+mod followed;
 pub(crate) mod lexer;
+pub(crate) mod mode;
+mod table_parser;
 mod types;
 
 use std::sync::Arc;
 
 pub use dump::{SchemaDump, SchemaError};
+pub use followed::{FollowedSchema, LostTable, NamedTable, TableChange};
 
 use crate::Charset;
 use crate::table::{Column, ColumnType, Members, Sign};
@@ -16,12 +22,25 @@ use crate::table::{Column, ColumnType, Members, Sign};
 /// The answer is used only if it fits the table map; see
 /// [`Table::schema_fits`](crate::Table::schema_fits).
 pub trait Schema {
-    /// The definition of a table, if it is known.
+    /// The definition of a table, if it is known. `fits` says whether one can be that of the table
+    /// map, in the number of columns, their types, and their names if it has those.
     ///
     /// # Errors
     /// If that cannot be found out; of a table that there is not, `None` is said.
-    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure>;
+    fn table(&self, schema: &str, table: &str, fits: &Fits<'_>) -> SchemaAnswer;
 }
+
+impl<S: Schema + ?Sized> Schema for Arc<S> {
+    fn table(&self, schema: &str, table: &str, fits: &Fits<'_>) -> SchemaAnswer {
+        (**self).table(schema, table, fits)
+    }
+}
+
+/// Says whether a definition can be that of a table map.
+pub type Fits<'f> = dyn Fn(&TableSchema) -> bool + 'f;
+
+/// A table's definition, if it is known.
+pub type SchemaAnswer = Result<Option<Arc<TableSchema>>, SchemaFailure>;
 
 /// Why a table's definition could not be found out, in words for a person.
 pub type SchemaFailure = Box<dyn std::error::Error + Send + Sync>;
@@ -65,7 +84,8 @@ pub struct ColumnSchema {
     pub size: Option<u64>,
     /// The second one: the digits behind a `DECIMAL`'s point.
     pub scale: Option<u64>,
-    /// Whether it may be NULL. Of a `TIMESTAMP` this must be said, as before MySQL 8.0.
+    /// Whether it may be NULL. Of a `TIMESTAMP` this must be said, as before MySQL 8.0, unless a statement's
+    /// session has it otherwise.
     pub nullable: bool,
     /// Whether numbers have a sign.
     pub unsigned: bool,
@@ -73,6 +93,8 @@ pub struct ColumnSchema {
     pub charset: Option<Charset>,
     /// The strings of an `ENUM` or `SET`, in UTF-8.
     pub members: Vec<String>,
+    /// Whether the server numbers rows by it.
+    pub auto_increment: bool,
     /// Whether its values are computed, so that no statement may set them.
     pub generated: bool,
 }
@@ -106,11 +128,40 @@ pub enum SchemaType {
     Other,
 }
 
+impl SchemaType {
+    fn is_text(self) -> bool {
+        matches!(self, Self::Char | Self::VarChar | Self::Blob)
+    }
+}
+
 impl TableSchema {
+    /// Gives text the character set that it has by default: the table's, or that of its database.
+    pub(crate) fn settle(&mut self, of_database: Option<Charset>) {
+        self.charset = self.charset.or(of_database);
+        for column in &mut self.columns {
+            column.nullable &= !self.primary_key.iter().any(|key| column.is_called(key));
+            if column.kind.is_text() {
+                column.charset = column.charset.or(self.charset);
+                column.settle();
+            }
+        }
+    }
+
+    /// The name of a key's column with the letters of the column itself.
+    pub(crate) fn spelled<'a>(&'a self, name: &'a str) -> &'a str {
+        let mut columns = self.columns.iter().map(|column| column.name.as_str());
+        columns.find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name)
+    }
+
+    /// Whether a table map may be of this table.
+    pub(crate) fn fits(&self, columns: &[Column]) -> bool {
+        self.columns.len() == columns.len()
+            && self.columns.iter().zip(columns).all(|(schema, column)| schema.fits(column))
+    }
+
     /// Fills in what the table map left out, if all columns fit; says whether they do.
     pub(crate) fn apply(&self, columns: &mut [Column]) -> bool {
-        let fits = self.columns.len() == columns.len()
-            && self.columns.iter().zip(&*columns).all(|(schema, column)| schema.fits(column));
+        let fits = self.fits(columns);
         if fits {
             for (schema, column) in self.columns.iter().zip(columns.iter_mut()) {
                 schema.apply(column);
@@ -134,7 +185,56 @@ impl TableSchema {
     }
 }
 
+/// Whether two names are of the same column. Large and small letters are the same.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || one.chars().flat_map(char::to_lowercase).eq(other.chars().flat_map(char::to_lowercase))
+}
+
+/// The types of text and bytes that differ in what they can hold, and how many bytes that is.
+const BLOBS: [(&str, &str, u64); 4] = [
+    ("tinytext", "tinyblob", 0xff),
+    ("text", "blob", 0xffff),
+    ("mediumtext", "mediumblob", 0xff_ffff),
+    ("longtext", "longblob", 0xffff_ffff),
+];
+
 impl ColumnSchema {
+    /// Whether this is its name. Large and small letters are the same.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        is_same(&self.name, name)
+    }
+
+    /// Makes `TEXT(n)` and `BLOB(n)` the type that servers make of it, as they do with `VARCHAR` that
+    /// is too long.
+    fn settle(&mut self) {
+        let (Some(size), Some(charset)) = (self.size, self.charset) else { return };
+        let bytes = size.saturating_mul(u64::from(charset.char_len_max()));
+        let is_blob = matches!(&*self.type_name, "text" | "blob");
+        let is_too_long = self.kind == SchemaType::VarChar && bytes > 0xffff;
+        if is_blob || is_too_long {
+            let is_bytes = matches!(&*self.type_name, "blob" | "varbinary");
+            let fitting = BLOBS.iter().find(|(_, _, bytes_max)| bytes <= *bytes_max);
+            let &(text, blob, _) = fitting.unwrap_or(&BLOBS[3]);
+            self.type_name = if is_bytes { blob } else { text }.to_owned();
+            (self.kind, self.size) = (SchemaType::Blob, None);
+        }
+    }
+
+    /// Converts text to another character set; `TEXT` becomes larger if its characters do.
+    fn convert(&mut self, new: Charset) {
+        if !self.kind.is_text() || self.charset == Some(Charset::BINARY) {
+            return;
+        }
+        let width = self.charset.replace(new).map_or(1, Charset::char_len_max);
+        if new.char_len_max() > width
+            && let Some(at) = BLOBS.iter().position(|(text, _, _)| *text == self.type_name)
+            && let Some((text, _, _)) = BLOBS.get(at + 1)
+        {
+            (*text).clone_into(&mut self.type_name);
+        }
+    }
+
     fn fits(&self, column: &Column) -> bool {
         if column.name().is_some_and(|name| !name.eq_ignore_ascii_case(&self.name)) {
             return false;

@@ -6,7 +6,7 @@ mod layout;
 mod metadata;
 mod record;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use binlogd_event::EventKind;
 use binlogd_event::body::TableMapBody;
@@ -15,9 +15,12 @@ pub use column::{Column, ColumnType, Members, Sign};
 pub(crate) use layout::{Width, length_len};
 pub(crate) use record::RecordNulls;
 
-use crate::schema::{RowFormat, TableSchema};
+use crate::schema::{Fits, RowFormat, TableSchema};
 use crate::write::sql_identifier;
 use crate::{Charset, DecodeError, Place};
+
+/// A table's definition, if it is known.
+type Known = Option<Arc<TableSchema>>;
 
 /// The table that row events refer to, ready to decode them.
 ///
@@ -41,42 +44,42 @@ pub struct Table {
     is_bare: bool,
     row_format: Option<RowFormat>,
     record_nulls: OnceLock<Result<RecordNulls, &'static str>>,
+    is_asked_for: bool,
 }
 
 impl Table {
     /// Makes sense of a table map.
     ///
-    /// `event` is the whole body, by which [`is_of`](Self::is_of) knows it again. `is_mariadb` says
-    /// whether a MariaDB wrote it, whose metadata differs.
+    /// `event` is the whole body, by which [`is_of`](Self::is_of) knows it again. `schema` is asked for
+    /// the definition, and told what says whether one fits. `is_mariadb` says whether a MariaDB wrote
+    /// it, whose metadata differs.
     ///
     /// # Errors
-    /// If metadata is cut short or impossible. A column type that is not known is no error before
+    /// If metadata is cut short or impossible, or `schema` fails. A column type that is not known is no error before
     /// rows are decoded.
     pub fn new(
         map: &TableMapBody<'_>,
         event: &[u8],
-        schema: Option<&TableSchema>,
+        schema: Option<impl FnOnce(&Fits<'_>) -> Result<Known, DecodeError>>,
         assumed_charset: Option<Charset>,
         is_mariadb: bool,
         place: Place,
     ) -> Result<Self, DecodeError> {
-        let at = |(column, error)| DecodeError::new(place, column, error);
-        let types = match map.is_bare() {
-            true => definition::column_types(map, schema),
-            false => layout::column_types(map).map_err(at)?,
+        let is_asked_for = schema.is_some();
+        let read = |schema: Option<&TableSchema>| columns_of(map, schema, is_mariadb, place);
+        let bare = read(None)?;
+        let fits = |schema: &TableSchema| match map.is_bare() {
+            true => read(Some(schema)).is_ok_and(|columns| schema.fits(&columns)),
+            false => schema.fits(&bare),
         };
-        let mut columns: Vec<Column> = types
-            .into_iter()
-            .enumerate()
-            .map(|(index, kind)| {
-                let bits = map.nullable.get(index / 8).copied().unwrap_or_default();
-                Column::new(index, kind, bits >> (index % 8) & 1 != 0)
-            })
-            .collect();
-        metadata::apply(map.optional_metadata, &mut columns, is_mariadb)
-            .map_err(|e| at((None, e)))?;
-        let schema_fits = schema.map(|schema| schema.apply(&mut columns));
-        let fitting = schema.filter(|_| schema_fits == Some(true));
+        let known = schema.map(|ask| ask(&fits)).transpose()?.flatten();
+        let known = known.as_deref();
+        let mut columns = match known.filter(|_| map.is_bare()) {
+            Some(schema) => read(Some(schema))?,
+            None => bare,
+        };
+        let schema_fits = known.map(|schema| schema.apply(&mut columns));
+        let fitting = known.filter(|_| schema_fits == Some(true));
         if let Some(schema) = fitting.filter(|_| map.is_bare()) {
             let nullable = schema.columns.iter().map(|column| column.nullable);
             columns.iter_mut().zip(nullable).for_each(|(column, is)| column.nullable = is);
@@ -101,6 +104,7 @@ impl Table {
             is_bare: map.is_bare(),
             row_format: fitting.map(|schema| schema.row_format),
             record_nulls: OnceLock::new(),
+            is_asked_for,
         })
     }
 
@@ -129,6 +133,12 @@ impl Table {
     #[must_use]
     pub fn schema_fits(&self) -> Option<bool> {
         self.schema_fits
+    }
+
+    /// Whether a schema was asked, and does not know it.
+    #[must_use]
+    pub fn schema_lacks_it(&self) -> bool {
+        self.is_asked_for && self.schema_fits.is_none()
     }
 
     /// The columns of the primary key in the key's order, if the table map or a schema tells it.
@@ -179,6 +189,7 @@ impl Table {
             is_bare: false,
             row_format: None,
             record_nulls: OnceLock::new(),
+            is_asked_for: false,
         }
     }
 
@@ -187,6 +198,31 @@ impl Table {
     pub fn place(offset: u64) -> Place {
         Place { offset, kind: EventKind::TABLE_MAP }
     }
+}
+
+/// The columns of a table map. One that is bare has no more than their type codes: what else they are
+/// `schema` says.
+fn columns_of(
+    map: &TableMapBody<'_>,
+    schema: Option<&TableSchema>,
+    is_mariadb: bool,
+    place: Place,
+) -> Result<Vec<Column>, DecodeError> {
+    let at = |(column, error)| DecodeError::new(place, column, error);
+    let types = match map.is_bare() {
+        true => definition::column_types(map, schema),
+        false => layout::column_types(map).map_err(at)?,
+    };
+    let mut columns: Vec<Column> = types
+        .into_iter()
+        .enumerate()
+        .map(|(index, kind)| {
+            let bits = map.nullable.get(index / 8).copied().unwrap_or_default();
+            Column::new(index, kind, bits >> (index % 8) & 1 != 0)
+        })
+        .collect();
+    metadata::apply(map.optional_metadata, &mut columns, is_mariadb).map_err(|e| at((None, e)))?;
+    Ok(columns)
 }
 
 /// The columns that say which part of the key they are, in that order.

@@ -6,8 +6,8 @@ use binlogd_decode::format::{
     SqlOptions, TextFormat,
 };
 use binlogd_decode::{
-    Body, DecodeError, Decoder, Event, Events, Json, JsonDiffs, Limits, Payload, PayloadPieces,
-    Place, SchemaDump, Value,
+    Body, DecodeError, Decoder, Event, Events, FollowedSchema, Json, JsonDiffs, Limits, Payload,
+    PayloadPieces, Place, SchemaDump, Value,
 };
 use binlogd_event::body::{PayloadCompression, TransactionPayload};
 use binlogd_event::{EventHeader, EventKind, MAGIC};
@@ -62,12 +62,14 @@ impl<'a> FormatAndEvents<'a> {
 struct Writer {
     format: Box<dyn Format>,
     changes: Changes,
+    followed: FollowedSchema,
     out: Vec<u8>,
 }
 
 impl Writer {
     fn new(format: impl Format + 'static) -> Self {
-        Self { format: Box::new(format), changes: Changes::new(), out: Vec::new() }
+        let (changes, followed) = (Changes::new(), FollowedSchema::default());
+        Self { format: Box::new(format), changes, followed, out: Vec::new() }
     }
 
     fn text() -> Self {
@@ -103,7 +105,13 @@ impl Writer {
     fn write(&mut self, offset: u64, event: Event<'_>) -> Result<(), DecodeError> {
         let end = offset + u64::from(event.header.size);
         let at = At { file: "binlog.000001", offset, end, header: event.header };
-        let Ok(Some((transaction, change))) = self.changes.take(&at, event) else { return Ok(()) };
+        let taken = self.changes.take(&at, event);
+        let Ok(Some((transaction, mut change))) = taken else { return Ok(()) };
+        let tables;
+        if let Change::Statement(statement) = &mut change {
+            tables = self.followed.follow(statement);
+            statement.tables = &tables;
+        }
         if !matches!(&change, Change::Statement(statement) if statement.alone) {
             let _ = self.format.begin(transaction, &mut self.out);
         }
@@ -213,11 +221,18 @@ fn in_pieces(body: &TransactionPayload<'_>, place: Place, len: usize) -> (Vec<us
     (lens, pieces.finish().is_ok())
 }
 
-/// Table definitions as mysqldump writes them.
+/// Table definitions as mysqldump writes them, and statements that change these tables.
 pub fn schema(data: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(data)
-        && let Ok(dump) = SchemaDump::parse(text, Some("d"))
-    {
-        assert!(dump.names().count() <= data.len());
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(dump) = SchemaDump::parse(text, Some("d")) else { return };
+    assert!(dump.names().count() <= data.len());
+    let followed = FollowedSchema::new(dump);
+    for statement in text.split(';') {
+        let changes = followed.follow_sql(statement, "d");
+        assert!(changes.len() <= statement.len());
+        for after in changes.iter().filter_map(|change| change.after.as_ref()) {
+            assert!(after.definition.columns.len() <= text.len());
+        }
     }
+    assert!(followed.take_lost().len() <= text.len());
 }

@@ -232,6 +232,12 @@ fn no_text_makes_a_schema_panic() {
               (`a`), KEY k (`b``c`(5))) ENGINE=InnoDB /* c */;",
             b"USE `d`;\n-- c\n/*!40101 SET x=1 */;\nCREATE TABLE IF NOT EXISTS d.t (v json, p point, f \
               decimal(5,2) unsigned zerofill) PARTITION BY HASH (f);\n",
+            b"create table t (a int, b text); alter table t add (c int key, d int), drop a, modify b char(5) first, \
+              change c e int after d, rename column d to f, convert to character set utf8mb4, rename to u; \
+              rename table u to t, t to v; create table w like v; drop index `PRIMARY` on w; drop table v, w",
+            b"SET sql_mode = 'ANSI_QUOTES'; create table \"t\" (\"a\" int); alter table \"t\" add constraint c \
+              primary key (a), add column if not exists b year, engine = x default charset latin1 collate = y, \
+              add z int partition by key (b)",
         ],
     );
 }

@@ -117,9 +117,10 @@ where and when it begins. A statement belongs to its default database. A store's
 each transaction is told once.
 
 SQL, maxwell and canal need the names of columns, which servers write with binlog_row_metadata=FULL,
-or else --schema, which also tells generated columns: a dump, or a server that has the tables as they
-were then, or as they are when a binlog is followed; its account needs SELECT on them. A definition is
-taken only if the number of columns and their types fit. For SQL the other server's tables must have no
+or else --schema, which also tells generated columns: a dump of the tables as they were where what is
+chosen begins, or a server that has them so, or as they are when a binlog is followed; its account needs
+SELECT on them. From there they follow what statements in the binlog do to them. A definition is taken
+only if the number of columns and their types fit. For SQL the other server's tables must have no
 triggers: what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can:
 elsewhere each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no
 statement sets the times in their history.
@@ -143,14 +144,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if let Some(offset) = start {
         filter.start_at(offset);
     }
-    let mut decoder = args.schema.decoder(&args.source.server)?;
+    let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
     source.pass_over(filter.unwanted());
     let Some(format) = format else {
         return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None);
     };
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let waiting = (args.format == Form::Maxwell).then(Waiting::new);
-    tail(&mut source, &mut decoder, &mut Printer::new(format, filter, keeps_empty), waiting)
+    let follows = args.schema.is_given() || format.tells_tables();
+    let printer = Printer::new(format, filter, keeps_empty);
+    let mut printer = printer.following(follows.then_some(followed));
+    tail(&mut source, &mut decoder, &mut printer, waiting)
 }
 
 /// What writes changes; nothing does where bytes are wanted.

@@ -84,10 +84,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let filter = Filter::new(args.filter)?;
     let mut source = args.source.open()?;
     source.pass_over(filter.unwanted());
-    let mut decoder = args.schema.decoder(&args.source.server)?;
+    let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
+    let is_given = args.schema.is_given();
     let options = UndoOptions { is_generated: args.generated.test(), check: args.check };
     let mut format = UndoFormat::new(options);
-    let mut printer = Printer::new(Box::new(&mut format), filter, false);
+    let printer = Printer::new(Box::new(&mut format), filter, false);
+    let mut printer = printer.following(is_given.then_some(followed));
     let code = print(|output| {
         let mut spill = Spill::new(MEMORY_MAX);
         drain(&mut source, &mut decoder, &mut printer, &mut |more, _| {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
-use crate::Charset;
 use crate::schema::lexer::Lexer;
+use crate::{Charset, TableChange};
 
 /// A statement and what it depends on.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,9 @@ pub struct Statement<'a> {
     pub context: &'a [String],
     /// Whether it is a transaction by itself, such as DDL.
     pub alone: bool,
+    /// What it does to tables, each that it defines in its turn, for formats that tell it: empty unless
+    /// a [`FollowedSchema`](crate::FollowedSchema) has said it.
+    pub tables: &'a [TableChange],
 }
 
 impl<'a> Statement<'a> {
@@ -140,6 +143,7 @@ mod tests {
             error_code: 0,
             context: &[],
             alone: true,
+            tables: &[],
         }
     }
 

@@ -8,10 +8,10 @@ mod value;
 
 use binlogd_event::body::RowsChange;
 
-use super::definition::{Action, Alteration, Definition, Name};
 use super::json::{field, number_field, text_field};
 use super::{Format, FormatError, Untold, must_have_names, now_us, switch};
 use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::schema::definition::{Action, Alteration, Definition, Name};
 use crate::write::{json_string, signed};
 use crate::{Image, Rows, Table};
 
@@ -147,7 +147,7 @@ impl CanalFormat {
             return;
         }
         // Of several tables Canal names the first.
-        let Some(definition) = Definition::all(&sql, &schema).into_iter().next() else { return };
+        let Some(definition) = Definition::of(statement).into_iter().next() else { return };
         let (kind, name) = ddl(definition);
         let about =
             About { kind, schema: &name.schema, table: &name.table, is_ddl: true, sql: &sql };
@@ -239,11 +239,11 @@ fn ddl(definition: Definition) -> (&'static str, Name) {
         Action::CreateDatabase { .. } | Action::AlterDatabase { .. } | Action::DropDatabase => {
             "QUERY"
         }
-        Action::CreateTable => "CREATE",
+        Action::CreateTable { .. } => "CREATE",
         Action::DropTable => "ERASE",
         Action::TruncateTable => "TRUNCATE",
         Action::CreateIndex | Action::AlterTable(Alteration::AddIndex) => "CINDEX",
-        Action::DropIndex | Action::AlterTable(Alteration::DropIndex) => "DINDEX",
+        Action::DropIndex { .. } | Action::AlterTable(Alteration::DropIndex) => "DINDEX",
         Action::AlterTable(Alteration::Other) => "ALTER",
     };
     (kind, name)

@@ -250,3 +250,19 @@ pub(super) fn bytes_field(name: &str, bytes: &[u8], charset: Option<Charset>, ou
         }
     }
 }
+
+/// A list of what `write` makes of each item.
+pub(super) fn list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    write: impl Fn(T, &mut Vec<u8>),
+) {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
+}

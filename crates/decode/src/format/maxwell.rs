@@ -19,7 +19,6 @@ use crate::changes::{At, Change, End, Transaction};
 use crate::value::Value;
 use crate::write::{json_string, padded};
 use crate::{Charset, Image, Row, Rows};
-use definitions::Definitions;
 pub use options::MaxwellOptions;
 pub use piece::{MaxwellCommit, MaxwellPiece, MaxwellRow};
 
@@ -30,7 +29,6 @@ pub struct MaxwellFormat {
     options: MaxwellOptions,
     /// Whether rows wait.
     begun: bool,
-    definitions: Definitions,
     head: Vec<u8>,
     place: Vec<u8>,
 }
@@ -39,13 +37,7 @@ impl MaxwellFormat {
     /// A writer.
     #[must_use]
     pub fn new(options: MaxwellOptions) -> Self {
-        Self {
-            options,
-            begun: false,
-            definitions: Definitions::default(),
-            head: Vec::new(),
-            place: Vec::new(),
-        }
+        Self { options, begun: false, head: Vec::new(), place: Vec::new() }
     }
 
     fn rows(
@@ -268,7 +260,7 @@ impl Format for MaxwellFormat {
         match change {
             Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement) if self.options.ddl && transaction.takes_effect() => {
-                self.definitions.write(&self.options, at, transaction, &statement, out);
+                definitions::write(&self.options, at, transaction, &statement, out);
             }
             // As Maxwell: changes that are logged as statements are not seen.
             Change::Statement(_)
@@ -296,6 +288,10 @@ impl Format for MaxwellFormat {
             change if is_xa_rollback(change) => Some(Untold::RolledBack),
             change => Untold::by_rows(change),
         }
+    }
+
+    fn tells_tables(&self) -> bool {
+        self.options.ddl
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

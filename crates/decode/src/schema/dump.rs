@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lexer::{Lexer, Token};
-use super::types::{self, TypeName};
-use super::{ColumnSchema, RowFormat, Schema, SchemaFailure, SchemaType, TableSchema};
-use crate::Charset;
+use super::mode::SqlMode;
+use super::table_parser::TableParser;
+use super::{Fits, Schema, SchemaAnswer, TableSchema};
 
 /// The tables of a dump's `CREATE TABLE` statements.
 ///
@@ -52,23 +52,32 @@ impl SchemaDump {
     /// # Errors
     /// At the first `CREATE TABLE` that is not understood.
     pub fn parse(sql: &str, schema: Option<&str>) -> Result<Self, SchemaError> {
-        let mut parser = Parser { lexer: Lexer::new(sql), table: None };
+        let mut parser = TableParser::new(Lexer::new(sql));
         let mut current = schema.unwrap_or_default().to_owned();
         let mut dump = Self::default();
         while let Some(token) = parser.lexer.next() {
             if token.is_word("use") {
-                if let Some(Token::Word(name) | Token::Quoted(name)) = parser.lexer.next() {
+                if let Some(name) = parser.lexer.next().and_then(Token::into_name) {
                     current = name;
                 }
+            } else if token.is_word("set") {
+                set_mode(&mut parser.lexer);
+                continue;
             } else if token.is_word("create")
-                && let Some((schema, name, table)) = parser.create()?
+                && let Some((schema, name, mut table)) = parser.create()?
             {
+                table.settle(None);
                 let schema = schema.unwrap_or_else(|| current.clone());
                 dump.tables.insert((schema, name), Arc::new(table));
             }
             parser.lexer.skip_statement();
         }
         Ok(dump)
+    }
+
+    /// Its tables by their names.
+    pub(super) fn into_tables(self) -> impl Iterator<Item = ((String, String), Arc<TableSchema>)> {
+        self.tables.into_iter()
     }
 
     /// Adds the tables of another dump, which prevail.
@@ -89,299 +98,38 @@ impl SchemaDump {
 }
 
 impl Schema for SchemaDump {
-    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure> {
+    fn table(&self, schema: &str, table: &str, _: &Fits<'_>) -> SchemaAnswer {
         Ok(self.find(schema, table))
     }
 }
 
-type Created = (Option<String>, String, TableSchema);
-
-/// What matters of a table's options.
-struct Options {
-    charset: Option<Charset>,
-    row_format: RowFormat,
-}
-
-struct Parser<'a> {
-    lexer: Lexer<'a>,
-    table: Option<String>,
-}
-
-impl Parser<'_> {
-    /// What follows `CREATE`; `None` if that is no table.
-    fn create(&mut self) -> Result<Option<Created>, SchemaError> {
-        while self.lexer.peek().is_some_and(|t| t.is_word("or") || t.is_word("replace")) {
-            self.lexer.next();
-        }
-        if self.lexer.take_word("temporary") || !self.lexer.take_word("table") {
-            return Ok(None);
-        }
-        if self.lexer.take_word("if") {
-            self.lexer.take_word("not");
-            self.lexer.take_word("exists");
-        }
-        self.table = None;
-        let mut name = self.name()?;
-        let mut schema = None;
-        if self.lexer.take_symbol('.') {
-            schema = Some(std::mem::replace(&mut name, self.name()?));
-        }
-        self.table = Some(name.clone());
-        // `LIKE` or `SELECT`: the columns are not here.
-        if !self.lexer.take_symbol('(') {
-            return Ok(None);
-        }
-        let mut table = TableSchema::default();
-        if self.is_next(&["like"]) {
-            return Ok(None);
-        }
-        loop {
-            self.element(&mut table)?;
-            match self.lexer.next() {
-                Some(Token::Symbol(',')) => {}
-                Some(Token::Symbol(')')) => break,
-                _ => return Err(self.error("no end of the columns")),
+/// Takes `sql_mode` from a `SET`, as mysqldump writes it, to the statement's end.
+fn set_mode(lexer: &mut Lexer<'_>) {
+    let mut named = false;
+    while let Some(token) = lexer.next() {
+        match token {
+            Token::Symbol(';') => break,
+            Token::Symbol('=' | ':' | '@' | '.') => {}
+            Token::Text(names) | Token::Double(names) if named => {
+                lexer.set_mode(SqlMode::from_names(&names));
+                named = false;
             }
-        }
-        let Some(options) = self.options() else { return Ok(None) };
-        (table.charset, table.row_format) = (options.charset, options.row_format);
-        for column in &mut table.columns {
-            if column.charset.is_none() && column.kind.is_text() {
-                column.charset = options.charset;
-            }
-            let is_named = |name: &String| name.eq_ignore_ascii_case(&column.name);
-            column.nullable &= !table.primary_key.iter().any(is_named);
-        }
-        Ok(Some((schema, name, table)))
-    }
-
-    /// A column, a key or a constraint.
-    fn element(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
-        const OTHERS: [&str; 7] =
-            ["key", "index", "unique", "fulltext", "spatial", "foreign", "check"];
-        if self.lexer.take_word("constraint")
-            && !self.is_next(&OTHERS)
-            && !self.is_next(&["primary"])
-        {
-            // Its name.
-            self.lexer.next();
-        }
-        if self.lexer.take_word("primary") {
-            self.lexer.take_word("key");
-            return self.primary_key(table);
-        }
-        if self.is_next(&OTHERS) {
-            self.rest_of_element();
-            return Ok(());
-        }
-        let may_be_period = self.is_next(&["period"]);
-        let name = self.name()?;
-        if may_be_period && self.is_next(&["for"]) {
-            self.rest_of_element();
-            return Ok(());
-        }
-        let column = self.column(name, table)?;
-        table.columns.push(column);
-        Ok(())
-    }
-
-    fn is_next(&mut self, words: &[&str]) -> bool {
-        self.lexer.peek().is_some_and(|token| words.iter().any(|word| token.is_word(word)))
-    }
-
-    fn primary_key(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
-        while !self.lexer.take_symbol('(') {
-            if self.lexer.next().is_none() {
-                return Err(self.error("no columns of the primary key"));
-            }
-        }
-        loop {
-            table.primary_key.push(self.name()?);
-            self.rest_of_element();
-            match self.lexer.next() {
-                Some(Token::Symbol(',')) => {}
-                Some(Token::Symbol(')')) => break,
-                _ => return Err(self.error("no end of the primary key")),
-            }
-        }
-        self.rest_of_element();
-        Ok(())
-    }
-
-    fn column(
-        &mut self,
-        name: String,
-        table: &mut TableSchema,
-    ) -> Result<ColumnSchema, SchemaError> {
-        let Some(TypeName { name: type_name, charset, unsigned }) = TypeName::read(&mut self.lexer)
-        else {
-            return Err(self.error("no type of a column"));
-        };
-        let kind = types::kind(&type_name);
-        let mut column = ColumnSchema {
-            name,
-            kind,
-            type_name,
-            size: None,
-            scale: None,
-            nullable: true,
-            unsigned,
-            charset,
-            members: Vec::new(),
-            generated: false,
-        };
-        if self.lexer.take_symbol('(') {
-            self.arguments(&mut column);
-        }
-        self.attributes(&mut column, unsigned, table);
-        Ok(column)
-    }
-
-    /// The strings and the first two numbers in parentheses that are open.
-    fn arguments(&mut self, column: &mut ColumnSchema) {
-        while let Some(token) = self.lexer.next() {
-            match token {
-                Token::Text(text) => column.members.push(text),
-                Token::Word(word) if column.size.is_none() => column.size = word.parse().ok(),
-                Token::Word(word) => column.scale = column.scale.or(word.parse().ok()),
-                Token::Symbol(')') => break,
-                _ => {}
-            }
-        }
-    }
-
-    /// What follows a column's type, as far as it matters.
-    fn attributes(&mut self, column: &mut ColumnSchema, is_serial: bool, table: &mut TableSchema) {
-        let mut nullable = None;
-        while let Some(token) = self.next_of_element() {
-            if token.is_word("not") && self.lexer.take_word("null") {
-                nullable = Some(false);
-            } else if token.is_word("null") {
-                nullable = nullable.or(Some(true));
-            } else if token.is_word("unsigned") || token.is_word("zerofill") {
-                // ZEROFILL makes a column unsigned.
-                column.unsigned = true;
-            } else if token.is_word("as") {
-                // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
-                column.generated = true;
-            } else if token.is_word("unique") {
-                self.lexer.take_word("key");
-            } else if token.is_word("primary") || token.is_word("key") {
-                // PRIMARY or KEY alone say it as well.
-                self.lexer.take_word("key");
-                table.primary_key.push(column.name.clone());
-            } else if token.is_word("charset") || token.is_word("character") {
-                self.lexer.take_word("set");
-                column.charset = self.charset_name();
-            } else if token.is_word("collate") {
-                let charset = self.charset_name();
-                column.charset = column.charset.or(charset);
-            } else if let Some(charset) = types::charset_attribute(&token) {
-                column.charset = Some(charset);
-            }
-        }
-        column.nullable = nullable.unwrap_or(column.kind != SchemaType::Timestamp && !is_serial);
-    }
-
-    /// The name of a character set, or of a collation, which begins with it.
-    fn charset_name(&mut self) -> Option<Charset> {
-        self.lexer.take_symbol('=');
-        let (Token::Word(name) | Token::Text(name) | Token::Quoted(name)) = self.lexer.next()?
-        else {
-            return None;
-        };
-        // MariaDB's `uca1400_ai_ci` says nothing: the character set stands elsewhere.
-        Charset::of_name(name.split('_').next().unwrap_or_default())
-    }
-
-    /// The table's options up to the statement's end. `None` if there is a query, by which the table
-    /// has more columns.
-    fn options(&mut self) -> Option<Options> {
-        let (mut charset, mut by_collation) = (None, None);
-        let mut row_format = RowFormat::default();
-        let mut depth = 0_usize;
-        while let Some(token) = self.lexer.peek() {
-            match token {
-                Token::Symbol(';') => break,
-                Token::Symbol('(') => depth += 1,
-                Token::Symbol(')') => depth = depth.saturating_sub(1),
-                // Partitions have VALUES in parentheses.
-                _ if depth == 0 && (token.is_word("values") || token.is_word("table"))
-                    || token.is_word("select") =>
-                {
-                    return None;
+            // A variable's value was the mode before any that is set here.
+            Token::Word(name) if named => {
+                if name.eq_ignore_ascii_case("old_sql_mode") {
+                    lexer.set_mode(SqlMode::default());
                 }
-                _ => {}
+                named = false;
             }
-            let (is_charset, is_collation) =
-                (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
-            let is_row_format = token.is_word("row_format");
-            self.lexer.next();
-            if is_charset {
-                self.lexer.take_word("set");
-                charset = self.charset_name();
-            } else if is_collation {
-                by_collation = self.charset_name();
-            } else if is_row_format {
-                row_format = self.row_format();
-            }
+            token => named = token.is_word("sql_mode"),
         }
-        Some(Options { charset: charset.or(by_collation), row_format })
-    }
-
-    fn row_format(&mut self) -> RowFormat {
-        self.lexer.take_symbol('=');
-        match self.lexer.next() {
-            Some(token) if token.is_word("fixed") => RowFormat::Fixed,
-            Some(token) if token.is_word("dynamic") => RowFormat::Dynamic,
-            _ => RowFormat::ByColumns,
-        }
-    }
-
-    /// Goes on to the comma or parenthesis that ends an element.
-    fn rest_of_element(&mut self) {
-        while self.next_of_element().is_some() {}
-    }
-
-    /// The next token of an element, what is in parentheses left out; `None` at the comma or
-    /// parenthesis that ends it, which is left to be read.
-    fn next_of_element(&mut self) -> Option<Token> {
-        if let Some(Token::Symbol(',' | ')')) = self.lexer.peek() {
-            return None;
-        }
-        let token = self.lexer.next()?;
-        let mut depth = usize::from(token == Token::Symbol('('));
-        while depth > 0 {
-            match self.lexer.next()? {
-                Token::Symbol('(') => depth += 1,
-                Token::Symbol(')') => depth -= 1,
-                _ => {}
-            }
-        }
-        Some(token)
-    }
-
-    fn name(&mut self) -> Result<String, SchemaError> {
-        match self.lexer.next() {
-            Some(Token::Word(name) | Token::Quoted(name)) => Ok(name),
-            _ => Err(self.error("a name is missing")),
-        }
-    }
-
-    fn error(&self, what: &'static str) -> SchemaError {
-        SchemaError { line: self.lexer.line(), table: self.table.clone(), what }
-    }
-}
-
-impl SchemaType {
-    fn is_text(self) -> bool {
-        matches!(self, Self::Char | Self::VarChar | Self::Blob | Self::Json)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Charset, ColumnSchema, RowFormat, SchemaType};
 
     fn parsed(sql: &str) -> Arc<TableSchema> {
         let dump = SchemaDump::parse(sql, Some("s")).unwrap();
@@ -454,7 +202,7 @@ mod tests {
                 "d decimal Some(5) -",
                 "e mediumtext None latin2",
                 "f char Some(3) binary",
-                "g text Some(70000) latin2",
+                "g mediumtext None latin2",
                 "h double None -",
                 "period tinyint None -",
                 "i varchar Some(9) latin1",
@@ -515,6 +263,23 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, [("d", "t"), ("e", "u")]);
         assert_eq!(dump.find("d", "t").unwrap().primary_key, ["a"]);
+    }
+
+    #[test]
+    fn names_may_stand_in_double_quotes() {
+        let sql = "CREATE TABLE \"t\" (\"a\" int, \"b \"\"c\" enum(\"x\") DEFAULT \"x\", PRIMARY KEY (\"a\"))";
+        let table = parsed(sql);
+        assert_eq!(table.columns[1].name, "b \"c");
+        assert_eq!(table.columns[1].members, ["x"]);
+        assert_eq!(table.primary_key, ["a"]);
+        // Backslashes and types by the mode that a dump sets, until it sets the former one.
+        let sql = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='ANSI,NO_BACKSLASH_ESCAPES' */;
+            create table \"t\" (\"a\\\" real, b int default '\\'); set sql_mode=@OLD_SQL_MODE;
+            create table u (a real, b enum('\\''));";
+        let dump = SchemaDump::parse(sql, Some("d")).unwrap();
+        let (t, u) = (dump.find("d", "t").unwrap(), dump.find("d", "u").unwrap());
+        assert_eq!((&*t.columns[0].name, t.columns[0].kind), ("a\\", SchemaType::Float));
+        assert_eq!((u.columns[0].kind, &*u.columns[1].members[0]), (SchemaType::Double, "'"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Words, names, strings and symbols of SQL.
 
+use super::mode::SqlMode;
+
 /// A piece of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
@@ -7,8 +9,10 @@ pub(crate) enum Token {
     Word(String),
     /// A name in backticks.
     Quoted(String),
-    /// A string in quotes of either kind.
+    /// A string.
     Text(String),
+    /// What stands in double quotes: a name with `ANSI_QUOTES`, else a string.
+    Double(String),
     /// Anything else.
     Symbol(char),
 }
@@ -18,6 +22,27 @@ impl Token {
     pub(crate) fn is_word(&self, word: &str) -> bool {
         matches!(self, Self::Word(text) if text.eq_ignore_ascii_case(word))
     }
+
+    /// Whether it is any of these keywords.
+    pub(crate) fn is_any(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is_word(word))
+    }
+
+    /// The name that it is where a name must stand.
+    pub(crate) fn into_name(self) -> Option<String> {
+        match self {
+            Self::Word(name) | Self::Quoted(name) | Self::Double(name) => Some(name),
+            Self::Text(_) | Self::Symbol(_) => None,
+        }
+    }
+
+    /// The text of what may be a name or a string.
+    pub(crate) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            other => other.into_name(),
+        }
+    }
 }
 
 /// Cuts SQL into tokens. Comments are left out, but not what `/*!…*/` makes a part of it.
@@ -25,11 +50,34 @@ pub(crate) struct Lexer<'a> {
     sql: &'a str,
     rest: &'a str,
     peeked: Option<Option<Token>>,
+    mode: SqlMode,
+    conditional: bool,
 }
+
+/// From this version on MariaDB takes no part of statements from comments that MySQL takes.
+const MARIADB_IGNORES_FROM: u32 = 5_07_00;
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(sql: &'a str) -> Self {
-        Self { sql, rest: sql, peeked: None }
+        Self { sql, rest: sql, peeked: None, mode: SqlMode::default(), conditional: false }
+    }
+
+    pub(crate) fn with_mode(mut self, mode: SqlMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    pub(crate) fn mode(&self) -> SqlMode {
+        self.mode
+    }
+
+    pub(crate) fn set_mode(&mut self, mode: SqlMode) {
+        self.mode = mode;
+    }
+
+    /// Whether there was something that not all servers take for a part of the statement.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.conditional
     }
 
     /// The line that reading has come to, from 1.
@@ -60,6 +108,20 @@ impl<'a> Lexer<'a> {
         self.take_if(|token| *token == Token::Symbol(symbol))
     }
 
+    pub(crate) fn take_any(&mut self, words: &[&str]) -> bool {
+        self.take_if(|token| token.is_any(words))
+    }
+
+    /// Passes over any of these words.
+    pub(crate) fn pass(&mut self, words: &[&str]) {
+        while self.take_any(words) {}
+    }
+
+    /// Whether the next token is any of these words.
+    pub(crate) fn is_next(&mut self, words: &[&str]) -> bool {
+        self.peek().is_some_and(|token| token.is_any(words))
+    }
+
     fn take_if(&mut self, wanted: impl Fn(&Token) -> bool) -> bool {
         let found = self.peek().is_some_and(wanted);
         if found {
@@ -82,7 +144,12 @@ impl<'a> Lexer<'a> {
         let first = self.rest.chars().next()?;
         match first {
             '`' => Some(Token::Quoted(self.quoted('`', false))),
-            '\'' | '"' => Some(Token::Text(self.quoted(first, true))),
+            '\'' => Some(Token::Text(self.quoted(first, !self.mode.no_backslash_escapes))),
+            '"' => {
+                let mode = self.mode;
+                let escapes = !mode.ansi_quotes && !mode.no_backslash_escapes;
+                Some(Token::Double(self.quoted(first, escapes)))
+            }
             c if is_word(c) => {
                 let len = self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len());
                 Some(Token::Word(self.advance(len).to_owned()))
@@ -100,8 +167,10 @@ impl<'a> Lexer<'a> {
             let len = if self.rest.starts_with("/*!") || self.rest.starts_with("/*M!") {
                 // The version behind it counts as well.
                 let mark = self.rest.find('!').map_or(0, |at| at + 1);
-                let digits = self.rest[mark..].find(|c: char| !c.is_ascii_digit());
-                mark + digits.unwrap_or(0)
+                let digits = self.rest[mark..].find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+                let version = self.rest[mark..mark + digits].parse().unwrap_or(0);
+                self.conditional |= version >= MARIADB_IGNORES_FROM;
+                mark + digits
             } else if self.rest.starts_with("*/") {
                 2
             } else if self.rest.starts_with("/*") {

@@ -10,6 +10,8 @@ pub(super) struct TypeName {
     pub(super) name: String,
     pub(super) charset: Option<Charset>,
     pub(super) unsigned: bool,
+    /// `SERIAL`, which says more than the type.
+    pub(super) is_serial: bool,
 }
 
 impl TypeName {
@@ -25,6 +27,7 @@ impl TypeName {
             |lexer: &mut Lexer<'_>| lexer.take_word("varying") || lexer.take_word("varchar");
         let name = match &*first {
             "char" | "character" | "nchar" if varies(lexer) => "varchar",
+            "real" if lexer.mode().real_as_float => "float",
             "double" | "real" | "float8" => {
                 lexer.take_word("precision");
                 "double"
@@ -37,8 +40,9 @@ impl TypeName {
             }
             name => usual(name),
         };
-        let charset = if is_national { Some(Charset::UTF8MB3) } else { bytes(name) };
-        Some(Self { charset, unsigned: first == "serial", name: name.to_owned() })
+        let charset = if is_national { Some(Charset::UTF8MB3) } else { fixed_charset(name) };
+        let is_serial = first == "serial";
+        Some(Self { charset, unsigned: is_serial, is_serial, name: name.to_owned() })
     }
 }
 
@@ -65,8 +69,12 @@ fn usual(name: &str) -> &str {
     }
 }
 
-/// The character set of types that hold bytes.
-fn bytes(name: &str) -> Option<Charset> {
+/// The character set of types that can have no other.
+fn fixed_charset(name: &str) -> Option<Charset> {
+    if name == "json" {
+        // Where it is a text, in MariaDB.
+        return Some(Charset::UTF8MB4);
+    }
     (name.ends_with("blob") || name.ends_with("binary") || is_fixed_bytes(name))
         .then_some(Charset::BINARY)
 }

@@ -7,6 +7,7 @@ mod charsets;
 mod debezium;
 mod differential;
 mod events;
+mod followed;
 mod heartbeats;
 mod json;
 mod maxwell;

@@ -127,19 +127,21 @@ fn the_documentations_creature_comes_as_it_is_shown() {
     assert_eq!(told[1..4], rows);
     let kinds: Vec<_> = told.iter().map(|object| object["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["table-create", "insert", "update", "delete", "table-alter", "table-drop"]);
-    let create = json!({
-        "type": "table-create", "database": "test", "table": "e",
-        "def": {
-            "database": "test", "charset": "utf8mb4", "table": "e",
-            "columns": [
-                {"type": "int", "name": "id", "signed": true},
-                {"type": "double", "name": "m"},
-                {"type": "timestamp", "name": "c", "column-length": 6},
-                {"type": "varchar", "name": "comment", "charset": "latin1"},
-            ],
+    let def = |columns: &[Value]| {
+        json!({
+            "database": "test", "charset": "utf8mb4", "table": "e", "columns": columns,
             "primary-key": ["id"],
-        },
-    });
+        })
+    };
+    let mut columns = vec![
+        json!({"type": "int", "name": "id", "signed": true}),
+        json!({"type": "double", "name": "m"}),
+        json!({"type": "timestamp", "name": "c", "column-length": 6}),
+        json!({"type": "varchar", "name": "comment", "charset": "latin1"}),
+    ];
+    let old = def(&columns);
+    columns.insert(2, json!({"type": "bigint", "name": "torvalds", "signed": false}));
+    let create = json!({"type": "table-create", "database": "test", "table": "e", "def": old});
     let told_create = told[0].as_object().unwrap();
     for (field, value) in create.as_object().unwrap() {
         assert_eq!(&told_create[field], value, "{field}");
@@ -149,6 +151,7 @@ fn the_documentations_creature_comes_as_it_is_shown() {
     let alter = json!({
         "type": "table-alter", "database": "test", "table": "e", "ts": 1477028034000_u64,
         "sql": "alter table test.e add column torvalds bigint unsigned after m",
+        "old": old, "def": def(&columns),
     });
     assert_eq!(told[4], alter);
     // Unless they are asked for, most fields are not there.

@@ -1,8 +1,8 @@
 //! What a format makes of a server's newest binlog file.
 
-use binlogd_decode::changes::{At, Changes};
+use binlogd_decode::changes::{At, Change, Changes};
 use binlogd_decode::format::Format;
-use binlogd_decode::{Decoder, Events};
+use binlogd_decode::{Decoder, Events, FollowedSchema};
 use serde_json::Value;
 use testkit::Server;
 
@@ -16,12 +16,18 @@ pub(crate) fn try_written(server: &Server, format: &mut dyn Format) -> anyhow::R
     let file = std::fs::read(&path)?;
     let name = path.to_str().unwrap();
     let (mut decoder, mut changes, mut out) = (Decoder::new(), Changes::new(), Vec::new());
+    let followed = FollowedSchema::default();
     for (offset, event) in Events::new(&file) {
         let event = event?;
         let end = offset + u64::try_from(event.len())?;
         decoder.walk(offset, event, |event| {
             let at = At { file: name, offset, end, header: event.header };
-            if let Some((transaction, change)) = changes.take(&at, event)? {
+            if let Some((transaction, mut change)) = changes.take(&at, event)? {
+                let tables;
+                if let Change::Statement(statement) = &mut change {
+                    tables = followed.follow(statement);
+                    statement.tables = &tables;
+                }
                 format.change(&at, transaction, change, &mut out)?;
             }
             anyhow::Ok(())

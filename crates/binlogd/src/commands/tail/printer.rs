@@ -1,13 +1,16 @@
 //! Gives a format those changes that pass the filter.
 
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow};
-use binlogd_decode::Event;
-use binlogd_decode::changes::{At, Change, Changes, End};
+use binlogd_decode::changes::{At, Change, Changes, End, Transaction};
 use binlogd_decode::format::{Format, FormatError};
+use binlogd_decode::{Event, FollowedSchema, TableChange};
 
 use super::filter::Filter;
 use super::left_out::LeftOut;
 use super::told::Told;
+use crate::logging::print_note;
 use crate::sink::{Sink, event_at};
 
 /// Follows transactions and prints what is wanted of them.
@@ -23,6 +26,14 @@ pub(crate) struct Printer<'f> {
     is_last: bool,
     told: Told,
     left_out: LeftOut,
+    followed: Option<Followed>,
+}
+
+/// What is known of tables.
+struct Followed {
+    tables: Arc<FollowedSchema>,
+    /// Whether the first wanted transaction has come: definitions that were given are of that time.
+    begun: bool,
 }
 
 impl<'f> Printer<'f> {
@@ -38,7 +49,36 @@ impl<'f> Printer<'f> {
             is_last: true,
             told: Told::default(),
             left_out: LeftOut::default(),
+            followed: None,
         }
+    }
+
+    /// Follows what statements do to these tables from the first wanted transaction on.
+    pub(crate) fn following(mut self, tables: Option<Arc<FollowedSchema>>) -> Self {
+        self.followed = tables.map(|tables| Followed { tables, begun: false });
+        self
+    }
+}
+
+impl Followed {
+    fn take(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: &Change<'_>,
+        is_wanted: bool,
+    ) -> Vec<TableChange> {
+        self.begun |= is_wanted;
+        let changes = match change {
+            Change::Statement(statement) if self.begun && transaction.takes_effect() => {
+                self.tables.follow(statement)
+            }
+            _ => Vec::new(),
+        };
+        for lost in self.tables.take_lost() {
+            print_note(&format!("{}: {lost}", event_at(at)));
+        }
+        changes
     }
 }
 
@@ -68,7 +108,7 @@ impl Sink for Printer<'_> {
         }
         let taken = self.changes.take(at, event);
         let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
-        let Some((transaction, change)) = taken else { return Ok(()) };
+        let Some((transaction, mut change)) = taken else { return Ok(()) };
         let is_end = matches!(change, Change::End(_));
         let alone = match &change {
             Change::Statement(statement) => statement.alone,
@@ -82,8 +122,16 @@ impl Sink for Printer<'_> {
         if is_end || alone {
             self.told.tell(transaction.gtid);
         }
-        if !self.filter.wants(transaction, self.is_first, self.is_last) {
+        let is_wanted = self.filter.wants(transaction, self.is_first, self.is_last);
+        let tables = match &mut self.followed {
+            Some(followed) => followed.take(at, transaction, &change, is_wanted),
+            None => Vec::new(),
+        };
+        if !is_wanted {
             return Ok(());
+        }
+        if let Change::Statement(statement) = &mut change {
+            statement.tables = &tables;
         }
         let wanted = match &change {
             Change::End(_) => self.begun || self.keeps_empty,

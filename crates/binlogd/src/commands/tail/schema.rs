@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use binlogd_decode::format::ColumnTest;
-use binlogd_decode::{Decoder, Schema, SchemaDump, SchemaFailure, TableSchema};
+use binlogd_decode::{Decoder, Fits, FollowedSchema, Schema, SchemaAnswer, SchemaDump};
 use clap::ValueHint;
 
 use super::filter::Pattern;
@@ -18,8 +18,8 @@ use live::LiveSchema;
 #[command(next_help_heading = "Tables")]
 pub(crate) struct SchemaArgs {
     /// A file of CREATE TABLE statements, as mysqldump --no-data --databases or SHOW CREATE TABLE print
-    /// them, of tables as they were when the binlog was written: tells names and types that it does
-    /// not. Or a server, as mysql://USER:PASSWORD@HOST:PORT, that has these tables and can be asked. May
+    /// them, of tables as they were where what is chosen of the binlog begins: tells names and types that
+    /// it does not. Or a server, as mysql://USER:PASSWORD@HOST:PORT, that has these tables and can be asked. May
     /// be given several times
     #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     schema: Vec<PathBuf>,
@@ -39,16 +39,15 @@ pub(crate) struct GeneratedArgs {
 }
 
 impl SchemaArgs {
-    /// A decoder that knows the tables.
-    pub(crate) fn decoder(&self, servers: &ServerArgs) -> Result<Decoder> {
-        let decoder = Decoder::new();
+    /// The tables that are known, and a decoder that asks for them if any were named.
+    pub(crate) fn decoder(&self, servers: &ServerArgs) -> Result<(Decoder, Arc<FollowedSchema>)> {
         if self.schema.is_empty() {
-            return Ok(decoder);
+            return Ok((Decoder::new(), Arc::default()));
         }
-        let mut known = Known { files: SchemaDump::default(), servers: Vec::new() };
+        let (mut files, mut current) = (SchemaDump::default(), Servers(Vec::new()));
         for place in &self.schema {
             if is_server(place) {
-                known.servers.push(LiveSchema::connect(servers.options(place)?)?);
+                current.0.push(LiveSchema::connect(servers.options(place)?)?);
                 continue;
             }
             let name = || place.display().to_string();
@@ -56,9 +55,19 @@ impl SchemaArgs {
             let database = self.schema_database.as_deref();
             let dump =
                 SchemaDump::parse(&String::from_utf8_lossy(&sql), database).with_context(name)?;
-            known.files.extend(dump);
+            files.extend(dump);
         }
-        Ok(decoder.with_schema(known))
+        let mut followed = FollowedSchema::new(files);
+        if !current.0.is_empty() {
+            followed = followed.with_current(current);
+        }
+        let followed = Arc::new(followed);
+        Ok((Decoder::new().with_schema(followed.clone()), followed))
+    }
+
+    /// Whether anything tells of tables.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.schema.is_empty()
     }
 }
 
@@ -75,19 +84,13 @@ impl GeneratedArgs {
     }
 }
 
-/// All that was named. Files come first: they may say how a table was, which servers cannot.
-struct Known {
-    files: SchemaDump,
-    servers: Vec<LiveSchema>,
-}
+/// The servers that were named. Files come before them: they may say how a table was, which servers cannot.
+struct Servers(Vec<LiveSchema>);
 
-impl Schema for Known {
-    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure> {
-        if let Some(known) = self.files.find(schema, table) {
-            return Ok(Some(known));
-        }
-        for server in &self.servers {
-            if let Some(known) = server.table(schema, table)? {
+impl Schema for Servers {
+    fn table(&self, schema: &str, table: &str, fits: &Fits<'_>) -> SchemaAnswer {
+        for server in &self.0 {
+            if let Some(known) = server.table(schema, table, fits)? {
                 return Ok(Some(known));
             }
         }

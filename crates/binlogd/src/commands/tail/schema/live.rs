@@ -1,11 +1,11 @@
 //! Definitions of tables as a server has them now.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use binlogd_client::{ClientError, ConnectOptions, Connection};
-use binlogd_decode::{Schema, SchemaDump, SchemaFailure, TableSchema};
+use binlogd_decode::{Fits, Schema, SchemaAnswer, SchemaDump};
 use binlogd_wire::ErrorCode;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -13,8 +13,7 @@ use tokio::time::timeout;
 /// How long a server may take for an answer. It says nothing while the table is being changed.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks a server for a table's definition when a table map names it. Nothing is remembered: a table
-/// that is changed has another table map, and the server is asked again.
+/// Asks a server for a table's definition. Nothing is remembered here.
 pub(super) struct LiveSchema {
     asking: Mutex<Asking>,
 }
@@ -35,7 +34,7 @@ impl LiveSchema {
 }
 
 impl Schema for LiveSchema {
-    fn table(&self, schema: &str, table: &str) -> Result<Option<Arc<TableSchema>>, SchemaFailure> {
+    fn table(&self, schema: &str, table: &str, _: &Fits<'_>) -> SchemaAnswer {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sql) = asking.definition(schema, table)? else { return Ok(None) };
         // It says of no table in which database it is.

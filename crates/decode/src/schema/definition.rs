@@ -1,28 +1,33 @@
 //! What statements define: databases, tables and indexes, by their names.
 //!
 //! Other tools tell such statements by kind and table. Only their beginnings are read here; what a table
-//! is made of is for [`SchemaDump`](crate::SchemaDump).
+//! is made of is for the parsers beside this.
 
-use crate::schema::lexer::{Lexer, Token};
+use binlogd_event::body::StatusVar;
+
+use super::lexer::{Lexer, Token};
+use super::mode::SqlMode;
+use crate::Charset;
+use crate::changes::Statement;
 
 /// A database, table or index that a statement makes, changes or removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Definition {
-    pub(super) action: Action,
+pub(crate) struct Definition {
+    pub(crate) action: Action,
     /// What it is in: the table, or the database alone.
-    pub(super) name: Name,
+    pub(crate) name: Name,
 }
 
 /// A table's name with its database's; that of a database has no table.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Name {
-    pub(super) schema: String,
-    pub(super) table: String,
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Name {
+    pub(crate) schema: String,
+    pub(crate) table: String,
 }
 
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     CreateDatabase {
         charset: Option<String>,
         /// Whether it may have been there before: `IF NOT EXISTS`.
@@ -32,7 +37,12 @@ pub(super) enum Action {
         charset: Option<String>,
     },
     DropDatabase,
-    CreateTable,
+    CreateTable {
+        /// Whether it may have been there before: `IF NOT EXISTS`.
+        may_exist: bool,
+        /// The table that its columns are those of.
+        like: Option<Name>,
+    },
     AlterTable(Alteration),
     DropTable,
     RenameTable {
@@ -40,12 +50,15 @@ pub(super) enum Action {
     },
     TruncateTable,
     CreateIndex,
-    DropIndex,
+    DropIndex {
+        /// Whether it is the primary key.
+        is_primary: bool,
+    },
 }
 
 /// The first thing that `ALTER TABLE` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Alteration {
+pub(crate) enum Alteration {
     Rename { to: Name },
     AddIndex,
     DropIndex,
@@ -53,12 +66,59 @@ pub(super) enum Alteration {
 }
 
 impl Definition {
+    /// What a statement of a binlog defines, as [`all`](Self::all) has it; a database that names no
+    /// character set gets the server's.
+    pub(crate) fn of(statement: &Statement<'_>) -> Vec<Self> {
+        let schema = String::from_utf8_lossy(statement.schema);
+        let mut all = Self::all(&statement.to_text(), &schema, SqlMode::of(statement));
+        for definition in &mut all {
+            if let Action::CreateDatabase { charset: charset @ None, .. } = &mut definition.action {
+                *charset = server_charset(statement);
+            }
+        }
+        all
+    }
+
     /// What a statement defines, each table in its turn; nothing if it is of another kind, or of
     /// temporary tables. `schema` is the default one.
-    pub(super) fn all(sql: &str, schema: &str) -> Vec<Self> {
-        let mut parser = Parser { lexer: Lexer::new(sql), schema };
+    pub(crate) fn all(sql: &str, schema: &str, mode: SqlMode) -> Vec<Self> {
+        let mut parser = Parser { lexer: Lexer::new(sql).with_mode(mode), schema };
         parser.statement().unwrap_or_default()
     }
+}
+
+impl Name {
+    /// A name with or without its database, which `schema` is otherwise.
+    pub(super) fn read(lexer: &mut Lexer<'_>, schema: &str) -> Option<Self> {
+        let first = lexer.next()?.into_text()?;
+        if lexer.take_symbol('.') {
+            return Some(Self { schema: first, table: lexer.next()?.into_text()? });
+        }
+        Some(Self { schema: schema.to_owned(), table: first })
+    }
+
+    /// The temporary table that a statement makes, if it does.
+    pub(super) fn of_temporary(sql: &str, schema: &str, mode: SqlMode) -> Option<Self> {
+        let mut lexer = Lexer::new(sql).with_mode(mode);
+        if !lexer.take_word("create") {
+            return None;
+        }
+        lexer.pass(&["or", "replace"]);
+        if !lexer.take_word("temporary") {
+            return None;
+        }
+        lexer.pass(&["table", "if", "not", "exists"]);
+        Self::read(&mut lexer, schema)
+    }
+}
+
+/// The server's character set, which databases get that name none.
+fn server_charset(statement: &Statement<'_>) -> Option<String> {
+    let server = statement.settings.iter().find_map(|item| match item {
+        Ok(StatusVar::Charset { server, .. }) => Some(server),
+        _ => None,
+    })?;
+    Some(Charset::of_collation(u64::from(server))?.name().to_owned())
 }
 
 struct Parser<'a> {
@@ -84,29 +144,31 @@ impl Parser<'_> {
     }
 
     fn create(&mut self) -> Option<Vec<Definition>> {
-        self.pass(&[
+        self.lexer.pass(&[
             "or", "replace", "online", "offline", "unique", "fulltext", "spatial", "vector",
         ]);
         if self.lexer.take_word("table") {
-            self.pass(&["if", "not", "exists"]);
-            return one(Action::CreateTable, self.name()?);
+            let may_exist = self.lexer.take_word("if");
+            self.lexer.pass(&["not", "exists"]);
+            let name = self.name()?;
+            self.lexer.take_symbol('(');
+            let like = if self.lexer.take_word("like") { Some(self.name()?) } else { None };
+            return one(Action::CreateTable { may_exist, like }, name);
         }
         if self.take_database() {
             let may_exist = self.lexer.take_word("if");
-            self.pass(&["not", "exists"]);
+            self.lexer.pass(&["not", "exists"]);
             let name = self.database()?;
             return one(Action::CreateDatabase { charset: self.charset(), may_exist }, name);
         }
-        self.index(Action::CreateIndex)
+        self.index(|_| Action::CreateIndex)
     }
 
     fn alter(&mut self) -> Option<Vec<Definition>> {
-        self.pass(&["online", "offline", "ignore"]);
+        self.lexer.pass(&["online", "offline", "ignore"]);
         if self.take_database() {
             let options = ["default", "character", "charset", "collate", "encryption", "read"];
-            let is_unnamed =
-                self.lexer.peek().is_some_and(|next| options.iter().any(|o| next.is_word(o)));
-            let name = match is_unnamed {
+            let name = match self.lexer.is_next(&options) {
                 true => Name { schema: self.schema.to_owned(), ..Name::default() },
                 false => self.database()?,
             };
@@ -115,7 +177,7 @@ impl Parser<'_> {
         if !self.lexer.take_word("table") {
             return None;
         }
-        self.pass(&["if", "exists"]);
+        self.lexer.pass(&["if", "exists"]);
         let name = self.name()?;
         let first = self.alteration().unwrap_or(Alteration::Other);
         one(Action::AlterTable(first), name)
@@ -123,11 +185,10 @@ impl Parser<'_> {
 
     fn alteration(&mut self) -> Option<Alteration> {
         if self.lexer.take_word("rename") {
-            let is_column = ["column", "index", "key"];
-            if self.lexer.peek().is_some_and(|next| is_column.iter().any(|w| next.is_word(w))) {
+            if self.lexer.is_next(&["column", "index", "key"]) {
                 return None;
             }
-            self.pass(&["to", "as"]);
+            self.lexer.pass(&["to", "as"]);
             self.lexer.take_symbol('=');
             return Some(Alteration::Rename { to: self.name()? });
         }
@@ -139,33 +200,32 @@ impl Parser<'_> {
             if !adds {
                 return Some(Alteration::DropIndex);
             }
-            let kinds = ["unique", "primary", "foreign", "check"];
-            let next = self.lexer.peek()?;
-            if !kinds.iter().any(|kind| next.is_word(kind)) {
+            if !self.lexer.is_next(&["unique", "primary", "foreign", "check"]) {
                 self.lexer.next();
             }
         }
         let next = self.lexer.peek()?;
-        let is_any = |words: &[&str]| words.iter().any(|word| next.is_word(word));
         match adds {
-            true if is_any(&["index", "key", "unique", "fulltext", "spatial", "primary"]) => {
+            true if next.is_any(&["index", "key", "unique", "fulltext", "spatial", "primary"]) => {
                 Some(Alteration::AddIndex)
             }
-            false if is_any(&["index", "key"]) => Some(Alteration::DropIndex),
+            false if next.is_any(&["index", "key"]) => Some(Alteration::DropIndex),
             _ => None,
         }
     }
 
     fn drop(&mut self) -> Option<Vec<Definition>> {
-        self.pass(&["online", "offline"]);
+        self.lexer.pass(&["online", "offline"]);
         if self.take_database() {
-            self.pass(&["if", "exists"]);
+            self.lexer.pass(&["if", "exists"]);
             return one(Action::DropDatabase, self.database()?);
         }
         if !self.lexer.take_word("table") && !self.lexer.take_word("tables") {
-            return self.index(Action::DropIndex);
+            return self.index(|name| Action::DropIndex {
+                is_primary: name.eq_ignore_ascii_case("primary"),
+            });
         }
-        self.pass(&["if", "exists"]);
+        self.lexer.pass(&["if", "exists"]);
         let mut all = Vec::new();
         loop {
             all.push(Definition { action: Action::DropTable, name: self.name()? });
@@ -179,7 +239,7 @@ impl Parser<'_> {
         if !self.lexer.take_word("table") && !self.lexer.take_word("tables") {
             return None;
         }
-        self.pass(&["if", "exists"]);
+        self.lexer.pass(&["if", "exists"]);
         let mut all = Vec::new();
         loop {
             let name = self.name()?;
@@ -196,12 +256,12 @@ impl Parser<'_> {
     }
 
     /// `INDEX name … ON table`.
-    fn index(&mut self, action: Action) -> Option<Vec<Definition>> {
+    fn index(&mut self, action: impl Fn(&str) -> Action) -> Option<Vec<Definition>> {
         if !self.lexer.take_word("index") {
             return None;
         }
-        self.pass(&["if", "not", "exists"]);
-        self.lexer.next()?;
+        self.lexer.pass(&["if", "not", "exists"]);
+        let action = action(&self.lexer.next()?.into_text()?);
         while !self.lexer.take_word("on") {
             self.lexer.next()?;
         }
@@ -215,12 +275,14 @@ impl Parser<'_> {
             if token.is_word("charset") || token.is_word("character") {
                 self.lexer.take_word("set");
                 self.lexer.take_symbol('=');
-                return self.lexer.next().and_then(word);
+                return self.lexer.next().and_then(Token::into_text);
             }
             if token.is_word("collate") {
                 self.lexer.take_symbol('=');
-                let collation = self.lexer.next().and_then(word)?;
-                by_collation = collation.split('_').next().map(str::to_owned);
+                let collation = self.lexer.next().and_then(Token::into_text)?;
+                // MariaDB's `uca1400_ai_ci` names none.
+                let charset = Charset::of_name(collation.split('_').next().unwrap_or_default());
+                by_collation = charset.map(|charset| charset.name().to_owned());
             }
         }
         by_collation
@@ -231,20 +293,11 @@ impl Parser<'_> {
     }
 
     fn database(&mut self) -> Option<Name> {
-        Some(Name { schema: self.lexer.next().and_then(word)?, ..Name::default() })
+        Some(Name { schema: self.lexer.next().and_then(Token::into_text)?, ..Name::default() })
     }
 
     fn name(&mut self) -> Option<Name> {
-        let first = self.lexer.next().and_then(word)?;
-        if self.lexer.take_symbol('.') {
-            return Some(Name { schema: first, table: self.lexer.next().and_then(word)? });
-        }
-        Some(Name { schema: self.schema.to_owned(), table: first })
-    }
-
-    /// Passes over any of these words.
-    fn pass(&mut self, words: &[&str]) {
-        while words.iter().any(|word| self.lexer.take_word(word)) {}
+        Name::read(&mut self.lexer, self.schema)
     }
 }
 
@@ -252,17 +305,13 @@ fn one(action: Action, name: Name) -> Option<Vec<Definition>> {
     Some(vec![Definition { action, name }])
 }
 
-/// The text of a name; with `ANSI_QUOTES` it looks like a string.
-fn word(token: Token) -> Option<String> {
-    match token {
-        Token::Word(text) | Token::Quoted(text) | Token::Text(text) => Some(text),
-        Token::Symbol(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all(sql: &str) -> Vec<Definition> {
+        Definition::all(sql, "d", SqlMode::default())
+    }
 
     fn name(schema: &str, table: &str) -> Name {
         Name { schema: schema.to_owned(), table: table.to_owned() }
@@ -273,14 +322,28 @@ mod tests {
         let to = || name("e", "u");
         let charset = || Some("latin1".to_owned());
         for (sql, action, of) in [
-            ("create table if not exists t (a int)", Action::CreateTable, name("d", "t")),
-            ("CREATE OR REPLACE TABLE `e`.`a.b` LIKE t", Action::CreateTable, name("e", "a.b")),
+            (
+                "create table if not exists t (a int)",
+                Action::CreateTable { may_exist: true, like: None },
+                name("d", "t"),
+            ),
+            (
+                "CREATE OR REPLACE TABLE `e`.`a.b` LIKE t",
+                Action::CreateTable { may_exist: false, like: Some(name("d", "t")) },
+                name("e", "a.b"),
+            ),
+            (
+                "create table t (like e.u)",
+                Action::CreateTable { may_exist: false, like: Some(to()) },
+                name("d", "t"),
+            ),
             ("/* c */ drop table `t` /* generated by server */", Action::DropTable, name("d", "t")),
             ("rename table t wait 5 to e.u", Action::RenameTable { to: to() }, name("d", "t")),
             ("truncate table \"t\"", Action::TruncateTable, name("d", "t")),
             ("truncate e.u", Action::TruncateTable, to()),
             ("create unique index i using btree on e.u (a)", Action::CreateIndex, to()),
-            ("drop index `on` on t", Action::DropIndex, name("d", "t")),
+            ("drop index `on` on t", Action::DropIndex { is_primary: false }, name("d", "t")),
+            ("drop index `PRIMARY` on t", Action::DropIndex { is_primary: true }, name("d", "t")),
             ("drop schema if exists e", Action::DropDatabase, name("e", "")),
             (
                 "create database e default character set = 'latin1' collate latin1_bin",
@@ -299,12 +362,11 @@ mod tests {
             ),
         ] {
             let wanted = vec![Definition { action, name: of }];
-            assert_eq!(Definition::all(sql, "d"), wanted, "{sql}");
+            assert_eq!(all(sql), wanted, "{sql}");
         }
-        let dropped: Vec<Name> =
-            Definition::all("drop table a, e.u", "d").into_iter().map(|d| d.name).collect();
+        let dropped: Vec<Name> = all("drop table a, e.u").into_iter().map(|d| d.name).collect();
         assert_eq!(dropped, [name("d", "a"), to()]);
-        assert_eq!(Definition::all("rename tables a to b, c to d", "d").len(), 2);
+        assert_eq!(all("rename tables a to b, c to d").len(), 2);
     }
 
     #[test]
@@ -320,7 +382,7 @@ mod tests {
             ("rename to e.u", Alteration::Rename { to: name("e", "u") }),
             ("", Alteration::Other),
         ] {
-            let all = Definition::all(&format!("alter table t {sql}"), "d");
+            let all = all(&format!("alter table t {sql}"));
             assert_eq!(all[0].action, Action::AlterTable(wanted), "{sql}");
         }
     }
@@ -338,7 +400,7 @@ mod tests {
             "alter",
             "",
         ] {
-            assert_eq!(Definition::all(sql, "d"), [], "{sql}");
+            assert_eq!(all(sql), [], "{sql}");
         }
     }
 }

@@ -1,0 +1,135 @@
+//! Tables that change while a binlog that names no columns is told: what was given of them (`--schema`)
+//! follows.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::BINLOGD;
+use testkit::{Flavour, Server};
+
+/// A server that writes no names.
+fn server() -> Server {
+    Server::builder(Flavour::Mysql97).arg("--binlog-row-metadata=MINIMAL").start().unwrap()
+}
+
+/// Writes what the server says of tables to a file, with what the database is.
+fn dump(server: &Server, tables: &[&str], path: &Path) {
+    let mut text = "USE d;\n".to_owned();
+    for table in tables {
+        let rows = server.query_rows(&format!("show create table d.{table}")).unwrap();
+        text += &format!("{};\n", rows[0][1].replace("\\n", "\n"));
+    }
+    fs::write(path, text).unwrap();
+}
+
+/// The lines of `tail` that tell rows, without what is in front of them, and what it says on stderr.
+fn rows(args: &[&str], file: &Path) -> (Vec<String>, String) {
+    let output = Command::new(BINLOGD).arg("tail").args(args).arg(file).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = |line: &str| Some(line.get(line.find(" insert d.")? + 8..)?.replace("`", ""));
+    (text.lines().filter_map(row).collect(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn newest(server: &Server) -> PathBuf {
+    server.binlog_files().unwrap().pop().unwrap()
+}
+
+#[test]
+fn names_are_those_that_statements_leave() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    server
+        .sql("create database d; create table d.t (a int, b int); create table d.u (x int)")
+        .unwrap();
+    dump(&server, &["t", "u"], &schema);
+    server
+        .sql(
+            "flush binary logs; use d;
+             insert into t values (1, 2);
+             alter table t rename column a to b, rename column b to a;
+             insert into t values (1, 2);
+             alter table t modify b int after a; insert into t values (1, 2);
+             rename table t to v, u to t; insert into t values (3); insert into v values (1, 2);
+             create table w like t; insert into w values (3);
+             create table new (n int); insert into new values (4);
+             set sql_mode = 'ANSI_QUOTES'; alter table \"new\" change n \"N\" int; insert into new values (4)",
+        )
+        .unwrap();
+    let wanted = [
+        "d.t a=1 b=2",
+        "d.t b=1 a=2",
+        "d.t a=1 b=2",
+        "d.t x=3",
+        "d.v a=1 b=2",
+        "d.w x=3",
+        "d.new n=4",
+        "d.new N=4",
+    ];
+    let schema = schema.to_str().unwrap();
+    let file = newest(&server);
+    assert_eq!(
+        rows(&["--schema", schema], &file),
+        (wanted.map(String::from).to_vec(), String::new())
+    );
+    // Statements that are not told count, too.
+    let (told, _) = rows(&["--schema", schema, "--table", "d.v", "--kind", "insert"], &file);
+    assert_eq!(told, ["d.v a=1 b=2"]);
+    // What a server has now is from behind all this; what is known of a statement comes first.
+    let now = format!("mysql://repl:repl@127.0.0.1:{}", server.port());
+    let (told, _) = rows(&["--schema", &now, "--table", "d.new"], &file);
+    assert_eq!(told, ["d.new n=4", "d.new N=4"]);
+}
+
+/// The definitions are of a later time than the binlog.
+#[test]
+fn stale_definitions_name_no_columns() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    server
+        .sql(
+            "create database d; use d; create table t (a int, d int); flush binary logs;
+        alter table t add c int; insert into t values (1, 2, 3);
+        alter table t rename column d to e; insert into t values (1, 2, 3)",
+        )
+        .unwrap();
+    dump(&server, &["t"], &schema);
+    let file = newest(&server);
+    let (told, said) = rows(&["--schema", schema.to_str().unwrap()], &file);
+    assert_eq!(told, ["d.t @1=1 @2=2 @3=3", "d.t @1=1 @2=2 @3=3"]);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("the columns of d.t are not known from here on: this statement"),
+        "{said}"
+    );
+    // From where they are right on.
+    let events = Command::new(BINLOGD).args(["events", "--json"]).arg(&file).output().unwrap();
+    let events = String::from_utf8(events.stdout).unwrap();
+    let last: serde_json::Value = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .rfind(|event| event["type"] == "Gtid")
+        .unwrap();
+    let start = format!("--start-position={}", last["position"]);
+    let (told, said) = rows(&["--schema", schema.to_str().unwrap(), &start], &file);
+    assert_eq!((told, said), (vec!["d.t a=1 e=2 c=3".to_owned()], String::new()));
+}
+
+#[test]
+fn a_table_that_nobody_knows_is_said_to_be_that() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    fs::write(&schema, "create table d.other (a int)").unwrap();
+    server.sql("create database d; create table d.t (a int); flush binary logs; insert into d.t values (1)").unwrap();
+    let (_, said) = rows(&["--format=sql", "--schema", schema.to_str().unwrap()], &newest(&server));
+    assert!(
+        said.contains("does not name the columns of d.t, and what was given to tell them"),
+        "{said}"
+    );
+}

@@ -1,0 +1,315 @@
+//! Reads a table's columns, keys and options, as `CREATE TABLE` and `ALTER TABLE` have them.
+
+use super::dump::SchemaError;
+use super::lexer::{Lexer, Token};
+use super::types::{self, TypeName};
+use super::{ColumnSchema, RowFormat, SchemaType, TableSchema};
+use crate::Charset;
+
+/// The schema if it is named, the table's name, and its definition.
+type Created = (Option<String>, String, TableSchema);
+
+/// What matters of a table's options.
+struct Options {
+    charset: Option<Charset>,
+    row_format: RowFormat,
+}
+
+/// A column as a statement defines it.
+#[derive(Debug, Clone)]
+pub(super) struct Defined {
+    pub(super) column: ColumnSchema,
+    /// Whether it is the primary key.
+    pub(super) is_key: bool,
+    /// Where `ALTER TABLE` puts it.
+    pub(super) place: Option<Place>,
+}
+
+/// Where a column goes that is added or moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    First,
+    After(String),
+}
+
+pub(super) struct TableParser<'a> {
+    pub(super) lexer: Lexer<'a>,
+    table: Option<String>,
+}
+
+impl<'a> TableParser<'a> {
+    pub(super) fn new(lexer: Lexer<'a>) -> Self {
+        Self { lexer, table: None }
+    }
+}
+
+impl TableParser<'_> {
+    /// What follows `CREATE`; `None` if that is no table.
+    pub(super) fn create(&mut self) -> Result<Option<Created>, SchemaError> {
+        self.lexer.pass(&["or", "replace"]);
+        if self.lexer.take_word("temporary") || !self.lexer.take_word("table") {
+            return Ok(None);
+        }
+        if self.lexer.take_word("if") {
+            self.lexer.take_word("not");
+            self.lexer.take_word("exists");
+        }
+        self.table = None;
+        let mut name = self.name()?;
+        let mut schema = None;
+        if self.lexer.take_symbol('.') {
+            schema = Some(std::mem::replace(&mut name, self.name()?));
+        }
+        self.table = Some(name.clone());
+        // `LIKE` or `SELECT`: the columns are not here.
+        if !self.lexer.take_symbol('(') {
+            return Ok(None);
+        }
+        let mut table = TableSchema::default();
+        if self.lexer.is_next(&["like"]) {
+            return Ok(None);
+        }
+        loop {
+            self.element(&mut table)?;
+            match self.lexer.next() {
+                Some(Token::Symbol(',')) => {}
+                Some(Token::Symbol(')')) => break,
+                _ => return Err(self.error("no end of the columns")),
+            }
+        }
+        let Some(options) = self.options() else { return Ok(None) };
+        (table.charset, table.row_format) = (options.charset, options.row_format);
+        Ok(Some((schema, name, table)))
+    }
+
+    /// A column, a key or a constraint.
+    fn element(&mut self, table: &mut TableSchema) -> Result<(), SchemaError> {
+        const OTHERS: [&str; 7] =
+            ["key", "index", "unique", "fulltext", "spatial", "foreign", "check"];
+        if self.lexer.take_word("constraint")
+            && !self.lexer.is_next(&OTHERS)
+            && !self.lexer.is_next(&["primary"])
+        {
+            // Its name.
+            self.lexer.next();
+        }
+        if self.lexer.take_word("primary") {
+            self.lexer.take_word("key");
+            table.primary_key = self.key_columns()?;
+            return Ok(());
+        }
+        if self.lexer.is_next(&OTHERS) {
+            self.rest_of_element();
+            return Ok(());
+        }
+        let may_be_period = self.lexer.is_next(&["period"]);
+        let name = self.name()?;
+        if may_be_period && self.lexer.is_next(&["for"]) {
+            self.rest_of_element();
+            return Ok(());
+        }
+        let Defined { column, is_key, .. } = self.column(name)?;
+        if is_key {
+            table.primary_key = vec![column.name.clone()];
+        }
+        table.columns.push(column);
+        Ok(())
+    }
+
+    /// The columns of a key, up to the element's end.
+    pub(super) fn key_columns(&mut self) -> Result<Vec<String>, SchemaError> {
+        while !self.lexer.take_symbol('(') {
+            if self.lexer.next().is_none() {
+                return Err(self.error("no columns of the primary key"));
+            }
+        }
+        let mut columns = Vec::new();
+        loop {
+            columns.push(self.name()?);
+            self.rest_of_element();
+            match self.lexer.next() {
+                Some(Token::Symbol(',')) => {}
+                Some(Token::Symbol(')')) => break,
+                _ => return Err(self.error("no end of the primary key")),
+            }
+        }
+        self.rest_of_element();
+        Ok(columns)
+    }
+
+    /// What follows a column's name.
+    pub(super) fn column(&mut self, name: String) -> Result<Defined, SchemaError> {
+        let Some(TypeName { name: type_name, charset, unsigned, is_serial }) =
+            TypeName::read(&mut self.lexer)
+        else {
+            return Err(self.error("no type of a column"));
+        };
+        let mut column = ColumnSchema {
+            name,
+            kind: types::kind(&type_name),
+            type_name,
+            size: None,
+            scale: None,
+            unsigned,
+            charset,
+            members: Vec::new(),
+            nullable: true,
+            auto_increment: is_serial,
+            generated: false,
+        };
+        if self.lexer.take_symbol('(') {
+            self.arguments(&mut column);
+        }
+        let mut defined = Defined { column, is_key: false, place: None };
+        let nullable = self.attributes(&mut defined)?;
+        let column = &mut defined.column;
+        let has_default =
+            column.kind == SchemaType::Timestamp && !self.lexer.mode().explicit_timestamps;
+        column.nullable = nullable.unwrap_or(!has_default && !column.auto_increment);
+        Ok(defined)
+    }
+
+    /// The strings and the first numbers in parentheses that are open.
+    fn arguments(&mut self, column: &mut ColumnSchema) {
+        while let Some(token) = self.lexer.next() {
+            match token {
+                Token::Text(text) | Token::Double(text) => column.members.push(text),
+                Token::Word(word) if column.size.is_none() => column.size = word.parse().ok(),
+                Token::Word(word) => column.scale = column.scale.or(word.parse().ok()),
+                Token::Symbol(')') => break,
+                _ => {}
+            }
+        }
+    }
+
+    /// What follows a column's type, as far as it matters; whether it may be NULL, if that is said.
+    fn attributes(&mut self, defined: &mut Defined) -> Result<Option<bool>, SchemaError> {
+        let mut nullable = None;
+        while let Some(token) = self.next_of_element() {
+            let column = &mut defined.column;
+            // ZEROFILL makes a column unsigned.
+            if token.is_any(&["unsigned", "zerofill"]) {
+                column.unsigned = true;
+            } else if token.is_word("as") {
+                // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
+                column.generated = true;
+            } else if token.is_word("not") && self.lexer.take_word("null") {
+                nullable = Some(false);
+            } else if token.is_word("null") {
+                nullable = nullable.or(Some(true));
+            } else if token.is_any(&["auto_increment", "serial"]) {
+                // SERIAL DEFAULT VALUE says it, too.
+                (column.auto_increment, nullable) = (true, Some(false));
+            } else if token.is_word("unique") {
+                self.lexer.take_word("key");
+            } else if token.is_any(&["primary", "key"]) {
+                // PRIMARY or KEY alone say it as well.
+                self.lexer.take_word("key");
+                defined.is_key = true;
+            } else if token.is_any(&["charset", "character"]) {
+                self.lexer.take_word("set");
+                column.charset = self.charset_name();
+            } else if token.is_word("collate") {
+                let charset = self.charset_name();
+                column.charset = column.charset.or(charset);
+            } else if let Some(charset) = types::charset_attribute(&token) {
+                column.charset = Some(charset);
+            } else if token.is_word("partition") {
+                // Of the whole table, BY KEY perhaps.
+                self.rest_of_element();
+            } else if token.is_word("references") {
+                // A table may be called `first`.
+                self.name()?;
+            } else if token.is_word("first") {
+                defined.place = Some(Place::First);
+            } else if token.is_word("after") {
+                defined.place = Some(Place::After(self.name()?));
+            }
+        }
+        Ok(nullable)
+    }
+
+    /// The name of a character set, or of a collation, which begins with it.
+    pub(super) fn charset_name(&mut self) -> Option<Charset> {
+        self.lexer.take_symbol('=');
+        let name = self.lexer.next()?.into_text()?;
+        // MariaDB's `uca1400_ai_ci` says nothing: the character set stands elsewhere.
+        Charset::of_name(name.split('_').next().unwrap_or_default())
+    }
+
+    /// The table's options up to the statement's end. `None` if there is a query, by which the table
+    /// has more columns.
+    fn options(&mut self) -> Option<Options> {
+        let (mut charset, mut by_collation) = (None, None);
+        let mut row_format = RowFormat::default();
+        let mut depth = 0_usize;
+        while let Some(token) = self.lexer.peek() {
+            match token {
+                Token::Symbol(';') => break,
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth = depth.saturating_sub(1),
+                // Partitions have VALUES in parentheses.
+                _ if depth == 0 && (token.is_word("values") || token.is_word("table"))
+                    || token.is_word("select") =>
+                {
+                    return None;
+                }
+                _ => {}
+            }
+            let (is_charset, is_collation) =
+                (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
+            let is_row_format = token.is_word("row_format");
+            self.lexer.next();
+            if is_charset {
+                self.lexer.take_word("set");
+                charset = self.charset_name();
+            } else if is_collation {
+                by_collation = self.charset_name();
+            } else if is_row_format {
+                row_format = self.row_format();
+            }
+        }
+        Some(Options { charset: charset.or(by_collation), row_format })
+    }
+
+    pub(super) fn row_format(&mut self) -> RowFormat {
+        self.lexer.take_symbol('=');
+        match self.lexer.next() {
+            Some(token) if token.is_word("fixed") => RowFormat::Fixed,
+            Some(token) if token.is_word("dynamic") => RowFormat::Dynamic,
+            _ => RowFormat::ByColumns,
+        }
+    }
+
+    /// Goes on to the comma or parenthesis that ends an element.
+    pub(super) fn rest_of_element(&mut self) {
+        while self.next_of_element().is_some() {}
+    }
+
+    /// The next token of an element, what is in parentheses left out; `None` at the comma or
+    /// parenthesis that ends it, which is left to be read.
+    pub(super) fn next_of_element(&mut self) -> Option<Token> {
+        if let Some(Token::Symbol(',' | ')')) = self.lexer.peek() {
+            return None;
+        }
+        let token = self.lexer.next()?;
+        let mut depth = usize::from(token == Token::Symbol('('));
+        while depth > 0 {
+            match self.lexer.next()? {
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth -= 1,
+                _ => {}
+            }
+        }
+        Some(token)
+    }
+
+    pub(super) fn name(&mut self) -> Result<String, SchemaError> {
+        let name = self.lexer.next().and_then(Token::into_name);
+        name.ok_or_else(|| self.error("a name is missing"))
+    }
+
+    pub(super) fn error(&self, what: &'static str) -> SchemaError {
+        SchemaError { line: self.lexer.line(), table: self.table.clone(), what }
+    }
+}
