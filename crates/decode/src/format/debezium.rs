@@ -3,6 +3,7 @@
 //! Facts are from the connector's documentation, "Change event values" and "Data type mappings".
 //! What it calls the payload is written, as its JSON converter does with `schemas.enable=false`.
 
+mod schema_change;
 mod value;
 
 use binlogd_event::body::RowsChange;
@@ -169,27 +170,6 @@ impl DebeziumFormat {
             None => null_field("thread", out),
         }
     }
-
-    /// A message of the schema change topic.
-    fn schema_change(
-        &self,
-        at: &At<'_>,
-        transaction: &Transaction,
-        statement: &Statement<'_>,
-        out: &mut Vec<u8>,
-    ) {
-        out.extend_from_slice(b"{\"source\":");
-        self.source_head(at, transaction, statement.schema, out);
-        null_field("table", out);
-        number_field("row", 0, out);
-        null_field("query", out);
-        out.push(b'}');
-        number_field("ts_ms", now_us() / 1000, out);
-        bytes_field("databaseName", statement.schema, Some(Charset::UTF8MB4), out);
-        null_field("schemaName", out);
-        bytes_field("ddl", statement.text, statement.charset(), out);
-        out.extend_from_slice(b",\"tableChanges\":[]}\n");
-    }
 }
 
 /// What all envelopes of an event share.
@@ -294,7 +274,7 @@ impl Format for DebeziumFormat {
                     && is_definition(&statement)
                     && transaction.takes_effect() =>
             {
-                self.schema_change(at, transaction, &statement, out);
+                self.schema_changes(at, transaction, &statement, out);
             }
             Change::End(_) => self.has_rows = false,
             // As the connector: changes that are logged as statements are not seen.
@@ -312,6 +292,10 @@ impl Format for DebeziumFormat {
             change if is_xa_rollback(change) => Some(Untold::RolledBack),
             change => Untold::by_rows(change),
         }
+    }
+
+    fn tells_tables(&self) -> bool {
+        self.options.include_schema_changes
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -44,7 +44,20 @@ insert into customers values (default, 'Anne', 'Kretchmar', 'annek@noanswer.org'
 update customers set first_name = 'Anne Marie' where id = 1004;
 update customers set id = 1005 where id = 1004;
 delete from customers where id = 1005;
-alter table customers add column middle_initial varchar(255) after first_name;
+";
+
+/// What the documentation's example of a schema change does, on the table of its other examples.
+const SCHEMA_CHANGES: &str = "
+create database inventory;
+use inventory;
+flush binary logs;
+create table customers (id integer not null auto_increment primary key,
+    first_name varchar(255) not null, last_name varchar(255) not null,
+    email varchar(255) not null unique key) charset utf8mb4 auto_increment=1001;
+ALTER TABLE customers ADD middle_name varchar(255) AFTER first_name;
+rename table customers to other.people;
+drop table if exists other.people, nothing;
+create view v as select 1;
 ";
 
 #[test]
@@ -55,11 +68,7 @@ fn the_documentations_customers_come_as_it_shows_them() {
         .start()
         .unwrap();
     server.sql(CUSTOMERS).unwrap();
-    let mut all =
-        envelopes(&server, &[("topic.prefix", "mysql-server-1"), ("include.query", "true")]);
-    let schema_change = all.pop().unwrap();
-    assert_eq!(schema_change["databaseName"], "inventory");
-    assert!(schema_change["ddl"].as_str().unwrap().starts_with("alter table customers"));
+    let all = envelopes(&server, &[("topic.prefix", "mysql-server-1"), ("include.query", "true")]);
 
     let row = |id: u32, first_name: &str| {
         json!({"id": id, "first_name": first_name, "last_name": "Kretchmar",
@@ -95,6 +104,90 @@ fn the_documentations_customers_come_as_it_shows_them() {
     ];
     let found: Vec<Value> = all.into_iter().map(settled).collect();
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn the_documentations_schema_change_comes_as_it_shows_it() {
+    let server = Server::builder(Flavour::Mysql97).without_gtid().start().unwrap();
+    server.sql("create database other").unwrap();
+    server.sql(SCHEMA_CHANGES).unwrap();
+    let all = envelopes(&server, &[("topic.prefix", "mysql")]);
+    let file = server.binlog_files().unwrap().pop().unwrap();
+    let server_id: u32 = server.sql("select @@server_id").unwrap().trim().parse().unwrap();
+    let mut alter = all[1].clone();
+    let source = alter["source"].as_object_mut().unwrap();
+    // What differs from run to run.
+    for field in ["version", "ts_ms", "ts_us", "ts_ns", "pos", "thread"] {
+        assert!(source.remove(field).is_some(), "{field}");
+    }
+    assert!(alter.as_object_mut().unwrap().remove("ts_ms").is_some());
+    let column = |position: u32, name: &str, optional: bool| {
+        json!({
+            "name": name, "jdbcType": 12, "nativeType": null, "typeName": "VARCHAR",
+            "typeExpression": "VARCHAR", "charsetName": "utf8mb4", "length": 255, "scale": null,
+            "position": position, "optional": optional, "autoIncremented": false, "generated": false,
+        })
+    };
+    let id = json!({
+        "name": "id", "jdbcType": 4, "nativeType": null, "typeName": "INT", "typeExpression": "INT",
+        "charsetName": null, "length": null, "scale": null, "position": 1, "optional": false,
+        "autoIncremented": true, "generated": true,
+    });
+    let table = json!({
+        "defaultCharsetName": "utf8mb4",
+        "primaryKeyColumnNames": ["id"],
+        "columns": [
+            id, column(2, "first_name", false), column(3, "middle_name", true),
+            column(4, "last_name", false), column(5, "email", false),
+        ],
+        "attributes": [],
+    });
+    let wanted = json!({
+        "source": {
+            "connector": "mysql", "name": "mysql", "snapshot": "false", "db": "inventory",
+            "sequence": null, "table": "customers", "server_id": server_id, "gtid": null,
+            "file": file.file_name().unwrap().to_str().unwrap(), "row": 0, "query": null,
+        },
+        "databaseName": "inventory", "schemaName": null,
+        "ddl": "ALTER TABLE customers ADD middle_name varchar(255) AFTER first_name",
+        "tableChanges": [{"type": "ALTER", "id": "\"inventory\".\"customers\"", "table": table}],
+    });
+    assert_eq!(alter, wanted);
+
+    let told: Vec<_> = all
+        .iter()
+        .map(|change| {
+            let table = &change["tableChanges"][0];
+            let is_known = table["table"].is_object();
+            (
+                &change["databaseName"],
+                &change["source"]["table"],
+                &table["type"],
+                &table["id"],
+                is_known,
+            )
+        })
+        .collect();
+    let names = |names: &[&str]| names.iter().map(|name| json!(name)).collect::<Vec<_>>();
+    let (database, table) =
+        (names(&["inventory", "other"]), names(&["customers", "people", "nothing"]));
+    let kind = names(&["CREATE", "ALTER", "DROP"]);
+    let id = names(&[
+        "\"inventory\".\"customers\"",
+        "\"inventory\".\"customers\",\"other\".\"people\"",
+        "\"other\".\"people\"",
+        "\"inventory\".\"nothing\"",
+    ]);
+    let null = Value::Null;
+    let wanted = [
+        (&database[0], &table[0], &kind[0], &id[0], true),
+        (&database[0], &table[0], &kind[1], &id[0], true),
+        (&database[0], &table[1], &kind[1], &id[1], true),
+        (&database[1], &table[1], &kind[2], &id[2], false),
+        (&database[0], &table[2], &kind[2], &id[3], false),
+        (&database[0], &null, &null, &null, false),
+    ];
+    assert_eq!(told, wanted);
 }
 
 const TYPES: &str = "
