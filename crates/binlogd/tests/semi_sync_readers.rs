@@ -67,6 +67,39 @@ fn commits_wait_for_a_replica_until_it_takes_too_long() {
 }
 
 #[test]
+fn what_comes_while_readers_are_waited_for_is_stored() {
+    let primary = primary_with(&["--rpl-semi-sync-source-timeout=1000000"]);
+    let daemon = follow(&primary, "wait_for_readers = 1\ntimeout = '1000s'");
+    let status = |name: &str| daemon.status_var(primary.prefix(), name).unwrap();
+    let replica = Server::builder(Flavour::Mysql97).semi_sync().start().unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
+    wait_for_status(status, "Rpl_semi_sync_source_clients", "1");
+    primary.sql("create database d; create table d.t (a int primary key)").unwrap();
+    replica.stop_replica().unwrap();
+    wait_for_status(status, "Rpl_semi_sync_source_clients", "0");
+
+    std::thread::scope(|scope| {
+        let mut commits = Vec::new();
+        for a in 0..4 {
+            let end = primary.binlog_end().unwrap();
+            let insert = format!("insert into d.t values ({a})");
+            commits.push(scope.spawn(|| primary.sql(&{ insert }).unwrap()));
+            let is_written = || Ok(primary.binlog_end()? != end);
+            wait_until("the commit is in the binlog", PATIENCE, is_written).unwrap();
+        }
+        let stored = daemon.wait_for_all_of(&primary, PATIENCE);
+        let is_early = commits.iter().any(|commit| commit.is_finished());
+        // Before anything is asserted: the commits end by it.
+        replica.start_replica().unwrap();
+        stored.unwrap();
+        assert!(!is_early, "nobody has acknowledged");
+    });
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    assert_eq!(replica.sql("select count(*) from d.t").unwrap(), "4");
+    assert_eq!(counts(status).1, 0, "all were waited for");
+}
+
+#[test]
 fn replicas_that_acknowledge_are_waited_for_only_where_that_is_wanted() {
     let primary = primary_with(&[]);
     let daemon = follow(&primary, "offer = true");

@@ -4,6 +4,7 @@
 //! syncs them; [`receive`] drives both from a connection. Connecting to a primary is not here but
 //! in `upstream`.
 
+mod acknowledge;
 mod committer;
 mod intake;
 mod overlap;

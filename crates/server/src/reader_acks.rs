@@ -75,6 +75,11 @@ impl ReaderAcks {
         self.config.offer
     }
 
+    /// Whether commits wait for readers at all.
+    pub(crate) fn are_waited_for(&self) -> bool {
+        self.config.wait_for_readers > 0
+    }
+
     /// How things stand.
     #[must_use]
     pub fn status(&self) -> AckStatus {
@@ -95,7 +100,7 @@ impl ReaderAcks {
     /// Waits until enough readers have everything up to `position`, or have taken too long. Cancel
     /// safe.
     pub(crate) async fn wait(&self, position: Position) {
-        if self.config.wait_for_readers == 0 {
+        if !self.are_waited_for() {
             return;
         }
         if !self.begin_waiting(position) {

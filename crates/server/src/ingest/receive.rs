@@ -12,6 +12,7 @@ use binlogd_wire::ServerError;
 use binlogd_wire::dump::Step;
 use tokio::time::timeout;
 
+use super::acknowledge::Acknowledger;
 use super::{Committer, Intake, IntakeError};
 use crate::reader_acks::ReaderAcks;
 use crate::stream::Counters;
@@ -86,28 +87,35 @@ pub async fn receive(
     counters: &Counters,
     readers: &ReaderAcks,
 ) -> Result<(), ReceiveError> {
-    let mut ack_sender = stream.take_ack_sender();
+    let mut acks = Acknowledger::new(stream.take_ack_sender(), readers, counters);
+    let mut is_idle = false;
     loop {
         take_buffered(&mut stream, intake, committer, counters)?;
         if !committer.is_full() && fill_at_once(&mut stream)? {
+            is_idle = false;
             continue;
         }
         intake.flush();
         apply_all(intake, committer)?;
-        if let (Some(point), Some(sender)) = (committer.commit()?, &mut ack_sender) {
-            readers.wait(point.position).await;
-            sender.ack(point.file.as_str(), point.offset).await?;
-            counters.add_ack();
+        if let Some(point) = committer.commit()? {
+            acks.acknowledge(point).await?;
         }
-        if let Ok(filled) = timeout(IDLE_AFTER, stream.fill()).await {
-            filled?;
-            continue;
-        }
-        committer.idle()?;
-        counters.note_quiet();
-        match timeout(SILENCE_MAX - IDLE_AFTER, stream.fill()).await {
-            Ok(filled) => filled?,
-            Err(_) => return Err(ReceiveError::Silent(SILENCE_MAX)),
+        let quiet_max = if is_idle { SILENCE_MAX - IDLE_AFTER } else { IDLE_AFTER };
+        tokio::select! {
+            biased;
+            () = acks.due() => acks.send_due().await?,
+            filled = timeout(quiet_max, stream.fill()) => match filled {
+                Ok(filled) => {
+                    filled?;
+                    is_idle = false;
+                }
+                Err(_) if is_idle => return Err(ReceiveError::Silent(SILENCE_MAX)),
+                Err(_) => {
+                    committer.idle()?;
+                    counters.note_quiet();
+                    is_idle = true;
+                }
+            },
         }
     }
 }
