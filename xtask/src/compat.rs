@@ -101,12 +101,15 @@ const WORKLOADS: [Workload; 2] = [
         end: "create table the_end ",
     },
     Workload {
-        name: "everything",
+        name: "more",
         scenarios: &[
             workload::TRANSACTIONS,
             workload::ROW_IMAGES,
             workload::DDL,
             workload::COMPRESSION,
+            workload::STATEMENTS,
+            workload::GTIDS,
+            workload::CHECKSUMS,
         ],
         more: Some("create table plain.the_very_end (id int); flush binary logs"),
         end: "create table plain.the_very_end ",

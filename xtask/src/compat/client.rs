@@ -142,14 +142,14 @@ impl Client {
         match &self.kind {
             Kind::MysqlAsync => Ok(mysql_async::stream(from, end)),
             Kind::Tool(flavour, options) => {
-                let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
-                Ok(run(tool.args(*options).arg(FIRST_FILE))?.of_tool().up_to(end))
+                let tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
+                Ok(run_tool(tool, options)?.up_to(end))
             }
             Kind::Raw(flavour, options) => raw(*flavour, options, primary, from),
             Kind::ByGtid(flavour) => {
                 let mut tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
-                tool.args(DECODED).arg(behind_first(*flavour, primary)?);
-                Ok(run(tool.arg(FIRST_FILE))?.of_tool().up_to(end))
+                tool.arg(behind_first(*flavour, primary)?);
+                Ok(run_tool(tool, DECODED)?.up_to(end))
             }
             Kind::Program { folder, run: [program, args @ ..], .. } => {
                 let dir = cache.join(folder);
@@ -187,6 +187,18 @@ impl Said {
         }
         self
     }
+}
+
+/// Runs mysqlbinlog, which writes files that were loaded: in a folder of its own, which it names.
+fn run_tool(mut tool: Command, options: &[&str]) -> Result<Said> {
+    let loaded = tempfile::tempdir()?;
+    let dir = loaded.path().display().to_string();
+    tool.arg(format!("--local-load={dir}")).args(options).arg(FIRST_FILE);
+    let mut said = run(&mut tool)?.of_tool();
+    for line in said.lines.iter_mut().filter(|line| line.contains(&dir)) {
+        *line = line.replace(&dir, "loaded");
+    }
+    Ok(said)
 }
 
 /// Whether mysqlbinlog speaks of an event that was made for it.

@@ -1,6 +1,7 @@
 //! The client that is a Rust library.
 
 use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -21,7 +22,12 @@ pub(super) fn stream(from: &Endpoint, end: &str) -> Said {
     let mut lines = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(collect(from, end, &mut lines)),
+        Ok(runtime) => {
+            // It panics at some values.
+            let collected = || runtime.block_on(collect(from, end, &mut lines));
+            let collected = panic::catch_unwind(AssertUnwindSafe(collected));
+            collected.unwrap_or_else(|_| bail!("it panics"))
+        }
         Err(error) => Err(error.into()),
     };
     Said { lines, error: outcome.err().map(|error| last_line(format!("{error:#}").as_bytes())) }
