@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::time::Duration;
+
 use binlogd_client::wire::dump::DumpFlags;
-use common::dumps::{Ask, assert_all_same, assert_same_heartbeats};
-use common::{PATIENCE, follow, follow_semi_sync, primary};
-use testkit::{Flavour, Server, workload};
+use common::dumps::{Ask, assert_all_same, assert_same, assert_same_heartbeats};
+use common::{BINLOGD, PATIENCE, follow, follow_semi_sync, primary};
+use testkit::{Daemon, Flavour, Server, wait_until, workload};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_reader_asks_it_gets_what_the_primary_sends() {
@@ -76,6 +78,67 @@ async fn whatever_a_reader_asks_it_gets_what_the_primary_sends() {
     }
 }
 
+/// A reader by GTID that has these.
+fn by_gtid(has: String) -> Ask {
+    Ask {
+        file: String::new(),
+        position: 4,
+        has: Some(has),
+        flags: DumpFlags::default(),
+        says: "set @master_binlog_checksum = 'CRC32'".to_owned(),
+    }
+}
+
+/// Readers by GTID that have more than the primary, lack what it purged, or both, and some that fit: each is
+/// told the same. `UUID` is the primary's.
+async fn readers_that_do_not_fit(flavour: Flavour, sets: &[&str]) {
+    let primary = Server::start_new(flavour).unwrap();
+    primary.sql("create database d; create database e; flush binary logs").unwrap();
+    primary.sql("create database f; purge binary logs to 'binlog.000002'").unwrap();
+    let daemon = follow(&primary);
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let uuid = primary.sql("select @@server_uuid").unwrap();
+    assert_eq!(primary.executed_gtids().unwrap(), format!("{uuid}:1-3"));
+    let asks: Vec<_> = sets.iter().map(|has| by_gtid(has.replace("UUID", &uuid))).collect();
+    assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+}
+
+/// A server that nobody knows.
+const OTHER: &str = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-5";
+/// More than there is, less than there is, and both.
+const UNFIT: [&str; 7] = ["UUID:1-4", "UUID:1-3:90", "UUID:2-4", "UUID:90", "UUID:1", OTHER, ""];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_do_not_fit_are_told_so() {
+    let other = format!("UUID:1-3,{OTHER}");
+    let more = ["UUID:1-3", &other, "UUID:1-3:tag:1-2", "UUID:tag:1-2"];
+    readers_that_do_not_fit(Flavour::Mysql97, &[&UNFIT[..], &more].concat()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_waited_for_whose_transactions_are_still_on_their_way() {
+    let primary = primary();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured("").unwrap().started().unwrap();
+    primary.sql("create database d").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    daemon.sql(primary.prefix(), "stop replica").unwrap();
+    primary.sql("create database e").unwrap();
+    let ask = by_gtid(primary.executed_gtids().unwrap());
+    let (theirs, ours) = (primary.endpoint(), daemon.endpoint());
+    let reader = tokio::spawn(async move { assert_same(&theirs, &ours, &ask).await });
+    wait_until("the reader waits", PATIENCE, || {
+        let shown = daemon.sql(primary.prefix(), "show processlist")?;
+        Ok(shown.contains("Waiting for transactions that the replica has"))
+    })
+    .unwrap();
+    // The primary is asked, and has them.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!reader.is_finished());
+    daemon.sql(primary.prefix(), "start replica").unwrap();
+    reader.await.unwrap();
+}
+
 /// Places in a closed file and in the last one where no event begins, or none that a reader may begin
 /// with.
 fn odd_positions(primary: &Server) -> Vec<(String, u64)> {
@@ -97,6 +160,12 @@ fn odd_positions(primary: &Server) -> Vec<(String, u64)> {
 
 mod on_mysql_5_6 {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readers_that_do_not_fit_are_told_so() {
+        // Of what it leaves out, its heartbeat tells where the last one's GTID ends; ours, where all of it does.
+        readers_that_do_not_fit(Flavour::Mysql56, &UNFIT).await;
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn odd_positions_and_heartbeats_are_the_same() {

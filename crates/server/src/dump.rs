@@ -4,6 +4,7 @@
 //! without waiting for anything. Sockets, sessions and the commands before a dump are in
 //! `downstream`.
 
+mod ahead;
 mod artificial;
 mod filter;
 mod herald;

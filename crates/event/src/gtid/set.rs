@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Gtid, GtidPosition, GtidSource};
+use super::{Gtid, GtidPosition, GtidSource, ServerUuid};
 
 /// Numbers from `start` up to but not including `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +112,14 @@ impl GtidSet {
         GtidSet { sources }
     }
 
+    /// Those of one of MySQL's servers, with whatever tag.
+    #[must_use]
+    pub fn of_server(&self, server: ServerUuid) -> GtidSet {
+        let of_it = |source: &GtidSource| matches!(source, GtidSource::Server { uuid, .. } if *uuid == server);
+        let sources = self.sources.iter().filter(|(source, _)| of_it(source));
+        GtidSet { sources: sources.map(|(source, all)| (*source, all.clone())).collect() }
+    }
+
     /// Whether all of its GTIDs are MySQL's.
     #[must_use]
     pub fn is_mysqls(&self) -> bool {
@@ -193,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{GtidTag, ServerUuid};
+    use crate::GtidTag;
 
     fn gtid(source: u8, number: u64) -> Gtid {
         Gtid::mysql(ServerUuid([source; 16]), GtidTag::NONE, number)
@@ -248,5 +256,16 @@ mod tests {
         assert_eq!(new.difference(&old).to_string(), "0-2-1..23,7-2-1..5");
         assert_eq!(new.position().to_string(), "0-2-23,7-2-5");
         assert_eq!(old.position().to_string(), "0-1-25");
+    }
+
+    #[test]
+    fn a_servers_own_are_those_with_and_without_tags() {
+        let other = "22222222-2222-2222-2222-222222222222";
+        let server: ServerUuid = "11111111-1111-1111-1111-111111111111".parse().unwrap();
+        let all: GtidSet = format!("{server}:1-3:a:7,{other}:1-9").parse().unwrap();
+        assert_eq!(all.of_server(server).to_string(), format!("{server}:1-3:a:7"));
+        assert!(GtidSet::new().of_server(server).is_empty());
+        let mariadbs: GtidSet = "0-1-7".parse().unwrap();
+        assert!(mariadbs.of_server(server).is_empty());
     }
 }

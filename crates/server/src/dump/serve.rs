@@ -10,6 +10,7 @@ use binlogd_event::ChecksumAlgorithm;
 use binlogd_wire::dump::DumpFlags;
 use tokio::time::Instant;
 
+use super::ahead::{Unfit, settle};
 use super::herald::News;
 use super::mariadb::parse_position;
 use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start, find};
@@ -39,6 +40,13 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         has: session.request.gtid_set.take(),
         mariadb,
     };
+    if let Some(has) = start.has.as_ref().filter(|_| start.file.is_empty()) {
+        match settle(&stream, &mut session, has).await {
+            Ok(()) => {}
+            Err(Unfit::Refused(error)) => return session.refuse(error.to_server_error()).await,
+            Err(Unfit::Over(end)) => return end,
+        }
+    }
     let mut out = Vec::new();
     let begun = tokio::task::block_in_place(|| {
         let point = find(catalog, &start)?;

@@ -174,11 +174,23 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
     if files.is_empty() {
         return Err(no_such_file());
     }
-    Err(DumpError::fatal(format!(
-        "Cannot replicate because the source purged required binary logs. Replicate the missing \
-         transactions from elsewhere, or provision a new replica from backup. Consider increasing \
-         the source's binary log expiration period. The GTID set sent by the replica is '{has}', \
-         and the missing transactions are '{}'",
-        purged.difference(has)
-    )))
+    let version = &catalog.head(&files[0])?.format.server_version;
+    Err(DumpError::fatal(missing_text(version, has, &purged.difference(has))))
+}
+
+/// MySQL's text, in the words of its version.
+fn missing_text(version: &ServerVersion, has: &GtidSet, missing: &GtidSet) -> String {
+    if !version.at_least(5, 7, 0) {
+        return "The slave is connecting using CHANGE MASTER TO MASTER_AUTO_POSITION = 1, but the \
+                master has purged binary logs containing GTIDs that the slave requires."
+            .to_owned();
+    }
+    let (source, replica) =
+        if says_master(version) { ("master", "slave") } else { ("source", "replica") };
+    format!(
+        "Cannot replicate because the {source} purged required binary logs. Replicate the missing \
+         transactions from elsewhere, or provision a new {replica} from backup. Consider increasing \
+         the {source}'s binary log expiration period. The GTID set sent by the {replica} is '{has}', \
+         and the missing transactions are '{missing}'"
+    )
 }
