@@ -201,7 +201,7 @@ fn what_a_server_has_is_read_to_its_end(server: &Server, theirs: &[Value]) {
     let (code, _, err) = tail(&["--from=binlog.999999", datadir.to_str().unwrap()]);
     assert!(code == Some(1) && err.contains("there is no binlog.999999"), "{err}");
     assert_eq!(tail(&["--from=nowhere", &url]).0, Some(2));
-    assert_eq!(tail(&["--follow", "-"]).0, Some(1));
+    assert_eq!(tail(&["--follow", "-"]).0, Some(2));
 }
 
 /// What was done, without where it stands and who did it there.
