@@ -38,6 +38,18 @@ fn newest(server: &Server) -> PathBuf {
     server.binlog_files().unwrap().pop().unwrap()
 }
 
+/// The option that begins with a file's last transaction.
+fn last_transaction(file: &Path) -> String {
+    let events = Command::new(BINLOGD).args(["events", "--json"]).arg(file).output().unwrap();
+    let events = String::from_utf8(events.stdout).unwrap();
+    let last: serde_json::Value = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .rfind(|event| event["type"] == "Gtid")
+        .unwrap();
+    format!("--start-position={}", last["position"])
+}
+
 #[test]
 fn names_are_those_that_statements_leave() {
     let server = server();
@@ -108,16 +120,32 @@ fn stale_definitions_name_no_columns() {
         "{said}"
     );
     // From where they are right on.
-    let events = Command::new(BINLOGD).args(["events", "--json"]).arg(&file).output().unwrap();
-    let events = String::from_utf8(events.stdout).unwrap();
-    let last: serde_json::Value = events
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .rfind(|event| event["type"] == "Gtid")
-        .unwrap();
-    let start = format!("--start-position={}", last["position"]);
+    let start = last_transaction(&file);
     let (told, said) = rows(&["--schema", schema.to_str().unwrap(), &start], &file);
     assert_eq!((told, said), (vec!["d.t a=1 e=2 c=3".to_owned()], String::new()));
+}
+
+/// They are of where what is chosen begins.
+#[test]
+fn rows_in_front_of_what_is_chosen_say_nothing_of_definitions() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    server
+        .sql(
+            "create database d; use d; create table t (a int); flush binary logs;
+             insert into t values (1); alter table t add b int; insert into t values (1, 2)",
+        )
+        .unwrap();
+    dump(&server, &["t"], &schema);
+    let file = newest(&server);
+    let given = ["--schema", schema.to_str().unwrap()];
+    let (told, said) = rows(&[&given[..], &[&last_transaction(&file)]].concat(), &file);
+    assert_eq!((told, said), (vec!["d.t a=1 b=2".to_owned()], String::new()));
+    // Where these are chosen, they do.
+    let (told, said) = rows(&given, &file);
+    assert_eq!(told, ["d.t @1=1", "d.t @1=1 @2=2"]);
+    assert!(said.contains("the columns of d.t are not known from here on: its rows"), "{said}");
 }
 
 #[test]

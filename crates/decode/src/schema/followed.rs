@@ -72,6 +72,8 @@ struct State {
     /// Names that sessions gave to temporary tables. What a statement means by one is not known, so these
     /// tables are not followed.
     temporary: HashSet<Name>,
+    /// Whether what comes is of the time of the tables that were given, or later.
+    begun: bool,
     /// Since the last look.
     lost: Vec<LostTable>,
 }
@@ -133,6 +135,12 @@ impl FollowedSchema {
         self
     }
 
+    /// What comes from here on is of the time of the tables that were given, or later, as the first
+    /// statement is that is taken. Rows in front of it may be of other definitions, which says nothing of these.
+    pub fn begin(&self) {
+        self.state().begun = true;
+    }
+
     /// Takes the next statement; says what it does to each table that it defines, in their order.
     pub fn follow(&self, statement: &Statement<'_>) -> Vec<TableChange> {
         if statement.kind().is_some() {
@@ -171,7 +179,7 @@ impl Schema for FollowedSchema {
         if known.as_deref().is_some_and(fits) {
             return Ok(known);
         }
-        if known.is_some() {
+        if self.state().begun {
             self.state().lose(&name, Why::Rows);
         }
         let Some(current) = &self.current else { return Ok(known) };
@@ -194,6 +202,7 @@ struct Text<'a> {
 
 impl State {
     fn follow(&mut self, text: &Text<'_>, definitions: Vec<Definition>) -> Vec<TableChange> {
+        self.begun = true;
         if definitions.is_empty()
             && let Some(name) = Name::of_temporary(text.sql, text.schema, text.mode)
         {

@@ -60,7 +60,27 @@ impl<'f> Printer<'f> {
     }
 }
 
+impl Printer<'_> {
+    /// Begins to follow tables with the first wanted transaction, before its rows ask for them.
+    fn foresee(&mut self) {
+        let Some(followed) = &mut self.followed else { return };
+        let transaction = self.changes.last();
+        if !followed.begun
+            && !self.changes.is_outside()
+            && self.filter.wants(transaction, self.is_first, self.is_last)
+        {
+            followed.begin();
+        }
+    }
+}
+
 impl Followed {
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.tables.begin();
+        }
+    }
+
     fn take(
         &mut self,
         at: &At<'_>,
@@ -68,7 +88,9 @@ impl Followed {
         change: &Change<'_>,
         is_wanted: bool,
     ) -> Vec<TableChange> {
-        self.begun |= is_wanted;
+        if is_wanted {
+            self.begin();
+        }
         let changes = match change {
             Change::Statement(statement) if self.begun && transaction.takes_effect() => {
                 self.tables.follow(statement)
@@ -108,7 +130,10 @@ impl Sink for Printer<'_> {
         }
         let taken = self.changes.take(at, event);
         let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
-        let Some((transaction, mut change)) = taken else { return Ok(()) };
+        let Some((transaction, mut change)) = taken else {
+            self.foresee();
+            return Ok(());
+        };
         let is_end = matches!(change, Change::End(_));
         let alone = match &change {
             Change::Statement(statement) => statement.alone,
