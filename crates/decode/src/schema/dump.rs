@@ -283,6 +283,25 @@ mod tests {
     }
 
     #[test]
+    fn members_are_as_servers_keep_them() {
+        let table = parsed("create table t (a enum('a ', 'b\\%', 'c\\_\\n', ' d'), b int)");
+        assert_eq!(table.columns[0].members, ["a", "b\\%", "c\\_\n", " d"]);
+        // Of others it is not known which they are.
+        for member in ["x'41'", "0x41", "_latin1'a'"] {
+            let table = parsed(&format!("create table t (a set('b', {member}))"));
+            assert_eq!(table.columns[0].kind, SchemaType::Other, "{member}");
+        }
+    }
+
+    #[test]
+    fn comments_end_with_their_lines() {
+        let table =
+            parsed("create table t (a int, --\tb int,\n c int, --\n#d int\ne int -- f\n)--");
+        let names: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["a", "c", "e"]);
+    }
+
+    #[test]
     fn what_is_not_understood_is_said_with_its_line() {
         let error = SchemaDump::parse("\n\ncreate table t (a int, 'b' int)", None).unwrap_err();
         assert_eq!((error.line, error.table.as_deref()), (3, Some("t")));

@@ -98,6 +98,7 @@ pub struct LostTable {
 enum Why {
     Statement,
     Rows,
+    Letters,
     Memory,
 }
 
@@ -109,6 +110,10 @@ impl fmt::Display for LostTable {
                  was given, it is of another time"
             }
             Why::Rows => "its rows have other columns than its definition: that is of another time",
+            Why::Letters => {
+                "this statement changes a table of the same name in other letters, which may be this one: \
+                 lower_case_table_names says"
+            }
             Why::Memory => "the tables that statements made take too much memory, as will others",
         };
         write!(f, "the columns of {} are not known from here on: {why}", self.table)
@@ -238,7 +243,7 @@ impl State {
             }
             _ if text.failed => {
                 self.lose(&name, Why::Statement);
-                None
+                self.put(name, None)
             }
             Action::AlterTable(_) => self.alter(text, &name),
             Action::RenameTable { to } => {
@@ -288,7 +293,7 @@ impl State {
             return None;
         }
         let (_, _, mut table) = parser.create().ok()??;
-        if table.columns.len() > COLUMNS_MAX {
+        if table.columns.len() > COLUMNS_MAX || parser.lexer.is_conditional() {
             return None;
         }
         table.settle(self.databases.get(&name.schema).and_then(|database| database.charset));
@@ -313,6 +318,7 @@ impl State {
     /// A table has a name from now on; it may not be known what it is like.
     fn put(&mut self, name: Name, table: Option<Arc<TableSchema>>) -> Option<NamedTable> {
         self.remove(&name);
+        self.lose_in_small_letters(&name);
         let Some(table) = table else {
             if let Some(database) = self.databases.get_mut(&name.schema) {
                 database.is_complete = false;
@@ -354,6 +360,15 @@ impl State {
     fn lose(&mut self, name: &Name, why: Why) {
         if self.remove(name).is_some() {
             self.lost.push(LostTable { table: name.to_string(), why });
+        }
+    }
+
+    /// Some servers keep tables in small letters, whatever letters a statement has.
+    fn lose_in_small_letters(&mut self, name: &Name) {
+        let (schema, table) = (name.schema.to_lowercase(), name.table.to_lowercase());
+        let small = Name { schema, table };
+        if small != *name {
+            self.lose(&small, Why::Letters);
         }
     }
 

@@ -54,9 +54,6 @@ pub(crate) struct Lexer<'a> {
     conditional: bool,
 }
 
-/// From this version on MariaDB takes no part of statements from comments that MySQL takes.
-const MARIADB_IGNORES_FROM: u32 = 5_07_00;
-
 impl<'a> Lexer<'a> {
     pub(crate) fn new(sql: &'a str) -> Self {
         Self { sql, rest: sql, peeked: None, mode: SqlMode::default(), conditional: false }
@@ -75,7 +72,8 @@ impl<'a> Lexer<'a> {
         self.mode = mode;
     }
 
-    /// Whether there was something that not all servers take for a part of the statement.
+    /// Whether there was something that MariaDB takes for a part of the statement, and MySQL for a comment. (Of
+    /// what `/*!` makes a part from some version on a binlog has that mark only if the server was of one.)
     pub(crate) fn is_conditional(&self) -> bool {
         self.conditional
     }
@@ -163,19 +161,18 @@ impl<'a> Lexer<'a> {
 
     fn skip_space(&mut self) {
         loop {
-            self.rest = self.rest.trim_start();
+            self.rest = self.rest.trim_start_matches(is_space);
             let len = if self.rest.starts_with("/*!") || self.rest.starts_with("/*M!") {
                 // The version behind it counts as well.
                 let mark = self.rest.find('!').map_or(0, |at| at + 1);
                 let digits = self.rest[mark..].find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
-                let version = self.rest[mark..mark + digits].parse().unwrap_or(0);
-                self.conditional |= version >= MARIADB_IGNORES_FROM;
+                self.conditional |= self.rest.starts_with("/*M!");
                 mark + digits
             } else if self.rest.starts_with("*/") {
                 2
             } else if self.rest.starts_with("/*") {
                 self.rest.find("*/").map_or(self.rest.len(), |end| end + 2)
-            } else if self.rest.starts_with("-- ") || self.rest.starts_with('#') {
+            } else if self.rest.starts_with('#') || is_dashes(self.rest) {
                 self.rest.find('\n').unwrap_or(self.rest.len())
             } else {
                 return;
@@ -200,6 +197,8 @@ impl<'a> Lexer<'a> {
             }
             if c == '\\' && escapes {
                 if let Some((_, escaped)) = chars.next() {
+                    // Those stay escaped, for LIKE.
+                    text.extend(matches!(escaped, '%' | '_').then_some('\\'));
                     text.push(unescape(escaped));
                 }
             } else {
@@ -217,8 +216,19 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Names without quotes have any character beyond ASCII.
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
+}
+
+fn is_space(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\u{b}'
+}
+
+/// Whether a comment begins with two dashes: behind them is a space or a control character, or nothing.
+fn is_dashes(text: &str) -> bool {
+    let behind = text.strip_prefix("--").map(|rest| rest.chars().next());
+    behind.is_some_and(|next| next.is_none_or(|c| c == ' ' || c.is_ascii_control()))
 }
 
 fn unescape(c: char) -> char {

@@ -171,9 +171,15 @@ impl TableParser<'_> {
 
     /// The strings and the first numbers in parentheses that are open.
     fn arguments(&mut self, column: &mut ColumnSchema) {
+        let has_members = matches!(column.kind, SchemaType::Enum | SchemaType::Set);
         while let Some(token) = self.lexer.next() {
             match token {
-                Token::Text(text) | Token::Double(text) => column.members.push(text),
+                Token::Text(text) | Token::Double(text) => {
+                    // Servers leave out what is behind.
+                    column.members.push(text.trim_end_matches(' ').to_owned());
+                }
+                // A member that is no plain string, such as X'41'.
+                Token::Word(_) if has_members => column.kind = SchemaType::Other,
                 Token::Word(word) if column.size.is_none() => column.size = word.parse().ok(),
                 Token::Word(word) => column.scale = column.scale.or(word.parse().ok()),
                 Token::Symbol(')') => break,
@@ -217,6 +223,9 @@ impl TableParser<'_> {
             } else if token.is_word("partition") {
                 // Of the whole table, BY KEY perhaps.
                 self.rest_of_element();
+            } else if token.is_word("constraint") && !self.lexer.is_next(&["check"]) {
+                // It may be called `first`, too.
+                self.name()?;
             } else if token.is_word("references") {
                 // A table may be called `first`.
                 self.name()?;

@@ -47,6 +47,8 @@ create table if not exists u (a int)
 truncate u
 create table `w w` (a text(100), b text(70000), c blob(20), d text(300), e varchar(4) charset binary, f nchar(3), g varchar(9) binary, `from` bool key) charset utf8mb4
 alter table `w w` convert to character set utf8mb4, rename column `from` to `to`
+create table é (a int, ที่ int, a→b int, é int)
+alter table é drop ที่, change a→b 名 int, add É2 int after É
 ";
 
 /// With names in double quotes, and other meanings of strings and types.

@@ -45,7 +45,6 @@ fn what_cannot_be_followed_is_forgotten_and_said_once() {
         "add d int, whatever",
         "add d",
         "order by a, drop b",
-        "/*!80000 add d int */",
         "add d int, /*M!100601 add e int */",
         "drop b)",
         "rename",
@@ -77,6 +76,12 @@ fn tables_change_their_names() {
 }
 
 #[test]
+fn a_constraint_may_be_called_as_what_says_where_a_column_goes() {
+    let statements = "alter table t add x int constraint first check (x > 0); truncate t";
+    assert_eq!(left(&new(), statements).unwrap(), "d.t(a,b,c,x)");
+}
+
+#[test]
 fn a_table_that_may_have_been_there_is_not_known() {
     let create = "create table if not exists u (a int); truncate u";
     assert_eq!(left(&new(), create), None);
@@ -104,6 +109,35 @@ fn what_a_temporary_tables_name_means_is_not_known() {
     assert_eq!(left(&followed, statements), None);
     assert_eq!(followed.take_lost().len(), 1);
     assert_eq!(left(&followed, "create table t (a int); truncate t"), None);
+}
+
+#[test]
+fn a_name_in_large_letters_may_be_that_of_a_table_in_small_ones() {
+    for statement in [
+        "alter table T add x int",
+        "create table T (a int)",
+        "rename table x to T",
+        "alter table D.t rename column a to x",
+    ] {
+        let followed = new();
+        assert_eq!(left(&followed, &format!("{statement}; truncate t")), None, "{statement}");
+        let lost = followed.take_lost();
+        assert!(lost.len() == 1 && lost[0].to_string().contains("lower_case"), "{lost:?}");
+    }
+    assert_eq!(left(&new(), "truncate T; truncate t").unwrap(), "d.t(a,b,c)");
+}
+
+#[test]
+fn what_only_some_servers_take_for_a_part_is_not_followed() {
+    let left = |sql: &str| left(&FollowedSchema::default(), sql);
+    for unknown in [
+        "create table u (a int /*M! , b int */)",
+        "create table u (a int, /*M!100100 b int, */ c int)",
+    ] {
+        assert_eq!(left(&format!("{unknown}; truncate u")), None, "{unknown}");
+    }
+    let plain = "create table u (a int /*!80023 INVISIBLE */, /* 99999 x int, */ b int)";
+    assert_eq!(left(&format!("{plain}; truncate u")).unwrap(), "d.u(a,b)");
 }
 
 #[test]
