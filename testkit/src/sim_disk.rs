@@ -50,6 +50,7 @@ struct State {
     faults: Faults,
     capacity: Option<usize>,
     clock: SystemTime,
+    bytes_read: u64,
 }
 
 impl SimDisk {
@@ -65,6 +66,7 @@ impl SimDisk {
             faults: Faults::default(),
             capacity: None,
             clock: SystemTime::UNIX_EPOCH,
+            bytes_read: 0,
         })
     }
 
@@ -135,6 +137,12 @@ impl SimDisk {
     #[must_use]
     pub fn used(&self) -> usize {
         self.state().used()
+    }
+
+    /// How much was read so far, in bytes.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.state().bytes_read
     }
 
     /// A file's bytes as processes see them; `None` where there is no such file.
@@ -214,6 +222,7 @@ impl State {
             faults: Faults::default(),
             capacity: self.capacity,
             clock: self.clock,
+            bytes_read: 0,
         }
     }
 
@@ -399,8 +408,10 @@ impl File for SimFile {
         if let Verdict::Fail(error) = state.faults.judge(Op::Read, &self.path) {
             return Err(error.into());
         }
-        let State { files, rng, .. } = &mut *state;
-        Ok(files[self.file].read(buf, place(offset), rng))
+        let State { files, rng, bytes_read, .. } = &mut *state;
+        let got = files[self.file].read(buf, place(offset), rng);
+        *bytes_read += got as u64;
+        Ok(got)
     }
 
     fn read_cached_at(&self, buf: &mut [u8], offset: u64) -> io::Result<Option<usize>> {

@@ -2,40 +2,71 @@
 //! garbles; the intake, the committer and the store on a disk that fails and crashes; readers.
 //!
 //! What was acknowledged must be stored after any crash; what was served must have been durable;
-//! every byte must be the primary's. `BINLOGD_SIM_SEEDS=10000` runs more seeds than usual,
+//! every byte must be the primary's. Who is led past what it is not sent must get what it would have got
+//! otherwise. `BINLOGD_SIM_SEEDS=10000` runs more seeds than usual,
 //! `BINLOGD_SIM_SEED=17` only that one.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod history;
+mod leaps;
 mod primary;
 mod world;
 
 use std::env;
+use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 
 use world::{Flaw, Tally, World};
 
 /// Seeds of a usual run.
 const SEEDS: u64 = 1000;
 
+/// The same of histories for readers who are led.
+const SEEDS_OF_LEAPS: u64 = 300;
+
 /// A broken rule must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 1000;
 
+/// Those of this run: so many, unless told.
+fn seeds(usual: u64) -> Range<u64> {
+    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    match number("BINLOGD_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BINLOGD_SIM_SEEDS").unwrap_or(usual),
+    }
+}
+
+/// Runs a seed's story; whatever goes wrong, it says how to see it again.
+fn run<T>(seed: u64, story: impl FnOnce() -> Result<T, String>) -> T {
+    match std::panic::catch_unwind(AssertUnwindSafe(story)) {
+        Ok(Ok(told)) => told,
+        Ok(Err(violation)) => panic!("{violation}\nreplay: BINLOGD_SIM_SEED={seed}"),
+        Err(_) => panic!("replay: BINLOGD_SIM_SEED={seed}"),
+    }
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_wrong_is_served() {
-    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds = match number("BINLOGD_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("BINLOGD_SIM_SEEDS").unwrap_or(SEEDS),
-    };
+    let seeds = seeds(SEEDS);
     let is_usual = seeds.end - seeds.start >= SEEDS;
     let mut all = Tally::default();
     for seed in seeds {
-        match std::panic::catch_unwind(|| World::new(seed, Flaw::None).run()) {
-            Ok(Ok(tally)) => all.add(&tally),
-            Ok(Err(violation)) => panic!("{violation}\nreplay: BINLOGD_SIM_SEED={seed}"),
-            Err(_) => panic!("replay: BINLOGD_SIM_SEED={seed}"),
-        }
+        all.add(&run(seed, || World::new(seed, Flaw::None).run()));
     }
     // A simulation in which nothing happens finds nothing.
+    if is_usual {
+        all.check_busy();
+    }
+}
+
+#[test]
+fn readers_get_the_same_with_an_index_as_without() {
+    let seeds = seeds(SEEDS_OF_LEAPS);
+    let is_usual = seeds.end - seeds.start >= SEEDS_OF_LEAPS;
+    let mut all = leaps::Tally::default();
+    for seed in seeds {
+        run(seed, || leaps::run(seed, &mut all));
+    }
     if is_usual {
         all.check_busy();
     }

@@ -57,6 +57,8 @@ pub(crate) struct MariadbFilter {
     has: GtidSet,
     /// All GTIDs of the stream up to here, as long as somebody may want to know.
     seen: GtidSet,
+    /// Those that came in the file. Where numbers are not kept in order one of an earlier file may come again.
+    passed: GtidSet,
     /// All GTIDs that were stored when the dump began.
     stored: GtidSet,
     group: TransactionState,
@@ -100,6 +102,7 @@ impl MariadbFilter {
             until,
             has: GtidSet::new(),
             seen: if is_told_before { before.clone() } else { GtidSet::new() },
+            passed: GtidSet::new(),
             stored,
             group: TransactionState::Outside,
             skipping: false,
@@ -142,7 +145,7 @@ impl MariadbFilter {
     pub(crate) fn leaves_out(&self, next: &GtidSet) -> bool {
         let is_idle = (self.skipping || self.group.is_outside()) && !self.list_due && !self.end_due;
         let mut last = next.last_of_domains();
-        is_idle && last.all(|last| self.seen.contains(&last) || self.leaves_out_up_to(&last))
+        is_idle && last.all(|last| self.passed.contains(&last) || self.leaves_out_up_to(&last))
     }
 
     /// The same of those of one domain and server, of which some are yet to come.
@@ -164,7 +167,7 @@ impl MariadbFilter {
     /// Takes note that transactions were left out unseen, up to the GTIDs `before`; the file's head
     /// lists those of `earlier` files.
     pub(crate) fn skipped(&mut self, before: &GtidSet, earlier: &GtidSet) {
-        before.difference(earlier).last_of_domains().for_each(|gtid| self.seen.insert(gtid));
+        before.difference(earlier).last_of_domains().for_each(|gtid| self.passes(gtid));
         self.group = TransactionState::Outside;
         self.skipping = false;
     }
@@ -178,6 +181,7 @@ impl MariadbFilter {
     pub(crate) fn begin_format(&mut self, format: &FormatDescription) {
         self.group = TransactionState::Outside;
         self.skipping = false;
+        self.passed = GtidSet::new();
         self.query_post_header_len =
             format.post_header_len(EventKind::QUERY).unwrap_or(QUERY_POST_HEADER_LEN);
     }
@@ -276,9 +280,14 @@ impl MariadbFilter {
             }
         }
         if self.wishes.state.is_some() {
-            self.seen.insert(*gtid);
+            self.passes(*gtid);
         }
         Ok(skip)
+    }
+
+    fn passes(&mut self, gtid: Gtid) {
+        self.seen.insert(gtid);
+        self.passed.insert(gtid);
     }
 
     fn stores_domain(&self, gtid: &Gtid) -> bool {
