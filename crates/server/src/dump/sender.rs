@@ -76,6 +76,10 @@ const CHUNK_LEN: usize = 48 << 10;
 /// that much memory, and up to a chunk more: 64 KiB with all that belongs to it.
 const OUT_LEN: usize = 8 << 10;
 
+/// What a reader is told who began where no event does.
+const TRUNCATED: &str =
+    "binlog truncated in the middle of event; consider out of disk space on source";
+
 thread_local! {
     /// Where a sender reads to. What it could not send it reads again, so it needs this only while
     /// it runs, and a thousand waiting readers need none.
@@ -200,6 +204,10 @@ impl Sender {
                 Read::Bytes(_) => {}
                 Read::NotCached => return Ok(Progress::OnDisk),
                 Read::EndOfFile => self.next_file(out)?,
+                Read::Frontier if self.encoder.is_open() => {
+                    // All that is readable ends with an event, so none began where the reader wanted to.
+                    return Err(self.failed(TRUNCATED));
+                }
                 Read::Frontier if self.options.non_blocking => {
                     self.tell_gap(out);
                     self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
@@ -319,8 +327,6 @@ impl Sender {
 
     /// Sees whether an event begins where the reader wants to, once there is one.
     fn check_first(&self, chunk: &[u8]) -> Result<bool, DumpError> {
-        const TRUNCATED: &str =
-            "binlog truncated in the middle of event; consider out of disk space on source";
         let available = self.cursor.available();
         let Ok(header) = EventHeader::parse(chunk) else {
             // What is durable ends with an event, so this is in the middle of the last one.
@@ -592,3 +598,6 @@ fn format_for_reader(
     changed.map_err(|error| DumpError::fatal(error.to_string()))?;
     Ok(event)
 }
+
+#[cfg(test)]
+mod tests;
