@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet};
+use binlogd_event::{ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, GtidSet};
 use binlogd_server::dump::{
     DumpError, MariadbWishes, Options, Progress, Sender, Start, StartPoint, find,
 };
@@ -23,6 +23,8 @@ pub(crate) struct Tally {
     refused: u64,
     /// Those for whom less was read with an index, of MySQL's and of MariaDB's.
     led: [u64; 2],
+    /// Those who began behind the file's head.
+    begun_further: u64,
 }
 
 impl Tally {
@@ -33,6 +35,7 @@ impl Tally {
             ("readers refused", self.refused, 200),
             ("of MySQL's led", mysql, 200),
             ("of MariaDB's led", mariadb, 400),
+            ("begun further", self.begun_further, 150),
         ];
         for (what, count, at_least) in counts {
             assert!(count >= at_least, "only {count} {what}");
@@ -62,6 +65,10 @@ pub(crate) fn run(seed: u64, tally: &mut Tally) -> Result<(), String> {
                 if !is_same_file || led.offset != plain.offset && !may_begin_further {
                     return Err(format!("{start:?} begins at {led:?}, not {plain:?}"));
                 }
+                if led.offset != plain.offset {
+                    tally.begun_further += 1;
+                    lacks_nothing(&with, &led, &without, &plain, &start, options)?;
+                }
                 (plain.offset, plain.before) = (led.offset, led.before.clone());
                 (with.serve(led, &start, options), without.serve(plain, &start, options))
             }
@@ -90,6 +97,26 @@ pub(crate) fn run(seed: u64, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
+/// Who begins further on, as by the index that MariaDB 11 has itself, gets the same transactions.
+fn lacks_nothing(
+    with: &Stored,
+    led: &StartPoint,
+    without: &Stored,
+    plain: &StartPoint,
+    start: &Start,
+    options: Options,
+) -> Result<(), String> {
+    // Others are sent what looks like a transaction's, in the place of what they do not know.
+    if start.mariadb.as_ref().is_some_and(|wishes| wishes.capability == 4) {
+        let further = with.serve(led.clone(), start, options);
+        let all = without.serve(plain.clone(), start, options);
+        if further.transactions(options) != all.transactions(options) {
+            return Err(format!("{start:?} gets others from {}", led.offset));
+        }
+    }
+    Ok(())
+}
+
 /// A history on a disk.
 struct Stored {
     disk: SimDisk,
@@ -103,6 +130,34 @@ struct Served {
     end: String,
     /// Bytes that were read for it.
     read: u64,
+}
+
+impl Served {
+    /// The events that are a transaction's: not those of a file, nor those made for the reader.
+    fn transactions(&self, options: Options) -> Vec<&[u8]> {
+        let marker_len = if options.semi_sync { 3 } else { 1 };
+        let (mut left, mut events) = (&self.packets[..], Vec::new());
+        while let Some((&[a, b, c, _], rest)) = left.split_first_chunk() {
+            let len = usize::try_from(u32::from_le_bytes([a, b, c, 0])).unwrap();
+            let (packet, behind) = rest.split_at(len);
+            left = behind;
+            // Others are an error, or the end.
+            if packet[0] == 0 {
+                events.push(&packet[marker_len..]);
+            }
+        }
+        events.retain(|event| {
+            let header = EventHeader::parse(event).unwrap();
+            let of_files = [
+                EventKind::FORMAT_DESCRIPTION,
+                EventKind::GTID_LIST,
+                EventKind::BINLOG_CHECKPOINT,
+                EventKind::ROTATE,
+            ];
+            !of_files.contains(&header.kind) && !header.is_artificial()
+        });
+        events
+    }
 }
 
 impl Stored {
