@@ -161,3 +161,29 @@ fn a_table_that_nobody_knows_is_said_to_be_that() {
         "{said}"
     );
 }
+
+mod on_mariadb {
+    use super::*;
+
+    /// There a table's rows are of its name in small letters, whatever statements call it.
+    #[test]
+    fn a_table_that_is_changed_by_a_name_in_large_letters_is_not_guessed() {
+        let server = Server::builder(Flavour::Mariadb118)
+            .args(["--binlog-row-metadata=NO_LOG", "--lower-case-table-names=1"])
+            .start()
+            .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let schema = dir.path().join("schema.sql");
+        server.sql("create database d; use d; create table T (a int, b int)").unwrap();
+        dump(&server, &["t"], &schema);
+        server
+            .sql(
+                "flush binary logs; use d; insert into T values (1, 2);
+                 alter table T rename column a to x, rename column b to a; insert into T values (1, 2)",
+            )
+            .unwrap();
+        let (told, said) = rows(&["--schema", schema.to_str().unwrap()], &newest(&server));
+        assert_eq!(told, ["d.t a=1 b=2", "d.t @1=1 @2=2"]);
+        assert!(said.contains("lower_case_table_names"), "{said}");
+    }
+}
