@@ -349,11 +349,13 @@ impl Daemon {
         Ok(row.split_once('\t').map(|(_, value)| value.to_owned()).unwrap_or_default())
     }
 
-    /// Waits until everything that `source` has written by now is durable here.
+    /// Waits until everything that `source` has written by now is durable here, and it writes no more by
+    /// itself.
     ///
     /// # Errors
     /// When time is up.
     pub fn wait_for_all_of(&self, source: &Server, timeout: Duration) -> Result<()> {
+        source.wait_for_checkpoint(timeout)?;
         let (file, position) = source.binlog_end()?;
         let name = file.clone();
         wait_until(&format!("{file} durable up to {position}"), timeout, || {

@@ -327,6 +327,28 @@ impl Server {
         Ok((file.clone(), pos.parse().with_context(|| format!("position {pos:?}"))?))
     }
 
+    /// Waits until the server writes nothing into its binlog by itself: a MariaDB notes there, when it has
+    /// the time, that it needs none of the files before any more, and then no more until the next file.
+    ///
+    /// # Errors
+    /// When time is up.
+    pub fn wait_for_checkpoint(&self, timeout: Duration) -> Result<()> {
+        if !self.flavour().is_mariadb() {
+            return Ok(());
+        }
+        self.wait_for("the newest file's checkpoint", timeout, |server| {
+            let (file, _) = server.binlog_end()?;
+            let is_noted = |limit: &str| -> Result<bool> {
+                let events =
+                    server.query_rows(&format!("show binlog events in '{file}'{limit}"))?;
+                let mut notes = events.iter().filter(|event| event[2] == "Binlog_checkpoint");
+                Ok(notes.any(|event| event[5] == file))
+            };
+            // Mostly it is in front, and not all of a large file must be listed.
+            Ok(is_noted(" limit 20")? || is_noted("")?)
+        })
+    }
+
     /// Waits until this source waits for `replicas` semi-synchronous replicas at each commit. A
     /// commit before that would wait for the whole timeout, then switch semi-sync off.
     ///

@@ -63,6 +63,10 @@ pub(super) async fn settle(
                     let master = says_master_of(stream);
                     return Err(Unfit::Refused(DumpError::fatal(text(master))));
                 }
+                if session.request.is_non_blocking() {
+                    // It wants what is here now.
+                    return Ok(());
+                }
                 patience = ASK_AGAIN;
             }
         }
