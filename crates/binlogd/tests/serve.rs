@@ -107,7 +107,7 @@ fn usage_errors_are_told_from_failures() {
     assert_eq!(code, Some(2));
     assert!(text.contains("--data-dir") && text.contains("--upstream"), "{text}");
     let (code, text) = run(&["serve", "--data-dir=/tmp/x", "--upstream=nonsense"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(text.contains("mysql://"), "{text}");
     let (code, text) = run(&["serve", "--config=/nonexistent.toml"]);
     assert_eq!(code, Some(1));
