@@ -3,10 +3,12 @@
 //! `cargo run --release -p binlogd-decode --example count_values -- binlog.000001 [mysql_common]`
 
 use std::error::Error;
+use std::fs::File;
 use std::hint::black_box;
-use std::io::{Write, stdout};
+use std::io::{BufRead, BufReader, Read, Write, stdout};
 
-use binlogd_decode::{Body, DecodeError, Decoder, Events};
+use binlogd_decode::{Body, DecodeError, Decoder};
+use binlogd_event::{EventHeader, HEADER_LEN};
 use mysql_common::binlog::EventStreamReader;
 use mysql_common::binlog::consts::BinlogVersion;
 use mysql_common::binlog::events::EventData;
@@ -19,21 +21,31 @@ struct Counts {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1);
-    let file = std::fs::read(args.next().ok_or("a file's name is missing")?)?;
+    let file = File::open(args.next().ok_or("a file's name is missing")?)?;
+    // Read as it goes: a large file in memory at once costs more than its values.
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic)?;
     let counts = match args.next() {
-        None => ours(&file)?,
-        Some(name) if name == "mysql_common" => theirs(&file)?,
+        None => ours(file)?,
+        Some(name) if name == "mysql_common" => theirs(file)?,
         Some(_) => return Err("behind the file's name there can be mysql_common".into()),
     };
     writeln!(stdout(), "{} {}", counts.rows, counts.values)?;
     Ok(())
 }
 
-fn ours(file: &[u8]) -> Result<Counts, DecodeError> {
+fn ours(mut file: impl BufRead) -> Result<Counts, Box<dyn Error>> {
     let mut decoder = Decoder::new();
     let mut counts = Counts::default();
-    for (offset, event) in Events::new(file) {
-        decoder.walk(offset, event?, |event| {
+    let (mut offset, mut event) = (4, Vec::new());
+    while !file.fill_buf()?.is_empty() {
+        event.resize(HEADER_LEN, 0);
+        file.read_exact(&mut event)?;
+        let size = EventHeader::parse(&event)?.size as usize;
+        event.resize(size, 0);
+        file.read_exact(event.get_mut(HEADER_LEN..).ok_or("an event without a header")?)?;
+        decoder.walk(offset, &event, |event| {
             let Body::Rows(rows) = event.body else { return Ok(()) };
             for row in rows {
                 let row = row?;
@@ -47,16 +59,16 @@ fn ours(file: &[u8]) -> Result<Counts, DecodeError> {
             }
             Ok::<(), DecodeError>(())
         })?;
+        offset += size as u64;
     }
     Ok(counts)
 }
 
 /// Without what is in compressed transactions.
-fn theirs(file: &[u8]) -> Result<Counts, Box<dyn Error>> {
+fn theirs(mut file: impl BufRead) -> Result<Counts, Box<dyn Error>> {
     let mut reader = EventStreamReader::new(BinlogVersion::Version4);
     let mut counts = Counts::default();
-    let mut rest = file.get(4..).ok_or("no binlog")?;
-    while let Some(event) = reader.read(&mut rest)? {
+    while let Some(event) = reader.read(&mut file)? {
         let Some(EventData::RowsEvent(rows)) = event.read_data()? else { continue };
         let table = reader.get_tme(rows.table_id()).ok_or("no table map")?;
         for row in rows.rows(table) {
