@@ -22,10 +22,15 @@ pub(crate) fn binlogd() -> Result<PathBuf> {
 /// # Errors
 /// If there is no such file, or binlogd does not build.
 pub(crate) fn named_or_built(named: Option<&Path>) -> Result<PathBuf> {
-    match named {
-        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string()),
-        None => binlogd(),
-    }
+    named.map_or_else(binlogd, self::named)
+}
+
+/// A binary that the user named.
+///
+/// # Errors
+/// If there is no such file.
+pub(crate) fn named(binary: &Path) -> Result<PathBuf> {
+    binary.canonicalize().with_context(|| binary.display().to_string())
 }
 
 /// Builds binlogd as tests run it and returns the binary.

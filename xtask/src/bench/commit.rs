@@ -28,6 +28,7 @@ Examples:
   cargo xtask bench commit --seconds 10 --runs 5
   cargo xtask bench commit --only durable,16 --runs 9
   cargo xtask bench commit --floor
+  cargo xtask bench commit --before ./binlogd-before
   cargo xtask bench commit --binary ./binlogd --json > commit.json
 
 Clients update one row by its primary key in each transaction, over a unix socket, and go on when
@@ -59,6 +60,9 @@ pub(crate) struct CommitArgs {
     /// Measure this binlogd instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Also measure this binlogd, in turns with the other, and compare them
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -77,13 +81,19 @@ fn setting(text: &str) -> Result<Setting, String> {
 /// # Errors
 /// If a commit was not acknowledged, or something does not start.
 pub(super) fn run(args: &CommitArgs) -> Result<bool> {
-    let binary = product::named_or_built(args.binary.as_deref())?;
+    let binaries = Binaries {
+        measured: product::named_or_built(args.binary.as_deref())?,
+        before: args.before.as_deref().map(product::named).transpose()?,
+    };
     let machine = super::machine();
     eprintln!("Starting a primary and a replica …");
     let servers = Servers::start()?;
     let settings = if args.only.is_empty() { Setting::ALL.to_vec() } else { args.only.clone() };
     let time = Duration::from_secs(args.seconds);
     let mut modes = Mode::PEERS.to_vec();
+    if binaries.before.is_some() {
+        modes.push(Mode::Before);
+    }
     if args.floor {
         modes.extend(Mode::FLOORS);
     }
@@ -92,7 +102,7 @@ pub(super) fn run(args: &CommitArgs) -> Result<bool> {
     for run in 1..=args.runs {
         for &setting in &settings {
             for &mode in &order {
-                let sample = measure(&servers, mode, setting, time, &binary)?;
+                let sample = measure(&servers, mode, setting, time, binaries.of(mode))?;
                 eprintln!(
                     "run {run} of {}: {:19} {:17} {:8.0} commits/s",
                     args.runs,
@@ -122,6 +132,21 @@ pub(super) fn run(args: &CommitArgs) -> Result<bool> {
         report.print();
     }
     Ok(true)
+}
+
+/// The programs that are measured.
+struct Binaries {
+    measured: PathBuf,
+    before: Option<PathBuf>,
+}
+
+impl Binaries {
+    fn of(&self, mode: Mode) -> &Path {
+        match &self.before {
+            Some(before) if mode == Mode::Before => before,
+            _ => &self.measured,
+        }
+    }
 }
 
 /// One measurement.
@@ -188,6 +213,12 @@ impl Results {
         let contended = Setting { durable: true, clients: 16 };
         if settings.contains(&contended) {
             targets.push(self.target(contended, Mode::Alone, 0.85));
+        }
+        for &setting in settings {
+            if self.of(setting, Mode::Before).next().is_some() {
+                let what = format!("{}: binlogd / before", setting.name());
+                targets.push(Target::not_worse(what, self.binlogd_to(setting, Mode::Before)));
+            }
         }
         targets
     }
@@ -310,5 +341,24 @@ mod tests {
         let targets = results.targets(&[one, many]);
         let met: Vec<bool> = targets.iter().map(Target::is_met).collect();
         assert_eq!(met, [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_change_may_cost_3_percent() {
+        let sample = |commits_per_s| Sample {
+            seen: Seen { commits: 1, commits_per_s, p50_ms: 1.0, p99_ms: 2.0 },
+            cpu_us: 0.0,
+            sync_ms: 0.0,
+        };
+        let [one, many, ..] = Setting::ALL;
+        let results = Results(vec![
+            (one, Mode::Binlogd, sample(97.0)),
+            (one, Mode::Before, sample(100.0)),
+            (many, Mode::Binlogd, sample(96.0)),
+            (many, Mode::Before, sample(100.0)),
+        ]);
+        let targets = results.targets(&[one, many]);
+        let met: Vec<bool> = targets.iter().rev().take(2).map(Target::is_met).collect();
+        assert_eq!(met, [false, true]);
     }
 }

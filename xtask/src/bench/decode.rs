@@ -40,6 +40,9 @@ pub(crate) struct DecodeArgs {
     /// Measure this binlogd instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Also measure this binlogd, in turns with the other, and compare them
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -85,11 +88,11 @@ impl Reader {
         matches!(self, Self::Sql | Self::Json | Self::Events | Self::Verify)
     }
 
-    fn command(self, programs: &Programs, corpus: &Corpus) -> Command {
+    fn command(self, of: Version, programs: &Programs, corpus: &Corpus) -> Command {
         let mut command = match self {
             Self::Mysqlbinlog => corpus.primary.mysqlbinlog(),
             Self::Values | Self::MysqlCommon => Command::new(&programs.count_values),
-            _ => Command::new(&programs.binlogd),
+            _ => Command::new(programs.binlogd(of)),
         };
         match self {
             Self::Sql => command.args(["tail", "--format", "sql"]),
@@ -108,15 +111,42 @@ impl Reader {
     }
 }
 
+/// Which binlogd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Measured,
+    /// Another one, to compare with.
+    Before,
+}
+
 struct Programs {
     binlogd: PathBuf,
+    before: Option<PathBuf>,
     count_values: PathBuf,
+}
+
+impl Programs {
+    fn binlogd(&self, version: Version) -> &Path {
+        match &self.before {
+            Some(before) if version == Version::Before => before,
+            _ => &self.binlogd,
+        }
+    }
+
+    /// In turns.
+    fn versions(&self, reader: Reader) -> Vec<Version> {
+        match self.before {
+            Some(_) if reader.is_binlogd() => vec![Version::Before, Version::Measured],
+            _ => vec![Version::Measured],
+        }
+    }
 }
 
 /// What one reading took.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     reader: Reader,
+    version: Version,
     wall_s: f64,
     cpu_s: f64,
     /// In bytes.
@@ -130,6 +160,7 @@ struct Sample {
 pub(super) fn run(args: &DecodeArgs) -> Result<bool> {
     let programs = Programs {
         binlogd: product::named_or_built(args.binary.as_deref())?,
+        before: args.before.as_deref().map(product::named).transpose()?,
         count_values: product::example("binlogd-decode", "count_values")?,
     };
     let machine = super::machine();
@@ -140,12 +171,15 @@ pub(super) fn run(args: &DecodeArgs) -> Result<bool> {
     count_alike(&programs.count_values, &corpus.path)?;
     let mut samples = Vec::new();
     for run in 1..=args.runs {
-        for reader in Reader::ALL {
-            let sample = read(reader, &programs, &corpus)?;
+        let versions =
+            |reader: Reader| programs.versions(reader).into_iter().map(move |v| (reader, v));
+        for (reader, version) in Reader::ALL.into_iter().flat_map(versions) {
+            let sample = read(reader, version, &programs, &corpus)?;
             eprintln!(
-                "run {run} of {}: {:26} {:6.2} s  CPU {:5.2} s",
+                "run {run} of {}: {:26} {:8} {:6.2} s  CPU {:5.2} s",
                 args.runs,
                 reader.name(),
+                if version == Version::Before { "(before)" } else { "" },
                 sample.wall_s,
                 sample.cpu_s
             );
@@ -178,15 +212,15 @@ fn count_alike(count_values: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read(reader: Reader, programs: &Programs, corpus: &Corpus) -> Result<Sample> {
+fn read(reader: Reader, version: Version, programs: &Programs, corpus: &Corpus) -> Result<Sample> {
     let started = Instant::now();
-    let child = reader.command(programs, corpus).spawn().context(reader.name())?;
+    let child = reader.command(version, programs, corpus).spawn().context(reader.name())?;
     let cost = process::watch(child)?;
     let wall_s = started.elapsed().as_secs_f64();
     if !cost.status.success() {
         bail!("{} ended with {}", reader.name(), cost.status);
     }
-    Ok(Sample { reader, wall_s, cpu_s: cost.cpu_s, peak: cost.peak })
+    Ok(Sample { reader, version, wall_s, cpu_s: cost.cpu_s, peak: cost.peak })
 }
 
 struct Report {
@@ -200,7 +234,26 @@ struct Report {
 
 impl Report {
     fn of(&self, reader: Reader) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |sample| sample.reader == reader)
+        self.by(reader, Version::Measured)
+    }
+
+    fn by(&self, reader: Reader, version: Version) -> impl Iterator<Item = &Sample> {
+        let wanted = move |s: &&Sample| s.reader == reader && s.version == version;
+        self.samples.iter().filter(wanted)
+    }
+
+    /// The measured binlogd with the other one, where there is one.
+    fn comparisons(&self) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for reader in Reader::ALL {
+            let walls = |version| self.by(reader, version).map(|sample| sample.wall_s);
+            if walls(Version::Before).next().is_some() {
+                let faster = median_ratio(walls(Version::Before), walls(Version::Measured));
+                let what = format!("speed of {} / before", reader.name());
+                targets.push(Target::not_worse(what, faster));
+            }
+        }
+        targets
     }
 
     fn walls(&self, reader: Reader) -> impl Iterator<Item = f64> {
@@ -247,7 +300,7 @@ impl Report {
         };
         let peak = Reader::ALL.into_iter().filter(|reader| reader.is_binlogd());
         let peak = peak.map(|reader| self.peak_mib(reader)).fold(0.0, f64::max);
-        vec![
+        let mut targets = vec![
             Target::new(
                 "speed of tail --format sql / mysqlbinlog",
                 faster(Reader::Sql, Reader::Mysqlbinlog),
@@ -264,13 +317,16 @@ impl Report {
             speed(Reader::Events, 1000.0),
             speed(Reader::Verify, 1000.0),
             Target::new("peak memory of binlogd", peak, Bound::AtMost(64.0), " MiB"),
-        ]
+        ];
+        targets.extend(self.comparisons());
+        targets
     }
 
     fn json(&self) -> Value {
         let samples = self.samples.iter().map(|sample| {
             json!({
-                "reader": sample.reader.name(), "wall_s": sample.wall_s, "cpu_s": sample.cpu_s,
+                "reader": sample.reader.name(), "before": sample.version == Version::Before,
+                "wall_s": sample.wall_s, "cpu_s": sample.cpu_s,
                 "peak_bytes": sample.peak,
             })
         });

@@ -51,7 +51,7 @@ pub(crate) struct MirrorArgs {
     /// Fetch over TLS (the sink never does)
     #[arg(long)]
     tls: bool,
-    /// Measure this binlogd instead of building one; give several to compare them
+    /// Measure this binlogd instead of building one; each further one is compared with the first
     #[arg(long, value_name = "FILE")]
     binary: Vec<PathBuf>,
     /// Print the result as JSON
@@ -231,7 +231,7 @@ impl Report {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let mut targets = Vec::new();
+        let mut targets = self.comparisons();
         let peer = self.results.iter().find(|r| r.contestant == Contestant::Mysqlbinlog);
         let ours =
             self.results.iter().filter(|r| matches!(r.contestant, Contestant::Binlogd { .. }));
@@ -251,6 +251,26 @@ impl Report {
             }
         }
         targets
+    }
+
+    /// Each further binlogd with the first one.
+    fn comparisons(&self) -> Vec<Target> {
+        let ours: Vec<_> = self
+            .results
+            .iter()
+            .filter(|r| matches!(r.contestant, Contestant::Binlogd { .. }))
+            .collect();
+        let Some((first, others)) = ours.split_first() else { return Vec::new() };
+        let compare = |other: &&ContestantResult| {
+            let names = format!("{} / {}", other.contestant.name(), first.contestant.name());
+            let faster = median_ratio(first.wall_times(), other.wall_times());
+            let cheaper = median_ratio(first.cpu_times(), other.cpu_times());
+            [
+                Target::not_worse(format!("throughput of {names}"), faster),
+                Target::not_worse(format!("bytes per CPU second of {names}"), cheaper),
+            ]
+        };
+        others.iter().flat_map(compare).collect()
     }
 
     fn runs(&self) -> usize {

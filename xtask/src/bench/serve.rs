@@ -5,7 +5,7 @@
 mod catch_up;
 mod live;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -57,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// Measure this binlogd instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Also measure this binlogd, in turns with the other, and compare them
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -73,23 +76,48 @@ enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
     Binlogd,
+    /// Another binlogd, to compare with.
+    Before,
     Primary,
 }
 
 impl Sender {
-    /// In an order that changes, so that nobody always follows the same.
-    fn in_turns(run: u32) -> [Self; 2] {
+    /// In an order that changes, so that none always follows the same one.
+    fn in_turns(run: u32, binaries: &Binaries) -> Vec<Self> {
+        let mut senders = binaries.senders();
         if run.is_multiple_of(2) {
-            [Self::Primary, Self::Binlogd]
-        } else {
-            [Self::Binlogd, Self::Primary]
+            senders.reverse();
         }
+        senders
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Binlogd => "binlogd",
+            Self::Before => "before",
             Self::Primary => "primary",
+        }
+    }
+}
+
+/// The programs that are measured.
+struct Binaries {
+    measured: PathBuf,
+    before: Option<PathBuf>,
+}
+
+impl Binaries {
+    fn senders(&self) -> Vec<Sender> {
+        let before = self.before.as_ref().map(|_| Sender::Before);
+        [Some(Sender::Binlogd), before, Some(Sender::Primary)].into_iter().flatten().collect()
+    }
+
+    /// The program of a sender; `None` for the primary.
+    fn of(&self, sender: Sender) -> Option<&Path> {
+        match sender {
+            Sender::Binlogd => Some(&self.measured),
+            Sender::Before => self.before.as_deref(),
+            Sender::Primary => None,
         }
     }
 }
@@ -99,15 +127,18 @@ impl Sender {
 /// # Errors
 /// If not everything arrives, or something does not start.
 pub(super) fn run(args: &ServeArgs) -> Result<bool> {
-    let binary = product::named_or_built(args.binary.as_deref())?;
+    let binaries = Binaries {
+        measured: product::named_or_built(args.binary.as_deref())?,
+        before: args.before.as_deref().map(product::named).transpose()?,
+    };
     let machine = super::machine();
     let catch_up = match args.only {
         Some(Part::Live) => None,
-        _ => Some(catch_up::measure(args, &binary)?),
+        _ => Some(catch_up::measure(args, &binaries)?),
     };
     let live = match args.only {
         Some(Part::CatchUp) => None,
-        _ => Some(live::measure(args, &binary)?),
+        _ => Some(live::measure(args, &binaries)?),
     };
     let mut targets = Vec::new();
     targets.extend(catch_up.iter().flat_map(catch_up::Report::targets));

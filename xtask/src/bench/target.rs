@@ -18,6 +18,9 @@ pub(super) enum Bound {
     AtMost(f64),
 }
 
+/// A change may cost 3 %.
+const NOT_WORSE: f64 = 0.97;
+
 impl Target {
     pub(super) fn new(
         what: impl Into<String>,
@@ -26,6 +29,12 @@ impl Target {
         unit: &'static str,
     ) -> Self {
         Self { what: what.into(), measured, bound, unit }
+    }
+
+    /// A comparison with another binlogd (`--before`): `ratio` is how much better the measured one is,
+    /// where 1 is equal. It may be worse by as much as two runs of one binary differ.
+    pub(super) fn not_worse(what: impl Into<String>, ratio: f64) -> Self {
+        Self::new(what, ratio, Bound::AtLeast(NOT_WORSE), "x")
     }
 
     pub(super) fn is_met(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) enum Mode {
     ReplicaReceiving,
     /// binlogd.
     Binlogd,
+    /// Another binlogd, to compare with.
+    Before,
     /// The least that can acknowledge what is durable.
     FloorDurable,
     /// The least that can acknowledge.
@@ -51,6 +53,7 @@ impl Mode {
             Self::ReplicaDefault => "replica, default",
             Self::ReplicaReceiving => "replica, receiving",
             Self::Binlogd => "binlogd",
+            Self::Before => "binlogd, before",
             Self::FloorDurable => "a write and an ACK",
             Self::FloorVolatile => "an ACK",
         }
@@ -64,6 +67,7 @@ impl Mode {
             Self::ReplicaDefault => "replica_default",
             Self::ReplicaReceiving => "replica_receiving",
             Self::Binlogd => "binlogd",
+            Self::Before => "binlogd_before",
             Self::FloorDurable => "floor_durable",
             Self::FloorVolatile => "floor_volatile",
         }
@@ -164,7 +168,7 @@ impl Servers {
             Mode::ReplicaSynced => self.start_replica("1", "")?,
             Mode::ReplicaDefault => self.start_replica("default", "")?,
             Mode::ReplicaReceiving => self.start_replica("default", "io_thread")?,
-            Mode::Binlogd => start_binlogd(&self.primary, binlogd)?,
+            Mode::Binlogd | Mode::Before => start_binlogd(&self.primary, binlogd)?,
             Mode::FloorDurable => Acknowledger::Floor(Floor::start(&self.primary, true)?),
             Mode::FloorVolatile => Acknowledger::Floor(Floor::start(&self.primary, false)?),
         };

@@ -1,13 +1,12 @@
 //! One reader that catches up over a whole file.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::{Daemon, Flavour};
 
-use super::{Sender, ServeArgs};
+use super::{Binaries, Sender, ServeArgs};
 use crate::bench::corpus::Corpus;
 use crate::bench::process;
 use crate::bench::sink::{FRAMING_LEN, Sink};
@@ -31,16 +30,22 @@ struct Sample {
 ///
 /// # Errors
 /// If something does not start, or ends too early.
-pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
+pub(super) fn measure(args: &ServeArgs, binaries: &Binaries) -> Result<Report> {
     eprintln!("Making a primary with a binlog file to read …");
     let corpus = Corpus::small_events(Flavour::Mysql97, args.size_mib * MIB)?;
-    let daemon = corpus.mirrored_by(binary)?;
+    let mut daemons = Vec::new();
+    for sender in binaries.senders() {
+        if let Some(binary) = binaries.of(sender) {
+            daemons.push((sender, corpus.mirrored_by(binary)?));
+        }
+    }
     rustix::fs::sync();
     let mut samples = Vec::new();
     // Once for nothing: the page cache is to be as warm for the first as for the last.
     for run in 0..=args.runs {
-        for sender in Sender::in_turns(run) {
-            let sample = read_all(sender, &corpus, &daemon)?;
+        for sender in Sender::in_turns(run, binaries) {
+            let daemon = daemons.iter().find(|(of, _)| *of == sender).map(|(_, daemon)| daemon);
+            let sample = read_all(sender, &corpus, daemon)?;
             if run > 0 {
                 eprintln!(
                     "run {run} of {}: catching up, {:8} {:6.2} s  CPU {:5.2} s",
@@ -54,13 +59,14 @@ pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
         }
     }
     let server = corpus.primary.prefix().version().to_string();
-    Ok(Report { server, len: corpus.len, events: corpus.events, samples })
+    let senders = binaries.senders();
+    Ok(Report { server, senders, len: corpus.len, events: corpus.events, samples })
 }
 
-fn read_all(sender: Sender, corpus: &Corpus, daemon: &Daemon) -> Result<Sample> {
-    let (port, pid) = match sender {
-        Sender::Binlogd => (daemon.endpoint().port, daemon.pid()),
-        Sender::Primary => (corpus.primary.port(), corpus.primary.pid()),
+fn read_all(sender: Sender, corpus: &Corpus, daemon: Option<&Daemon>) -> Result<Sample> {
+    let (port, pid) = match daemon {
+        Some(daemon) => (daemon.endpoint().port, daemon.pid()),
+        None => (corpus.primary.port(), corpus.primary.pid()),
     };
     let pid = pid.context("it does not run")?;
     let cpu_s = process::cpu_s(pid)?;
@@ -76,6 +82,7 @@ fn read_all(sender: Sender, corpus: &Corpus, daemon: &Daemon) -> Result<Sample> 
 /// What was measured.
 pub(super) struct Report {
     server: String,
+    senders: Vec<Sender>,
     len: u64,
     events: u64,
     samples: Vec<Sample>,
@@ -106,7 +113,7 @@ impl Report {
             self.server
         );
         let mut table = Table::new(&["from", "wall s", "MB/s", "CPU s", "CPU s/GB", "peak MiB"]);
-        for sender in [Sender::Binlogd, Sender::Primary] {
+        for &sender in &self.senders {
             let (wall_s, cpu_s) = (median(self.wall_s(sender)), median(self.cpu_s(sender)));
             table.row(vec![
                 sender.name().into(),
@@ -125,7 +132,7 @@ impl Report {
         let cheaper = median_ratio(self.cpu_s(theirs), self.cpu_s(ours));
         let slower = median_ratio(self.wall_s(ours), self.wall_s(theirs));
         let what = "catching up, bytes per CPU second of binlogd / primary";
-        vec![
+        let mut targets = vec![
             Target::new(what, cheaper, Bound::AtLeast(3.0), "x"),
             Target::new("catching up, time of binlogd / primary", slower, Bound::AtMost(1.0), "x"),
             Target::new(
@@ -134,7 +141,16 @@ impl Report {
                 Bound::AtMost(64.0),
                 " MiB",
             ),
-        ]
+        ];
+        if self.senders.contains(&Sender::Before) {
+            let before = Sender::Before;
+            let faster = median_ratio(self.wall_s(before), self.wall_s(ours));
+            let cheaper = median_ratio(self.cpu_s(before), self.cpu_s(ours));
+            let (what, per_cpu) = ("catching up, speed", "catching up, bytes per CPU second");
+            targets.push(Target::not_worse(format!("{what} of binlogd / before"), faster));
+            targets.push(Target::not_worse(format!("{per_cpu} of binlogd / before"), cheaper));
+        }
+        targets
     }
 
     pub(super) fn json(&self) -> Value {

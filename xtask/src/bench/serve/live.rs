@@ -1,7 +1,6 @@
 //! Many readers that are up to date, while a client writes.
 
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use testkit::{Daemon, Flavour, Server};
 
-use super::{Sender, ServeArgs};
+use super::{Binaries, Sender, ServeArgs};
 use crate::bench::process;
 use crate::bench::raw_client::RawClient;
 use crate::bench::sink::{Crowd, Delivered, Sink, USER};
@@ -41,7 +40,7 @@ struct Sample {
 ///
 /// # Errors
 /// If something does not start, or not all arrives everywhere.
-pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
+pub(super) fn measure(args: &ServeArgs, binaries: &Binaries) -> Result<Report> {
     let most = args.readers.iter().max().copied().unwrap_or(0);
     eprintln!("Starting a primary to follow …");
     let primary = Server::builder(Flavour::Mysql97)
@@ -55,8 +54,8 @@ pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
     let mut samples = Vec::new();
     for run in 1..=args.runs {
         for &readers in &args.readers {
-            for sender in Sender::in_turns(run) {
-                let sample = follow(sender, readers, args, &primary, binary)
+            for sender in Sender::in_turns(run, binaries) {
+                let sample = follow(sender, readers, args, &primary, binaries)
                     .with_context(|| format!("{readers} readers of {}", sender.name()))?;
                 eprintln!(
                     "run {run} of {}: {readers:5} readers of {:8} CPU {:5.2} s  lag p50 {:6.2} ms  p99 {:6.2} ms",
@@ -72,7 +71,7 @@ pub(super) fn measure(args: &ServeArgs, binary: &Path) -> Result<Report> {
     }
     let server = primary.prefix().version().to_string();
     let load = format!("{} transactions/s of {} bytes", args.rate, args.row_bytes);
-    Ok(Report { server, load, readers: args.readers.clone(), samples })
+    Ok(Report { server, load, senders: binaries.senders(), readers: args.readers.clone(), samples })
 }
 
 fn follow(
@@ -80,12 +79,12 @@ fn follow(
     readers: u32,
     args: &ServeArgs,
     primary: &Server,
-    binary: &Path,
+    binaries: &Binaries,
 ) -> Result<Sample> {
     primary.sql("truncate table bench.t; reset binary logs and gtids")?;
-    let mut daemon = match sender {
-        Sender::Primary => None,
-        Sender::Binlogd => {
+    let mut daemon = match binaries.of(sender) {
+        None => None,
+        Some(binary) => {
             let more = format!(
                 "[[stream.user]]\nname = '{USER}'\npassword = ''\n\
                  [limits]\nconnections_max = {}\nlogins_max = 100\n",
@@ -177,6 +176,7 @@ fn write(primary: &Server, args: &ServeArgs, commits: u32) -> Result<Vec<Instant
 pub(super) struct Report {
     server: String,
     load: String,
+    senders: Vec<Sender>,
     readers: Vec<u32>,
     samples: Vec<Sample>,
 }
@@ -204,7 +204,7 @@ impl Report {
             "peak MiB",
         ]);
         for &readers in &self.readers {
-            for sender in [Sender::Binlogd, Sender::Primary] {
+            for &sender in &self.senders {
                 let of = |value: fn(&Sample) -> f64| self.of(sender, readers, value);
                 table.row(vec![
                     sender.name().into(),
@@ -240,6 +240,14 @@ impl Report {
             let later = ratio(lag(Sender::Binlogd), lag(Sender::Primary));
             let what = format!("p99 of the lag behind binlogd / primary with {readers} readers");
             targets.push(Target::new(what, later, Bound::AtMost(1.0), "x"));
+            if self.senders.contains(&Sender::Before) {
+                let earlier = ratio(lag(Sender::Before), lag(Sender::Binlogd));
+                let what = format!("1 / p99 of the lag, binlogd / before, {readers} readers");
+                targets.push(Target::not_worse(what, earlier));
+                let cheaper = ratio(cpu(Sender::Before), cpu(Sender::Binlogd));
+                let what = format!("1 / CPU, binlogd / before, {readers} readers");
+                targets.push(Target::not_worse(what, cheaper));
+            }
             let samples = self.samples.iter();
             let ours = samples.filter(|s| s.sender == Sender::Binlogd && s.readers == readers);
             let peak = ours.map(peak_mib).fold(0.0, f64::max);
