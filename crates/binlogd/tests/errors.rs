@@ -1,19 +1,22 @@
-//! What goes wrong at the start: a clear error each, with what to do.
+//! What goes wrong at the start: a clear error each, with what to do. What only the primary can change is
+//! tried again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use std::net::TcpListener;
 
-use common::{BINLOGD, PATIENCE, ends_saying, follow, logs, primary, with_keys};
+use common::{
+    BINLOGD, PATIENCE, ends_saying, follow, keeps_trying_saying, logs, primary, with_keys,
+};
 use testkit::server::Server;
-use testkit::{Daemon, Endpoint, Flavour};
+use testkit::{Daemon, Endpoint, Flavour, wait_until};
 
 #[test]
 fn a_wrong_password() {
     let primary = primary();
     let to = Endpoint { password: "wrong".into(), ..primary.endpoint() };
-    ends_saying(Daemon::new(BINLOGD, &to).unwrap(), &["Access denied", "repl", "password"]);
+    keeps_trying_saying(Daemon::new(BINLOGD, &to).unwrap(), &["Access denied", "repl", "password"]);
 }
 
 #[test]
@@ -28,11 +31,45 @@ fn a_primary_that_is_not_there_yet() {
     logs(&daemon, &["connected to the primary"]);
 }
 
+/// A stream whose account does not exist yet: its clients are told so at once, and when the account is there
+/// it goes on by itself, and so does its replica.
+fn a_first_start_that_fails_is_repeated(flavour: Flavour) {
+    let primary = Server::start_new(flavour).unwrap();
+    let to = Endpoint { user: "late".into(), password: "pw".into(), ..primary.endpoint() };
+    let mut daemon = Daemon::new(BINLOGD, &to).unwrap();
+    daemon.spawn().unwrap();
+    logs(&daemon, &["ERROR", "Access denied", "late", "retry_in_s"]);
+    let refused = daemon.sql(primary.prefix(), "select 1").unwrap_err().to_string();
+    assert!(refused.contains("3168") && refused.contains("refuses binlogd's account"), "{refused}");
+    assert!(!refused.contains("late"), "no names before a login: {refused}");
+    let replica = Server::start_new(flavour).unwrap();
+    replica.replicate_from(&daemon.as_source()).unwrap();
+    wait_until("the replica is refused", PATIENCE, || {
+        Ok(replica.replica_status()?.column("Last_IO_Error").contains("nothing to serve"))
+    })
+    .unwrap();
+
+    let rights = if flavour.is_mariadb() { "binlog monitor" } else { "replication client" };
+    let grant = format!("grant replication slave, {rights} on *.* to late");
+    primary.sql(&format!("create user late identified by 'pw'; {grant}")).unwrap();
+    logs(&daemon, &["connected to the primary"]);
+    primary.sql("create database d").unwrap();
+    replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    let errors = daemon.log().lines().filter(|line| line.contains("Access denied")).count();
+    assert_eq!(errors, 1, "an error that stays is logged once: {}", daemon.log());
+    daemon.stop().unwrap();
+}
+
+#[test]
+fn an_account_that_does_not_exist_yet() {
+    a_first_start_that_fails_is_repeated(Flavour::Mysql97);
+}
+
 #[test]
 fn binary_logging_off() {
     let primary = Server::builder(Flavour::Mysql97).arg("--skip-log-bin").start().unwrap();
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-    ends_saying(daemon, &["binary logging is off", "log_bin"]);
+    keeps_trying_saying(daemon, &["binary logging is off", "log_bin"]);
 }
 
 #[test]
@@ -40,14 +77,17 @@ fn an_account_that_may_not_replicate() {
     let primary = primary();
     primary.sql("create user weak identified by 'weak'").unwrap();
     let to = Endpoint { user: "weak".into(), password: "weak".into(), ..primary.endpoint() };
-    ends_saying(Daemon::new(BINLOGD, &to).unwrap(), &["privilege", "GRANT REPLICATION SLAVE"]);
+    keeps_trying_saying(
+        Daemon::new(BINLOGD, &to).unwrap(),
+        &["privilege", "GRANT REPLICATION SLAVE"],
+    );
 }
 
 #[test]
 fn semi_sync_wanted_but_not_enabled() {
     let primary = Server::start_new(Flavour::Mysql97).unwrap();
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--semi-sync=on");
-    ends_saying(daemon, &["semi-sync", "INSTALL PLUGIN", "auto"]);
+    keeps_trying_saying(daemon, &["semi-sync", "INSTALL PLUGIN", "auto"]);
 }
 
 #[test]
@@ -59,9 +99,12 @@ fn a_start_file_that_was_purged_or_never_was() {
     let daemon = |file: &str| {
         Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg(format!("--start={file}"))
     };
-    ends_saying(daemon("binlog.000001"), &["has purged binlog.000001", "binlog.000003"]);
-    ends_saying(daemon("binlog.000099"), &["no binlog file binlog.000099", "binlog.000003"]);
-    ends_saying(daemon("nonsense"), &["nonsense", "binlog.000003"]);
+    keeps_trying_saying(daemon("binlog.000001"), &["has purged binlog.000001", "binlog.000003"]);
+    keeps_trying_saying(
+        daemon("binlog.000099"),
+        &["no binlog file binlog.000099", "binlog.000003"],
+    );
+    keeps_trying_saying(daemon("nonsense"), &["nonsense", "binlog.000003"]);
 }
 
 #[test]
@@ -131,7 +174,7 @@ fn an_own_server_id_that_is_the_primarys() {
     let primary = primary();
     let id = primary.variable("server_id").unwrap();
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-    ends_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
+    keeps_trying_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
 }
 
 /// An account with these privileges only.
@@ -153,14 +196,19 @@ mod on_mariadb {
     }
 
     #[test]
+    fn an_account_that_does_not_exist_yet() {
+        a_first_start_that_fails_is_repeated(Flavour::Mariadb118);
+    }
+
+    #[test]
     fn what_an_account_lacks_is_named_as_mariadb_names_it() {
         let primary = primary_with(&[]);
         let daemon = |to: &Endpoint| Daemon::new(BINLOGD, to).unwrap();
         let to = account(&primary, "nothing", "usage");
         let words = ["privilege", "GRANT REPLICATION SLAVE, BINLOG MONITOR ON"];
-        ends_saying(daemon(&to), &words);
+        keeps_trying_saying(daemon(&to), &words);
         let to = account(&primary, "looks", "binlog monitor");
-        ends_saying(daemon(&to), &words);
+        keeps_trying_saying(daemon(&to), &words);
         let to = account(&primary, "may", "replication slave, binlog monitor");
         let daemon = daemon(&to).started().unwrap();
         logs(&daemon, &["connected to the primary", "MariaDB"]);
@@ -171,17 +219,20 @@ mod on_mariadb {
     fn semi_sync_wanted_but_not_enabled() {
         let primary = primary_with(&[]);
         let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--semi-sync=on");
-        ends_saying(daemon, &["semi-sync", "SET GLOBAL rpl_semi_sync_master", "AFTER_SYNC"]);
+        keeps_trying_saying(
+            daemon,
+            &["semi-sync", "SET GLOBAL rpl_semi_sync_master", "AFTER_SYNC"],
+        );
         let id = primary.variable("server_id").unwrap();
         let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-        ends_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
+        keeps_trying_saying(daemon.arg(format!("--server-id={id}")), &[&id, "server_id"]);
     }
 
     #[test]
     fn binary_logging_off() {
         let primary = primary_with(&["--skip-log-bin"]);
         let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-        ends_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
+        keeps_trying_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
     }
 
     #[test]
@@ -207,7 +258,7 @@ mod on_mariadb {
         let builder = Server::builder(Flavour::Mariadb118).args(args.clone());
         let mut primary = builder.arg("--encrypt-binlog=ON").start().unwrap();
         let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-        ends_saying(daemon(), &["encrypts its binlog", "encrypt_binlog = OFF"]);
+        keeps_trying_saying(daemon(), &["encrypts its binlog", "encrypt_binlog = OFF"]);
         primary.restart_with(args).unwrap();
         let daemon = || Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
         // What it wrote before is still there.
@@ -236,14 +287,17 @@ mod on_mysql_5_6 {
         let primary = Server::start_new(Flavour::Mysql56).unwrap();
         let daemon = |to: &Endpoint| Daemon::new(BINLOGD, to).unwrap();
         let words = ["privilege", "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON"];
-        ends_saying(daemon(&account(&primary, "nothing", "usage")), &words);
-        ends_saying(daemon(&account(&primary, "looks", "replication client")), &words);
+        keeps_trying_saying(daemon(&account(&primary, "nothing", "usage")), &words);
+        keeps_trying_saying(daemon(&account(&primary, "looks", "replication client")), &words);
         let semi_sync = daemon(&primary.endpoint()).arg("--semi-sync=on");
-        ends_saying(semi_sync, &["semi-sync", "rpl_semi_sync_master SONAME 'semisync_master.so'"]);
+        keeps_trying_saying(
+            semi_sync,
+            &["semi-sync", "rpl_semi_sync_master SONAME 'semisync_master.so'"],
+        );
         let id = primary.variable("server_id").unwrap();
-        ends_saying(daemon(&primary.endpoint()).arg(format!("--server-id={id}")), &[&id]);
+        keeps_trying_saying(daemon(&primary.endpoint()).arg(format!("--server-id={id}")), &[&id]);
         let wrong = Endpoint { password: "wrong".into(), ..primary.endpoint() };
-        ends_saying(daemon(&wrong), &["Access denied", "repl", "password"]);
+        keeps_trying_saying(daemon(&wrong), &["Access denied", "repl", "password"]);
     }
 
     #[test]
@@ -251,6 +305,6 @@ mod on_mysql_5_6 {
         let primary = Server::builder(Flavour::Mysql56).without_gtid().arg("--skip-log-bin");
         let primary = primary.arg("--skip-log-slave-updates").start().unwrap();
         let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
-        ends_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
+        keeps_trying_saying(daemon, &["binary logging is off", "log_bin", "option file"]);
     }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{BINLOGD, PATIENCE, ends_saying};
+use common::{BINLOGD, PATIENCE, keeps_trying_saying};
 use testkit::daemon::{source_name, stored_files};
 use testkit::{Daemon, Flavour, Server};
 
@@ -60,8 +60,11 @@ fn begins_where_it_is_told(flavour: Flavour) {
     ] {
         begins_with(&primary, start, first);
     }
-    ends_saying(from(&primary, "binlog.000001"), &["has purged binlog.000001", "binlog.000002"]);
-    ends_saying(from(&primary, "binlog.000003:9999999"), &["binlog.000003 has", "9999999"]);
+    keeps_trying_saying(
+        from(&primary, "binlog.000001"),
+        &["has purged binlog.000001", "binlog.000002"],
+    );
+    keeps_trying_saying(from(&primary, "binlog.000003:9999999"), &["binlog.000003 has", "9999999"]);
     let (other, too_early) = match flavour.is_mariadb() {
         true => ("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".to_owned(), {
             let (source, _) = ends[0].rsplit_once('-').unwrap();
@@ -69,8 +72,11 @@ fn begins_where_it_is_told(flavour: Flavour) {
         }),
         false => ("0-1-25".to_owned(), "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".to_owned()),
     };
-    ends_saying(from(&primary, &other), &["no GTIDs of this primary", "they look like"]);
-    ends_saying(from(&primary, &too_early), &["cannot send what follows", "purged", "earliest"]);
+    keeps_trying_saying(from(&primary, &other), &["no GTIDs of this primary", "they look like"]);
+    keeps_trying_saying(
+        from(&primary, &too_early),
+        &["cannot send what follows", "purged", "earliest"],
+    );
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn at_a_word_a_file_or_a_gtid_set() {
 fn gtids_need_a_primary_that_has_them() {
     let primary = Server::builder(Flavour::Mysql97).without_gtid().start().unwrap();
     let gtids = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
-    ends_saying(from(&primary, gtids), &["no GTIDs of this primary", "gtid_mode = ON"]);
+    keeps_trying_saying(from(&primary, gtids), &["no GTIDs of this primary", "gtid_mode = ON"]);
 }
 
 mod on_mariadb {

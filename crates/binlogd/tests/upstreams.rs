@@ -152,7 +152,7 @@ mod on_mariadb {
             assert_mirrored(&daemon, &primary);
             let wrong = Endpoint { password: "Secret".into(), ..to };
             let daemon = Daemon::new(common::BINLOGD, &wrong).unwrap();
-            common::ends_saying(daemon, &["Access denied", "signs"]);
+            common::keeps_trying_saying(daemon, &["Access denied", "signs"]);
         }
     }
 

@@ -90,14 +90,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
     let mut followers = JoinSet::new();
     let mut tasks = JoinSet::new();
     for (stream, store, downstream) in opened {
-        let serving = stream.clone();
-        let stop_serving = stop.clone();
-        tasks.spawn(async move {
-            // A version has to be presented, and readers act on it.
-            if serving.presentable(&stop_serving).await {
-                downstream.serve(stop_serving).await;
-            }
-        });
+        tasks.spawn(downstream.serve(stop.clone()));
         let (catalog, policy) = (stream.catalog().clone(), stream.config().retention);
         tasks.spawn(Retention::new(stream.name(), catalog, policy).run(stop.clone()));
         let name = stream.name().to_owned();

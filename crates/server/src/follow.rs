@@ -16,7 +16,7 @@ use crate::config::{Choose, OnFork, SemiSync};
 use crate::ingest::{
     Committer, Intake, IntakeError, Overlap, ReceiveError, Tail, apply_all, receive,
 };
-use crate::stream::{Stream, UpstreamState};
+use crate::stream::{Failure, Stream, UpstreamState};
 use crate::upstream::{
     Backoff, Chosen, Dump, Primary, SemiSyncState, UpstreamError, choose, first_file_with_news,
     moved, start_dump,
@@ -73,6 +73,15 @@ impl FollowError {
             Self::Receive(error) => error.number(),
             Self::Store(_) => None,
         }
+    }
+
+    fn failure(&self) -> Failure {
+        let outline = match self {
+            Self::Upstream(error) => error.outline(),
+            Self::Receive(_) => "the primary's binlog cannot be received",
+            Self::Store(_) => "binlogd's files cannot be read or written",
+        };
+        Failure { text: self.to_string(), number: self.number(), outline }
     }
 
     /// Whether nothing but a restart helps.
@@ -132,8 +141,7 @@ impl Follower {
     /// Follows until `shutdown`, then makes durable what came.
     ///
     /// # Errors
-    /// If nothing but a restart helps; or if somebody has to mend something before the first byte
-    /// can be stored, so that there is nothing to be served meanwhile.
+    /// If nothing but a restart helps.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), FollowError> {
         let stream = self.stream.clone();
         loop {
@@ -158,10 +166,8 @@ impl Follower {
             if self.leaves_torn_file(&error, &shutdown).await {
                 continue;
             }
-            let in_vain = self.tail.is_none() && error.needs_somebody();
-            if error.is_final() || in_vain {
-                let (text, number) = (error.to_string(), error.number());
-                self.stream.set_upstream(UpstreamState::Halted { error: text, number });
+            if error.is_final() {
+                self.stream.set_upstream(UpstreamState::Halted(error.failure()));
                 stream.control().set_active(false);
                 return Err(error);
             }
@@ -380,20 +386,30 @@ impl Follower {
             self.repeats.forget();
         }
         let wait = self.backoff.next_wait();
-        let (stream, text) = (self.stream.name(), error.to_string());
-        match self.repeats.should_say(&text, Instant::now()) {
-            None => tracing::debug!(stream, retry_in = ?wait, "{text}"),
-            Some(before) if error.needs_somebody() => {
-                tracing::error!(stream, retry_in = ?wait, repeated = before, "{text}");
+        let (stream, failure) = (self.stream.name(), error.failure());
+        let text = &failure.text;
+        let retry_in_s = tracing::field::display(format!("{:.1}", wait.as_secs_f64()));
+        // A stream that never was connected may have a wrong flag: somebody is waiting to hear of it.
+        let is_urgent = error.needs_somebody() || self.stream.counters().connects() == 0;
+        match self.repeats.should_say(text, Instant::now()) {
+            None => tracing::debug!(stream, retry_in_s, "{text}"),
+            Some(before) => {
+                let repeated = (before > 0).then_some(before);
+                match is_urgent {
+                    true => tracing::error!(stream, retry_in_s, repeated, "{text}"),
+                    false => tracing::warn!(stream, retry_in_s, repeated, "{text}"),
+                }
             }
-            Some(before) => tracing::warn!(stream, retry_in = ?wait, repeated = before, "{text}"),
         }
-        let number = error.number();
-        self.stream.set_upstream(UpstreamState::Waiting { error: text, number });
+        self.stream.set_upstream(match error.needs_somebody() {
+            true => UpstreamState::Blocked(failure),
+            false => UpstreamState::Waiting(failure),
+        });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => {}
             () = self.stream.control().until_wanted(false) => {}
+            () = self.stream.control().until_hurried() => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod control;
 mod purge;
+mod readiness;
 mod replica;
 mod source_file;
 
@@ -14,7 +15,6 @@ use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
 use binlogd_store::Catalog;
 use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{StreamConfig, UpstreamConfig};
 use crate::downstream::{
@@ -44,7 +44,7 @@ pub struct Stream {
     /// What went wrong last, until it goes right again.
     failed: RwLock<Option<LastError>>,
     counters: Counters,
-    upstream: RwLock<UpstreamState>,
+    upstream: watch::Sender<UpstreamState>,
     /// The primary as it was at the last connection.
     primary: watch::Sender<Option<Primary>>,
     /// Who may ask it something now.
@@ -65,21 +65,24 @@ pub enum UpstreamState {
         semi_sync: bool,
     },
     /// Not connected; another try will come.
-    Waiting {
-        /// Why.
-        error: String,
-        /// The error's number, if the primary or the way to it gave one.
-        number: Option<u16>,
-    },
+    Waiting(Failure),
+    /// Not connected; another try will come, but somebody has to change something before it can succeed.
+    Blocked(Failure),
     /// Not connected, and only a restart helps.
-    Halted {
-        /// Why.
-        error: String,
-        /// As above.
-        number: Option<u16>,
-    },
+    Halted(Failure),
     /// Ended as asked.
     Stopped,
+}
+
+/// Why the primary is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened and what to do, for administrators.
+    pub text: String,
+    /// The error's number, if the primary or the way to it gave one.
+    pub number: Option<u16>,
+    /// The kind of error, for clients that have not logged in: without names and addresses.
+    pub outline: &'static str,
 }
 
 /// What was counted since the start of the process. Clones count together.
@@ -171,7 +174,7 @@ impl Stream {
             followed: RwLock::default(),
             failed: RwLock::default(),
             counters: Counters::default(),
-            upstream: RwLock::new(UpstreamState::Connecting),
+            upstream: watch::Sender::new(UpstreamState::Connecting),
             primary: watch::Sender::new(None),
             questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         })
@@ -245,17 +248,7 @@ impl Stream {
     /// How things stand with the primary.
     #[must_use]
     pub fn upstream(&self) -> UpstreamState {
-        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits until [`Stream::is_presentable`]; `false` if `stop` comes before.
-    pub async fn presentable(&self, stop: &CancellationToken) -> bool {
-        let mut changes = self.primary.subscribe();
-        let becomes = async { while !self.is_presentable() && changes.changed().await.is_ok() {} };
-        tokio::select! {
-            () = becomes => true,
-            () = stop.cancelled() => false,
-        }
+        self.upstream.borrow().clone()
     }
 
     /// Whether there is something to present to readers: what a primary said, or stored files.
@@ -280,7 +273,7 @@ impl Stream {
         if !matches!(state, UpstreamState::Following { .. }) {
             *self.followed.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = state;
+        self.upstream.send_replace(state);
     }
 
     pub(crate) fn set_primary(&self, primary: Primary) {
@@ -428,6 +421,10 @@ impl StreamFacts for Stream {
         })
     }
 
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(self.until_ready())
+    }
+
     fn replica_status(&self) -> Option<ReplicaStatus> {
         self.status_as_replica()
     }
@@ -453,8 +450,9 @@ impl StreamFacts for Stream {
             UpstreamState::Connecting => ("Connecting", String::new()),
             UpstreamState::Following { semi_sync: true } => ("Following, semi-sync", String::new()),
             UpstreamState::Following { semi_sync: false } => ("Following", String::new()),
-            UpstreamState::Waiting { error, .. } => ("Waiting", error),
-            UpstreamState::Halted { error, .. } => ("Halted", error),
+            UpstreamState::Waiting(failure) => ("Waiting", failure.text),
+            UpstreamState::Blocked(failure) => ("Blocked", failure.text),
+            UpstreamState::Halted(failure) => ("Halted", failure.text),
             UpstreamState::Stopped => ("Stopped", String::new()),
         };
         let written = self.catalog.frontier().written.offset;

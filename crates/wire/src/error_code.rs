@@ -129,6 +129,8 @@ codes! {
     DUPLICATE_GTID_DOMAIN = 1943, b"HY000";
     /// The server allows only secure transport.
     SECURE_TRANSPORT_REQUIRED = 3159, b"HY000";
+    /// The server runs but cannot take clients yet.
+    SERVER_ISNT_AVAILABLE = 3168, b"HY000";
     /// The server closes the connection of an idle client.
     CLIENT_INTERACTION_TIMEOUT = 4031, b"HY000";
 }

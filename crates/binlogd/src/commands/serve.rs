@@ -137,7 +137,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 fn config(args: Args) -> anyhow::Result<Config> {
     if let Some(path) = &args.config {
-        return Ok(Config::load(path)?);
+        return Config::load(path).map_err(misuse);
     }
     let mut upstreams = args.upstream.into_iter();
     let (Some(data_dir), Some(upstream)) = (args.data_dir, upstreams.next()) else {

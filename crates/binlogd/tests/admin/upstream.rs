@@ -145,7 +145,7 @@ fn the_upstream_is_stopped_started_and_moved() {
     assert!(!status(&daemon, "Last_IO_Error_Timestamp").is_empty());
     rows(&daemon, "stop replica");
     // Nor is one that refuses.
-    let port = first.port();
+    let port = second.port();
     rows(
         &daemon,
         &format!(
@@ -153,6 +153,14 @@ fn the_upstream_is_stopped_started_and_moved() {
         ),
     );
     fails_with("1045");
+    assert_eq!(status(&daemon, "Replica_IO_Running"), "No", "it does not pass by itself");
+    assert!(status(&daemon, "Last_IO_Error").contains("Access denied for user 'repl'"));
+    // Once somebody has mended it, a start need not wait for the next try.
+    second.sql("alter user repl identified by 'x'").unwrap();
+    rows(&daemon, "start replica");
+    wait_until("it follows", PATIENCE, || Ok(status(&daemon, "Replica_IO_Running") == "Yes"))
+        .unwrap();
+    assert_eq!(status(&daemon, "Last_IO_Errno"), "0");
     rows(&daemon, "stop replica");
 }
 

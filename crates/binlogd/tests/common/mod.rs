@@ -54,6 +54,14 @@ pub(crate) fn ends_saying(mut daemon: Daemon, words: &[&str]) {
     }
 }
 
+/// Starts it, expects an ERROR in the log that has all of these words, and that it goes on until it is
+/// stopped.
+pub(crate) fn keeps_trying_saying(mut daemon: Daemon, words: &[&str]) {
+    daemon.spawn().unwrap();
+    logs(&daemon, &[&["ERROR"], words].concat());
+    daemon.stop().unwrap();
+}
+
 /// Waits for a line in the log that has all of these words.
 pub(crate) fn logs(daemon: &Daemon, words: &[&str]) {
     wait_until("the error is logged", PATIENCE, || {

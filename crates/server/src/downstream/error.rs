@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use binlogd_wire::ErrorCode;
+
 /// An error that is sent to a client as an ERR packet; the connection lives on unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {
@@ -124,6 +126,11 @@ impl SqlError {
     /// ER_TOO_MANY_FIELDS: a list in a statement has more members than the limit.
     pub fn too_many_columns() -> Self {
         Self::new(1117, GENERAL, "Too many columns")
+    }
+
+    /// ER_SERVER_ISNT_AVAILABLE: there is no version to greet with yet. Replicas come again.
+    pub fn not_ready(why: String) -> Self {
+        Self::new(ErrorCode::SERVER_ISNT_AVAILABLE.0, GENERAL, why)
     }
 
     /// ER_NO_SUCH_TABLE: a binlog server has no tables.

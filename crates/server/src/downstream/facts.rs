@@ -117,6 +117,14 @@ pub trait StreamFacts: Send + Sync + 'static {
         Box::pin(std::future::ready(Err(AnswerError::Unreachable("there is none".into()))))
     }
 
+    /// Waits until a client can be greeted, but not for long.
+    ///
+    /// # Errors
+    /// Why it cannot be now. Clients that have not logged in see the text.
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// How following the primary goes; `None` if none is followed.
     fn replica_status(&self) -> Option<ReplicaStatus> {
         None

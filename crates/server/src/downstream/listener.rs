@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use binlogd_wire::ErrorCode;
 use binlogd_wire::auth::CredentialError;
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::response::ERR;
@@ -22,7 +23,7 @@ use super::account::Accounts;
 use super::dump::DumpService;
 use super::error::SqlError;
 use super::facts::StreamFacts;
-use super::registry::Registry;
+use super::registry::{Registration, Registry};
 use super::server::Server;
 use super::service::Service;
 use super::session::{self, Peer};
@@ -87,7 +88,7 @@ impl Downstream {
     /// Binds all addresses of a stream and prepares TLS: with the configured certificate, else with
     /// one in `tls_dir`, which is made if need be.
     ///
-    /// Clients are served by [`serve`](Self::serve); until then they wait.
+    /// Clients are served by [`serve`](Self::serve).
     ///
     /// # Errors
     /// An address is taken, or a certificate or hash is not usable.
@@ -269,20 +270,18 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
 
 /// Takes a client in, or tells it that there is no room.
 async fn greet(service: Arc<Service>, plain: Plain, peer: Peer, shutdown: CancellationToken) {
-    let limits = &service.server.limits;
-    let registry = &service.server.registry;
-    let registered = if registry.failures.is_blocked(&peer.host, limits) {
-        Err(SqlError::host_blocked(&peer.host))
-    } else {
-        registry.register(peer.address.clone(), shutdown.child_token(), limits)
-    };
     let mut transport = Transport::Plain(plain);
-    match registered {
+    match admit(&service.server, &peer, &shutdown).await {
         Ok(registration) => {
             session::serve(service, transport, peer, registration, shutdown).await;
         }
         Err(error) => {
-            warn!(from = peer.address, %error, "turned away");
+            // Whoever waits for the stream comes again and again. The log has the reason once already.
+            if error.code == ErrorCode::SERVER_ISNT_AVAILABLE.0 {
+                debug!(from = peer.address, %error, "turned away");
+            } else {
+                warn!(from = peer.address, %error, "turned away");
+            }
             let packet = error_before_greeting(&error);
             let write = transport.write_all(&packet);
             if !matches!(tokio::time::timeout(ACCEPT_PAUSE, write).await, Ok(Ok(()))) {
@@ -290,6 +289,29 @@ async fn greet(service: Arc<Service>, plain: Plain, peer: Peer, shutdown: Cancel
             }
         }
     }
+}
+
+/// Finds room for a client, and waits for something to greet it with.
+async fn admit(
+    server: &Server,
+    peer: &Peer,
+    shutdown: &CancellationToken,
+) -> Result<Registration, SqlError> {
+    let (registry, limits) = (&server.registry, &server.limits);
+    if registry.failures.is_blocked(&peer.host, limits) {
+        return Err(SqlError::host_blocked(&peer.host));
+    }
+    let address = peer.address.clone();
+    let registration = registry.register(address, shutdown.child_token(), limits)?;
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return Err(SqlError::server_shutdown()),
+        () = registration.session().killed.cancelled() => {
+            return Err(SqlError::too_many_connections());
+        }
+        ready = server.facts.ready() => ready.map_err(SqlError::not_ready)?,
+    }
+    Ok(registration)
 }
 
 /// Before a greeting has said what the server can do, an error has no SQLSTATE.

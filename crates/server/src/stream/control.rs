@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use binlogd_client::{ConnectOptions, SslMode};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::source_file::{self, SourceFile};
 use crate::config::StreamConfig;
@@ -26,6 +26,8 @@ pub(crate) struct Control {
     wanted: watch::Sender<bool>,
     /// Whether a follower is at it.
     active: watch::Sender<bool>,
+    /// Ends the wait before the next try.
+    hurry: Notify,
     /// What the configuration says.
     configured: Arc<[ConnectOptions]>,
     /// What holds.
@@ -49,6 +51,7 @@ impl Control {
         Self {
             wanted: watch::Sender::new(true),
             active: watch::Sender::new(false),
+            hurry: Notify::new(),
             sources: RwLock::new(configured.clone()),
             configured,
             changes: Mutex::default(),
@@ -102,6 +105,11 @@ impl Control {
         let _ = self.wanted.subscribe().wait_for(|now| *now == wanted).await;
     }
 
+    /// Waits until somebody asks for the next try now. Cancel safe.
+    pub(crate) async fn until_hurried(&self) {
+        self.hurry.notified().await;
+    }
+
     /// The follower says whether it is at it.
     pub(crate) fn set_active(&self, active: bool) {
         self.active.send_replace(active);
@@ -109,6 +117,13 @@ impl Control {
 
     pub(super) fn start(&self) -> Obeyed {
         if self.wanted.send_replace(true) { Obeyed::Already } else { Obeyed::Done }
+    }
+
+    /// Has the primary tried at once: somebody has removed what was in the way.
+    pub(super) fn try_now(&self) -> Obeyed {
+        self.wanted.send_replace(true);
+        self.hurry.notify_one();
+        Obeyed::Done
     }
 
     /// Stops and waits until nothing comes any more.

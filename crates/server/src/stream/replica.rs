@@ -14,8 +14,10 @@ impl Stream {
         let (running, semi_sync) = match self.upstream() {
             UpstreamState::Following { semi_sync } => (Running::Yes, semi_sync),
             UpstreamState::Connecting => (Running::Connecting, false),
-            UpstreamState::Waiting { .. } => (Running::Waiting, false),
-            UpstreamState::Halted { .. } | UpstreamState::Stopped => (Running::No, false),
+            UpstreamState::Waiting(_) => (Running::Waiting, false),
+            UpstreamState::Blocked(_) | UpstreamState::Halted(_) | UpstreamState::Stopped => {
+                (Running::No, false)
+            }
         };
         let frontier = self.catalog.frontier();
         let name_of = |id| {
@@ -63,7 +65,8 @@ impl Stream {
 
     pub(super) fn obey(&self, order: Order) -> Result<Obeyed, OrderError> {
         match (order, self.upstream()) {
-            (Order::Start, UpstreamState::Halted { error, .. }) => Err(OrderError::Halted(error)),
+            (Order::Start, UpstreamState::Halted(failure)) => Err(OrderError::Halted(failure.text)),
+            (Order::Start, UpstreamState::Blocked(_)) => Ok(self.control.try_now()),
             (Order::Start, _) => Ok(self.control.start()),
             (Order::Stop, _) => self.control.stop(),
             (Order::Reset, _) => self.control.reset(),
@@ -104,9 +107,9 @@ impl Stream {
     /// Notes what `SHOW REPLICA STATUS` tells of a failure; following again makes it past.
     pub(super) fn note(&self, state: &UpstreamState) {
         let (text, number) = match state {
-            UpstreamState::Waiting { error, number } | UpstreamState::Halted { error, number } => {
-                (error, *number)
-            }
+            UpstreamState::Waiting(failure)
+            | UpstreamState::Blocked(failure)
+            | UpstreamState::Halted(failure) => (&failure.text, failure.number),
             UpstreamState::Following { .. } => {
                 return self.set_failed(None);
             }

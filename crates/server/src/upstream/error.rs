@@ -187,6 +187,27 @@ impl UpstreamError {
         }
     }
 
+    /// The kind of error, for those who may not see names, addresses and accounts.
+    #[must_use]
+    pub fn outline(&self) -> &'static str {
+        match self {
+            Self::Client(
+                ClientError::Connect { .. }
+                | ClientError::ConnectTimeout { .. }
+                | ClientError::Closed { .. }
+                | ClientError::Io { .. },
+            )
+            | Self::Silent(..) => "the primary cannot be reached",
+            Self::Client(ClientError::Auth { .. }) | Self::Privilege { .. } => {
+                "the primary refuses binlogd's account"
+            }
+            Self::BinaryLogOff(_) => "binary logging is off on the primary",
+            Self::NoneToFollow(_) => "none of the upstreams can be followed",
+            Self::Store(_) => "binlogd's files cannot be read or written",
+            _ => "the primary cannot be followed as it is",
+        }
+    }
+
     /// Whether somebody has to change something before another try can succeed.
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
