@@ -40,6 +40,8 @@ pub struct Daemon {
     config: Option<PathBuf>,
     /// The data directory is a file system of its own, with so many MiB, so many of them taken.
     small_disk: Option<(u32, u32)>,
+    /// What a shell does before it becomes the process.
+    shell: Option<String>,
     child: Option<Child>,
     watchdog: Option<Watchdog>,
 }
@@ -72,6 +74,7 @@ impl Daemon {
             lease,
             config: None,
             small_disk: None,
+            shell: None,
             child: None,
             watchdog: None,
         })
@@ -123,6 +126,13 @@ impl Daemon {
     #[must_use]
     pub fn small_disk(mut self, mib: u32, filled_mib: u32) -> Self {
         self.small_disk = Some((mib, filled_mib));
+        self
+    }
+
+    /// Lets a shell do this before it becomes the process: set limits, or a umask.
+    #[must_use]
+    pub fn after_shell(mut self, commands: &str) -> Self {
+        self.shell = Some(commands.to_owned());
         self
     }
 
@@ -188,6 +198,10 @@ impl Daemon {
             command.args(["--user", "--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK]);
             command.arg(&self.data_dir).args([mib.to_string(), filled_mib.to_string()]);
             command.arg(&self.binary);
+        }
+        if let Some(commands) = &self.shell {
+            command = Command::new("sh");
+            command.args(["-c", &format!("{commands}; exec \"$0\" \"$@\"")]).arg(&self.binary);
         }
         let (mark, args) = match &self.config {
             Some(path) => (format!("--config={}", path.display()), Vec::new()),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use binlogd_store::{File, Fs, FsLock};
+use binlogd_store::{Access, Dir, File, Fs, FsLock};
 use rustix::io::Errno;
 
 use crate::rng::Rng;
@@ -176,8 +176,9 @@ impl SimDisk {
     }
 
     fn open_file(&self, path: &Path, writable: bool) -> io::Result<Box<dyn File>> {
-        let state = self.state();
+        let mut state = self.state();
         state.check_power()?;
+        state.check(Op::Open, path)?;
         let file = state.file_at(path)?;
         Ok(Box::new(SimFile { disk: self.clone(), file, path: path.to_owned(), writable }))
     }
@@ -228,6 +229,14 @@ impl State {
 
     fn check_power(&self) -> io::Result<()> {
         if self.is_off { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    /// Fails if that was announced of an operation that changes nothing.
+    fn check(&mut self, op: Op, path: &Path) -> io::Result<()> {
+        match self.faults.judge(op, path) {
+            Verdict::Fail(error) => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     fn file_at(&self, path: &Path) -> io::Result<usize> {
@@ -282,6 +291,7 @@ impl Fs for SimDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.check_power()?;
+        state.check(Op::List, dir)?;
         let mut names = state.folders.list(dir)?;
         for i in (1..names.len()).rev() {
             let j = state.rng.below(i + 1);
@@ -298,7 +308,12 @@ impl Fs for SimDisk {
         self.open_file(path, true)
     }
 
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
+    fn restrict(&self, _: &Path, _: Access) -> io::Result<Option<u32>> {
+        // There is only one user.
+        Ok(None)
+    }
+
+    fn create_new(&self, path: &Path, _: Access) -> io::Result<Box<dyn File>> {
         let file = self.change(Op::Create, path, |state, verdict| match verdict {
             Verdict::Fail(error) => Err(error.into()),
             _ => state.create(path),
@@ -307,8 +322,9 @@ impl Fs for SimDisk {
     }
 
     fn len(&self, path: &Path) -> io::Result<Option<u64>> {
-        let state = self.state();
+        let mut state = self.state();
         state.check_power()?;
+        state.check(Op::Stat, path)?;
         match state.folders.find(path) {
             Ok(Entry::File(file)) => Ok(Some(state.files[file].bytes().len() as u64)),
             Ok(Entry::Folder) => Ok(Some(0)),
@@ -339,26 +355,25 @@ impl Fs for SimDisk {
     }
 
     fn modified(&self, path: &Path) -> io::Result<SystemTime> {
-        let state = self.state();
+        let mut state = self.state();
         state.check_power()?;
+        state.check(Op::Stat, path)?;
         let file = state.file_at(path)?;
         Ok(state.files[file].modified.unwrap_or(SystemTime::UNIX_EPOCH))
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(Op::SyncDir, dir, |state, verdict| match verdict {
-            Verdict::Pass => state.folders.sync(dir),
-            _ => {
-                let State { folders, rng, .. } = state;
-                folders.write_back_some(rng);
-                Ok(())
-            }
-        })
+    fn open_dir(&self, dir: &Path) -> io::Result<Box<dyn Dir>> {
+        let mut state = self.state();
+        state.check_power()?;
+        state.check(Op::OpenDir, dir)?;
+        state.folders.list(dir)?;
+        Ok(Box::new(SimDir { disk: self.clone(), path: dir.to_owned() }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn FsLock>>> {
         let mut state = self.state();
         state.check_power()?;
+        state.check(Op::Lock, path)?;
         match state.folders.find(path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -388,6 +403,25 @@ impl Drop for SimLock {
 }
 
 #[derive(Debug)]
+struct SimDir {
+    disk: SimDisk,
+    path: PathBuf,
+}
+
+impl Dir for SimDir {
+    fn sync(&self) -> io::Result<()> {
+        self.disk.change(Op::SyncDir, &self.path, |state, verdict| match verdict {
+            Verdict::Pass => state.folders.sync(&self.path),
+            _ => {
+                let State { folders, rng, .. } = state;
+                folders.write_back_some(rng);
+                Ok(())
+            }
+        })
+    }
+}
+
+#[derive(Debug)]
 struct SimFile {
     disk: SimDisk,
     file: usize,
@@ -405,9 +439,7 @@ impl File for SimFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
         state.check_power()?;
-        if let Verdict::Fail(error) = state.faults.judge(Op::Read, &self.path) {
-            return Err(error.into());
-        }
+        state.check(Op::Read, &self.path)?;
         let State { files, rng, bytes_read, .. } = &mut *state;
         let got = files[self.file].read(buf, place(offset), rng);
         *bytes_read += got as u64;
@@ -480,8 +512,9 @@ impl File for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        let state = self.disk.state();
+        let mut state = self.disk.state();
         state.check_power()?;
+        state.check(Op::Stat, &self.path)?;
         Ok(state.files[self.file].bytes().len() as u64)
     }
 }

@@ -1,5 +1,6 @@
 //! All streams of a process, from start to stop.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ pub enum DaemonError {
 /// If a stream cannot start; or if every stream has failed and none has anything to serve.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), DaemonError> {
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    report_open_folder(&config.data_dir);
     let stop = shutdown.child_token();
     // Ends the streams that have started if another one cannot.
     let _stop_on_error = stop.clone().drop_guard();
@@ -193,6 +195,18 @@ async fn open(
         .keep_changes_in(&folder)
         .map_err(|what| DaemonError::Kept { stream: name.clone(), what })?;
     Ok((Arc::new(stream), store))
+}
+
+/// The data directory may hold what is not binlogd's, so its mode is left as it is.
+fn report_open_folder(dir: &Path) {
+    let mode = std::fs::metadata(dir).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+    if mode & 0o027 != 0 {
+        tracing::info!(
+            "the data directory {} has mode {mode:04o}: others can see which streams there are, but \
+             not read them. chmod 750 closes it",
+            dir.display()
+        );
+    }
 }
 
 fn log_opened(stream: &str, store: &Store) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use binlogd_event::ServerUuid;
-use binlogd_store::{Fs, StoreError};
+use binlogd_store::{Access, Fs, StoreError, atomic_write, restrict};
 
 /// A stream's identity, kept in its folder so that it survives restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +28,35 @@ impl Identity {
             let path = path.clone();
             move |source| StoreError::Io { action, path, source }
         };
-        let uuid = if fs.len(&path).map_err(io("look for"))?.is_some_and(|len| len > 0) {
+        restrict(fs, [(&path, Access::Group)]);
+        let uuid = if fs.len(&path).map_err(io("look for"))?.is_some() {
             let file = fs.open(&path).map_err(io("open"))?;
             let mut text = [0; 64];
             let len = file.read_at(&mut text, 0).map_err(io("read"))?;
             let text = String::from_utf8_lossy(&text[..len]);
-            text.trim().parse().map_err(|error| StoreError::Foreign {
-                path: path.clone(),
-                what: format!("{error}; remove the file to have a new one made"),
-            })?
+            // Earlier versions could leave this after a power failure.
+            if text.trim_matches(['\0', ' ', '\n']).is_empty() {
+                let uuid = Self::create(fs, &path)?;
+                tracing::warn!(
+                    "{} was empty, so binlogd has a new identity: {uuid}. Replicas and the primary \
+                     see it as another server",
+                    path.display()
+                );
+                uuid
+            } else {
+                text.trim().parse().map_err(|error| StoreError::Foreign {
+                    path: path.clone(),
+                    what: format!("{error}; remove the file to have a new one made"),
+                })?
+            }
         } else {
-            Self::create(fs, dir, &path)?
+            Self::create(fs, &path)?
         };
         let server_id = server_id.unwrap_or_else(|| default_server_id(uuid));
         Ok(Self { uuid, server_id })
     }
 
-    fn create(fs: &dyn Fs, dir: &Path, path: &Path) -> Result<ServerUuid, StoreError> {
+    fn create(fs: &dyn Fs, path: &Path) -> Result<ServerUuid, StoreError> {
         let io = |action| {
             let path = path.to_owned();
             move |source| StoreError::Io { action, path, source }
@@ -57,12 +69,7 @@ impl Identity {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         let uuid = ServerUuid(bytes);
-        if fs.len(path).map_err(io("look for"))?.is_some() {
-            fs.remove(path).map_err(io("remove"))?;
-        }
-        let file = fs.create_new(path).map_err(io("create"))?;
-        file.write_all_at(format!("{uuid}\n").as_bytes(), 0).map_err(io("write"))?;
-        file.sync_data().and_then(|()| fs.sync_dir(dir)).map_err(io("sync"))?;
+        atomic_write(fs, path, format!("{uuid}\n").as_bytes(), Access::Group)?;
         Ok(uuid)
     }
 }
@@ -85,8 +92,12 @@ mod tests {
         assert_eq!(Identity::load(&OsFs, dir.path(), None).unwrap(), first);
         assert!(first.server_id >= 1 << 31);
         assert_eq!(Identity::load(&OsFs, dir.path(), Some(7)).unwrap().server_id, 7);
-        std::fs::write(dir.path().join(FILE), "").unwrap();
-        assert_ne!(Identity::load(&OsFs, dir.path(), None).unwrap().uuid, first.uuid);
+        for torn in ["", "\0\0\0\0", "\n"] {
+            std::fs::write(dir.path().join(FILE), torn).unwrap();
+            let new = Identity::load(&OsFs, dir.path(), None).unwrap();
+            assert_ne!(new.uuid, first.uuid);
+            assert_eq!(Identity::load(&OsFs, dir.path(), None).unwrap(), new);
+        }
         std::fs::write(dir.path().join(FILE), "nonsense").unwrap();
         let error = Identity::load(&OsFs, dir.path(), None).unwrap_err().to_string();
         assert!(error.contains("server_uuid") && error.contains("remove the file"), "{error}");

@@ -128,6 +128,10 @@ impl StoreError {
         move |source| StoreError::Io { action, path: path.to_owned(), source }
     }
 
+    pub(crate) fn sync_failed<'a>(path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
+        move |source| StoreError::SyncFailed { path: path.to_owned(), source }
+    }
+
     /// Whether the disk, or the user's share of it, is full, so that it may pass by itself.
     #[must_use]
     pub fn is_full(&self) -> bool {

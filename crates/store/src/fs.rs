@@ -11,7 +11,8 @@ pub use os::OsFs;
 
 /// A file system. Paths are absolute or relative to the process.
 pub trait Fs: Debug + Send + Sync {
-    /// Makes a folder and those above it; one that exists is no error.
+    /// Makes a folder and those above it, for the owner to write and the group to read; one that
+    /// exists is no error.
     ///
     /// # Errors
     /// Those of `mkdir(2)`.
@@ -39,7 +40,14 @@ pub trait Fs: Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of `open(2)` with `O_CREAT | O_EXCL`.
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    fn create_new(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>>;
+
+    /// Takes away the permissions of a file or folder that go beyond `access`. Returns the mode
+    /// before, where that was so.
+    ///
+    /// # Errors
+    /// Those of `stat(2)` and `chmod(2)`.
+    fn restrict(&self, path: &Path, access: Access) -> io::Result<Option<u32>>;
 
     /// A file's length in bytes, or `None` where there is no such file.
     ///
@@ -71,11 +79,11 @@ pub trait Fs: Debug + Send + Sync {
     /// Those of `stat(2)`.
     fn modified(&self, path: &Path) -> io::Result<SystemTime>;
 
-    /// Makes the names in a folder durable.
+    /// Opens a folder, to make durable what changes in it.
     ///
     /// # Errors
-    /// Those of `fsync(2)`.
-    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Those of `open(2)`.
+    fn open_dir(&self, dir: &Path) -> io::Result<Box<dyn Dir>>;
 
     /// Takes a lock that only one process holds, until the returned value is dropped; `None`
     /// where another one holds it.
@@ -83,6 +91,44 @@ pub trait Fs: Debug + Send + Sync {
     /// # Errors
     /// Those of `open(2)` and `flock(2)`.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn FsLock>>>;
+}
+
+/// Who can read what the store writes, whatever the umask. Only the owner can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The owner and the group: binlogs, and what belongs to them.
+    Group,
+    /// The owner only: what holds a secret.
+    Owner,
+}
+
+impl Access {
+    /// The mode of a file, as `chmod(1)` counts.
+    #[must_use]
+    pub fn file_mode(self) -> u32 {
+        match self {
+            Self::Group => 0o640,
+            Self::Owner => 0o600,
+        }
+    }
+
+    /// The mode of a folder.
+    #[must_use]
+    pub fn dir_mode(self) -> u32 {
+        match self {
+            Self::Group => 0o750,
+            Self::Owner => 0o700,
+        }
+    }
+}
+
+/// An open folder.
+pub trait Dir: Debug + Send + Sync {
+    /// Makes the names in it durable.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)`.
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// Held as long as it lives.

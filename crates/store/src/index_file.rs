@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use crate::replace::replace;
-use crate::{Fs, LogName, StoreError};
+use crate::{Access, Fs, LogName, StoreError, atomic_write};
 
 /// Writes the list anew so that a crash leaves the old one or the new one. Failing to does no harm.
 pub(crate) fn write<'a>(fs: &dyn Fs, dir: &Path, names: impl Iterator<Item = &'a LogName>) {
@@ -29,5 +28,5 @@ fn try_write<'a>(
         base = Some(name.base());
     }
     let Some(base) = base else { return Ok(()) };
-    replace(fs, &dir.join(format!("{base}.index")), &text)
+    atomic_write(fs, &dir.join(format!("{base}.index")), text.as_bytes(), Access::Group)
 }

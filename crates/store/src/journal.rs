@@ -26,9 +26,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::atomic_write::{TEMPORARY, parent, sync_changed_dir, with_suffix};
 use crate::catalog::read_full;
 use crate::watermark::NoteId;
-use crate::{File, Fs, StoreError};
+use crate::{Access, File, Fs, StoreError};
 
 /// The name of the file in a timeline's folder.
 pub(crate) const FILE: &str = "JOURNAL";
@@ -190,18 +191,23 @@ impl Journal {
         if len.is_some() {
             fs.remove(path).map_err(StoreError::io("remove", path))?;
         }
-        let handle = fs.create_new(path).map_err(StoreError::io("create", path))?;
+        // It gets its name when it is whole, so that one of this length is known to be durable.
+        let made = &with_suffix(path, TEMPORARY);
+        if fs.len(made).map_err(StoreError::io("look for", made))?.is_some() {
+            fs.remove(made).map_err(StoreError::io("remove", made))?;
+        }
+        let handle = fs.create_new(made, Access::Group).map_err(StoreError::io("create", made))?;
         let zeros = vec![0; 64 << 10];
         let mut offset = 0;
         while offset < self.capacity {
             let len = usize::try_from(self.capacity - offset)
                 .map_or(zeros.len(), |left| left.min(zeros.len()));
-            handle.write_all_at(&zeros[..len], offset).map_err(StoreError::io("write to", path))?;
+            handle.write_all_at(&zeros[..len], offset).map_err(StoreError::io("write to", made))?;
             offset += len as u64;
         }
-        handle.sync_data().map_err(StoreError::io("sync", path))?;
-        let dir = path.parent().unwrap_or(path);
-        fs.sync_dir(dir).map_err(StoreError::io("sync", dir))?;
+        handle.sync_data().map_err(StoreError::io("sync", made))?;
+        fs.rename(made, path).map_err(StoreError::io("rename", made))?;
+        sync_changed_dir(fs, parent(path))?;
         self.handle = Some(handle);
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::replace::TEMPORARY;
+use crate::atomic_write::TEMPORARY;
 use crate::{Fs, LogName, StoreError, index};
 
 /// Whether the store puts files of this name beside binlog files.

@@ -6,6 +6,8 @@
 //! from the disk goes through [`Fs`].
 #![forbid(unsafe_code)]
 
+mod access;
+mod atomic_write;
 mod catalog;
 mod cursor;
 mod error;
@@ -18,7 +20,6 @@ mod leftovers;
 mod name;
 mod purge;
 mod recovery;
-mod replace;
 mod store;
 mod tail;
 mod timeline;
@@ -26,11 +27,13 @@ pub mod verify;
 mod watermark;
 mod writer;
 
+pub use access::restrict;
+pub use atomic_write::{atomic_write, durable_remove};
 pub use catalog::{Catalog, FileHead, FileId, LogFile, Position};
 pub use cursor::{Cursor, Read};
 pub use error::StoreError;
 pub use frontier::{Frontier, FrontierWatch};
-pub use fs::{File, Fs, FsLock, OsFs};
+pub use fs::{Access, Dir, File, Fs, FsLock, OsFs};
 pub use index::{Checkpoint, Sidecar};
 pub use name::LogName;
 pub use purge::{Held, Holds, Purge};

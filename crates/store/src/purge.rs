@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use binlogd_event::FIRST_EVENT;
 
+use crate::atomic_write::sync_changed_dir;
 use crate::{
     Catalog, FileId, LogFile, LogName, StoreError, Timeline, index, index_file, leftovers,
 };
@@ -161,7 +162,7 @@ impl Catalog {
                 // One that stays is of no file: the next start removes it.
                 let _ = self.fs.remove(&index::path_of(&file.path));
             }
-            match self.fs.sync_dir(dir).map_err(StoreError::io("sync", dir)) {
+            match sync_changed_dir(&*self.fs, dir) {
                 // If more went from the next timeline, a crash could leave a hole.
                 Err(error) if removed < all.len() => return Err((removed, error)),
                 // After a crash some may be there again, and be purged again.
@@ -197,7 +198,7 @@ impl Catalog {
             is_changed = true;
         }
         if is_changed {
-            fs.sync_dir(stream).map_err(StoreError::io("sync", stream))?;
+            sync_changed_dir(fs, stream)?;
         }
         Ok(())
     }

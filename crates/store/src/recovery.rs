@@ -38,7 +38,7 @@ use binlogd_event::{
 use crate::catalog::read_full;
 use crate::journal::Records;
 use crate::watermark::{Mark, Watermark};
-use crate::{File, Fs, LogFile, LogName, StoreError};
+use crate::{Dir, File, Fs, LogFile, LogName, StoreError};
 use scan::{BadEvent, CHUNK, scan};
 
 /// Where a stream's stored bytes end.
@@ -71,6 +71,7 @@ pub(crate) fn recover(
     let path = &file.path;
     let dir = path.parent().unwrap_or(path);
     let mut watermark = Watermark::open(fs, dir)?;
+    let folder = fs.open_dir(dir).map_err(StoreError::io("open", dir))?;
     let known = known_durable(&watermark, &file.name, dir)?;
     let handle = fs.open_write(path).map_err(StoreError::io("open", path))?;
     check_len(&*handle, path, known.unwrap_or(0), &watermark)?;
@@ -81,14 +82,16 @@ pub(crate) fn recover(
     let executed = executed(fs, before, file, &mut verifier)?;
     let end = verifier.offset();
     last.cut(end)?;
-    let was_good = last.harden(fs, dir, trusted, end)?;
+    let was_good = last.harden(&*folder, trusted, end)?;
     if !was_good {
         // Meanwhile the kernel has dropped pages that never reached the disk.
         return recover(fs, before, file);
     }
     match watermark.set(fs, Mark { file: file.name.clone(), offset: end }) {
         // The one that is there is older, and as true; but the next recovery may have no other.
-        Err(error) if has_checksums(&verifier) => tracing::warn!("{error}"),
+        Err(error @ StoreError::Io { .. }) if has_checksums(&verifier) => {
+            tracing::warn!("{error}");
+        }
         outcome => outcome?,
     }
     Ok(Resume { file: file.clone(), verifier, executed, cut: len.saturating_sub(end) })
@@ -132,8 +135,7 @@ fn replay(
         end = record.offset + record.bytes.len() as u64;
     }
     if end > mark.offset {
-        let synced = handle.sync_data();
-        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+        handle.sync_data().map_err(StoreError::sync_failed(path))?;
     }
     Ok(Some(end))
 }
@@ -292,8 +294,7 @@ impl LastFile<'_> {
     /// `false` if what was made durable is not what was judged.
     fn harden(
         &self,
-        fs: &dyn Fs,
-        dir: &Path,
+        folder: &dyn Dir,
         mut trusted: Verifier,
         end: u64,
     ) -> Result<bool, StoreError> {
@@ -301,8 +302,8 @@ impl LastFile<'_> {
         let from = trusted.offset();
         // The magic came with the first event.
         self.write_again(if from == FIRST_EVENT { 0 } else { from }, end)?;
-        let synced = self.handle.sync_data().and_then(|()| fs.sync_dir(dir));
-        synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+        let synced = self.handle.sync_data().and_then(|()| folder.sync());
+        synced.map_err(StoreError::sync_failed(path))?;
         Ok(from == end
             || self.begins_with_magic()?
                 && self.scan(&mut trusted, end)?.is_none()

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use crate::recovery::{self, Resume};
 use binlogd_event::{GtidSet, Verifier};
 
+use crate::atomic_write::sync_dir;
 use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
-    Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer,
+    Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer, access,
     leftovers,
 };
 
@@ -93,6 +94,7 @@ impl Store {
             list_files(&*fs, timeline, &timeline.dir(dir), &mut files)?;
             leftovers::sweep(&*fs, &timeline.dir(dir));
         }
+        access::restrict_stream(&*fs, dir, &timelines);
         let timeline = timelines.last().cloned();
         if let Some(dir) = timeline.as_ref().map(|timeline| timeline.dir(dir))
             && files.last().is_none_or(|file| !file.is_in(&dir))
@@ -186,8 +188,9 @@ impl Store {
         self.timeline = Some(timeline.clone());
         let last = self.resume.as_ref().filter(|resume| resume.file.is_in(&dir));
         let watermark = Watermark::open(&*self.fs, &dir)?;
+        let folder = self.fs.open_dir(&dir).map_err(StoreError::io("open", &dir))?;
         let (catalog, lock) = (self.catalog.clone(), self.lock.clone());
-        let mut writer = Writer::new(catalog, timeline, dir, watermark, lock);
+        let mut writer = Writer::new(catalog, timeline, (dir, folder), watermark, lock);
         if let Some(resume) = last {
             let path = &resume.file.path;
             let handle = self.fs.open_write(path).map_err(StoreError::io("open", path))?;
@@ -241,7 +244,7 @@ impl Store {
         // Bytes that are durable only in the journal would never be brought here.
         handle
             .sync_data()
-            .map_err(|source| StoreError::SyncFailed { path: path.clone(), source })
+            .map_err(StoreError::sync_failed(path))
             .inspect_err(|error| self.distrust(file, error))?;
         let len = handle.len().map_err(StoreError::io("look at", path))?;
         if len > end {
@@ -256,8 +259,7 @@ impl Store {
             let mut watermark = Watermark::open(&*self.fs, dir)?;
             watermark.set(&*self.fs, Mark { file: file.name.clone(), offset: end })?;
             handle.set_len(end).map_err(StoreError::io("cut", path))?;
-            let synced = handle.sync_data();
-            synced.map_err(|source| StoreError::SyncFailed { path: path.clone(), source })?;
+            handle.sync_data().map_err(StoreError::sync_failed(path))?;
         }
         file.close(end);
         self.catalog.cut_back(Position { file: file.id, offset: end });
@@ -293,8 +295,7 @@ fn sync_parent(fs: &dyn Fs, folder: &Path) -> Result<(), StoreError> {
     match folder.parent() {
         None => Ok(()),
         Some(parent) => {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            fs.sync_dir(parent).map_err(StoreError::io("sync", parent))
+            sync_dir(fs, if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
         }
     }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use binlogd_event::GtidSet;
 
+use crate::atomic_write::{atomic_write, sync_dir};
 use crate::catalog::read_full;
-use crate::replace::replace;
-use crate::{Fs, SourceId, StoreError};
+use crate::{Access, Fs, SourceId, StoreError};
 
 /// A timeline of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Timeline {
         write_set(fs, &dir.join(FORKED), &self.forked)?;
         write_set(fs, &dir.join(INHERITED), &self.inherited)?;
         // Also where they were there: a process before may have died behind writing them.
-        fs.sync_dir(&dir).map_err(StoreError::io("sync", &dir))?;
-        fs.sync_dir(stream).map_err(StoreError::io("sync", stream))
+        sync_dir(fs, &dir)?;
+        sync_dir(fs, stream)
     }
 
     /// `0001-<source>`
@@ -82,7 +82,10 @@ impl Timeline {
 
 /// Writes a set, unless it is there. One that was never there need not be, while it is empty.
 fn write_set(fs: &dyn Fs, path: &Path, set: &GtidSet) -> Result<(), StoreError> {
-    if *set == read_set(fs, path)? { Ok(()) } else { replace(fs, path, &format!("{set}\n")) }
+    if *set == read_set(fs, path)? {
+        return Ok(());
+    }
+    atomic_write(fs, path, format!("{set}\n").as_bytes(), Access::Group)
 }
 
 fn read_set(fs: &dyn Fs, path: &Path) -> Result<GtidSet, StoreError> {

@@ -19,8 +19,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::atomic_write::sync_dir;
 use crate::catalog::read_full;
-use crate::{File, Fs, LogName, StoreError};
+use crate::{Access, File, Fs, LogName, StoreError};
 
 /// Every byte of the files before `file`, and the first `offset` bytes of `file`, were synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +94,8 @@ impl Watermark {
 
     /// Notes that everything up to `mark` is durable, which it must be. Durable itself on return.
     ///
-    /// After an error the note before is still there, and this may be tried again.
+    /// After an error the note before is still there, and this may be tried again; but not after
+    /// [`StoreError::SyncFailed`], with which the folder may not have the file.
     pub(crate) fn set(&mut self, fs: &dyn Fs, mark: Mark) -> Result<(), StoreError> {
         if let Some(last) = self.mark.clone().filter(|_| !self.is_durable) {
             // It must be there for certain before the other place is written to.
@@ -111,7 +113,8 @@ impl Watermark {
             if fs.len(path).map_err(StoreError::io("look for", path))?.is_some() {
                 fs.remove(path).map_err(StoreError::io("remove", path))?;
             }
-            self.handle = Some(fs.create_new(path).map_err(StoreError::io("create", path))?);
+            let made = fs.create_new(path, Access::Group);
+            self.handle = Some(made.map_err(StoreError::io("create", path))?);
         }
         let Some(handle) = &self.handle else { return Ok(()) };
         let outcome = handle
@@ -119,9 +122,7 @@ impl Watermark {
             .map_err(StoreError::io("write to", path))
             .and_then(|()| handle.sync_data().map_err(StoreError::io("sync", path)))
             .and_then(|()| match path.parent() {
-                Some(dir) if !self.is_durable => {
-                    fs.sync_dir(dir).map_err(StoreError::io("sync", dir))
-                }
+                Some(dir) if !self.is_durable => sync_dir(fs, dir),
                 _ => Ok(()),
             });
         outcome?;

@@ -14,7 +14,7 @@ use binlogd_event::{EventHeader, FIRST_EVENT, FormatDescription, GtidSet, MAGIC}
 use crate::catalog::{Catalog, FORMAT_SIZE_MAX, read_full};
 use crate::journal::{self, Journal};
 use crate::watermark::{Mark, Watermark};
-use crate::{File, FsLock, LogFile, LogName, Position, StoreError, Timeline};
+use crate::{Access, Dir, File, FsLock, LogFile, LogName, Position, StoreError, Timeline};
 
 /// Bytes to append to the active file.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Writer {
     catalog: Arc<Catalog>,
     timeline: Arc<Timeline>,
     dir: PathBuf,
+    /// The same, open: that a new file is durable must not depend on a descriptor being left.
+    folder: Box<dyn Dir>,
     active: Option<Active>,
     /// GTIDs that are written but not durable.
     pending_gtids: GtidSet,
@@ -71,7 +73,7 @@ impl Writer {
     pub(crate) fn new(
         catalog: Arc<Catalog>,
         timeline: Arc<Timeline>,
-        dir: PathBuf,
+        (dir, folder): (PathBuf, Box<dyn Dir>),
         watermark: Watermark,
         lock: Arc<dyn FsLock>,
     ) -> Self {
@@ -80,6 +82,7 @@ impl Writer {
             catalog,
             timeline,
             dir,
+            folder,
             active: None,
             pending_gtids: GtidSet::new(),
             poisoned: false,
@@ -305,7 +308,9 @@ impl Writer {
         let before = self.watermark.note_id();
         let fs = &*self.catalog.fs;
         let is_active = self.active.as_ref().is_some_and(|active| active.file.name == mark.file);
-        self.watermark.set(fs, mark)?;
+        let marked = self.watermark.set(fs, mark);
+        self.poisoned |= matches!(marked, Err(StoreError::SyncFailed { .. }));
+        marked?;
         let note = self.watermark.note_id().filter(|_| is_active);
         if let Some(note) = note.filter(|_| note != before) {
             self.journal.begin_lap(fs, note);
@@ -333,13 +338,14 @@ impl Writer {
         if fs.len(&path).map_err(StoreError::io("look for", &path))?.is_some() {
             return Err(StoreError::Exists { path });
         }
-        let handle = fs.create_new(&path).map_err(StoreError::io("create", &path))?;
+        let handle = fs.create_new(&path, Access::Group);
+        let handle = handle.map_err(StoreError::io("create", &path))?;
         if let Err(error) = handle.write_all_at(&MAGIC, 0) {
             // What stays would be in the way of the next try.
             fs.remove(&path).map_err(StoreError::io("remove", &path))?;
             return Err(StoreError::io("write to", &path)(error));
         }
-        self.poison_on_error(fs.sync_dir(&self.dir), self.dir.clone())?;
+        self.poison_on_error(self.folder.sync(), self.dir.clone())?;
         Ok((path, handle))
     }
 

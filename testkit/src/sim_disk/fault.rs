@@ -11,7 +11,17 @@ pub enum Op {
     CreateDir,
     /// Making a file.
     Create,
-    /// Reading. Powering off does not count reads.
+    /// Opening a file.
+    Open,
+    /// Opening a folder.
+    OpenDir,
+    /// Listing a folder's names.
+    List,
+    /// Asking for a file's length or age.
+    Stat,
+    /// Taking a lock.
+    Lock,
+    /// Reading.
     Read,
     /// Writing. Any part of the bytes is written when it fails.
     Write,
@@ -27,6 +37,35 @@ pub enum Op {
     Rename,
     /// Removing a file.
     Remove,
+}
+
+impl Op {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::CreateDir,
+        Self::Create,
+        Self::Open,
+        Self::OpenDir,
+        Self::List,
+        Self::Stat,
+        Self::Lock,
+        Self::Read,
+        Self::Write,
+        Self::WriteDurable,
+        Self::Sync,
+        Self::SetLen,
+        Self::SyncDir,
+        Self::Rename,
+        Self::Remove,
+    ];
+
+    /// Whether it changes nothing, so that the power does not go in its middle.
+    fn only_looks(self) -> bool {
+        matches!(
+            self,
+            Self::Open | Self::OpenDir | Self::List | Self::Stat | Self::Lock | Self::Read
+        )
+    }
 }
 
 /// An operation that will fail, once.
@@ -83,7 +122,7 @@ impl Faults {
     }
 
     pub(super) fn judge(&mut self, op: Op, path: &Path) -> Verdict {
-        if let Some(left) = self.changes_left.as_mut().filter(|_| op != Op::Read) {
+        if let Some(left) = self.changes_left.as_mut().filter(|_| !op.only_looks()) {
             if *left == 0 {
                 return Verdict::PowerOff;
             }

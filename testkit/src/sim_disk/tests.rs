@@ -12,15 +12,15 @@ fn path(name: &str) -> PathBuf {
 fn disk(seed: u64) -> SimDisk {
     let disk = SimDisk::new(seed);
     disk.create_dir_all(Path::new(DIR)).unwrap();
-    disk.sync_dir(Path::new("/")).unwrap();
+    disk.open_dir(Path::new("/")).unwrap().sync().unwrap();
     disk
 }
 
 /// A disk with an empty, durable file.
 fn disk_with_file(seed: u64) -> (SimDisk, Box<dyn File>) {
     let disk = disk(seed);
-    let file = disk.create_new(&path("f")).unwrap();
-    disk.sync_dir(Path::new(DIR)).unwrap();
+    let file = disk.create_new(&path("f"), Access::Group).unwrap();
+    disk.open_dir(Path::new(DIR)).unwrap().sync().unwrap();
     (disk, file)
 }
 
@@ -108,10 +108,10 @@ fn names_survive_in_order_and_for_certain_only_after_a_sync_of_the_folder() {
     for seed in 0..200 {
         let disk = disk(seed);
         for name in ["a", "b"] {
-            disk.create_new(&path(name)).unwrap().sync_data().unwrap();
+            disk.create_new(&path(name), Access::Group).unwrap().sync_data().unwrap();
         }
-        disk.sync_dir(Path::new(DIR)).unwrap();
-        disk.create_new(&path("c")).unwrap();
+        disk.open_dir(Path::new(DIR)).unwrap().sync().unwrap();
+        disk.create_new(&path("c"), Access::Group).unwrap();
         disk.rename(&path("a"), &path("b")).unwrap();
         disk.remove(&path("b")).unwrap();
         let mut names = disk.crash().list(Path::new(DIR)).unwrap();
@@ -128,9 +128,9 @@ fn a_folder_whose_name_was_lost_takes_its_files_along() {
     for seed in 0..100 {
         let disk = SimDisk::new(seed);
         disk.create_dir_all(Path::new("/data/s")).unwrap();
-        disk.create_new(Path::new("/data/s/f")).unwrap().sync_data().unwrap();
-        disk.sync_dir(Path::new("/data/s")).unwrap();
-        disk.sync_dir(Path::new("/data")).unwrap();
+        disk.create_new(Path::new("/data/s/f"), Access::Group).unwrap().sync_data().unwrap();
+        disk.open_dir(Path::new("/data/s")).unwrap().sync().unwrap();
+        disk.open_dir(Path::new("/data")).unwrap().sync().unwrap();
         let disk = disk.crash();
         if disk.contents(Path::new("/data/s/f")).is_none() {
             assert!(disk.list(Path::new("/data")).is_err());
@@ -201,12 +201,12 @@ fn faults_strike_once_where_they_were_announced() {
     disk.fail(Fault::new(Op::Write, Errno::IO).on("f").after(1));
     disk.fail(Fault::new(Op::Create, Errno::NOSPC).on("other"));
     file.write_all_at(b"first", 0).unwrap();
-    disk.create_new(&path("g")).unwrap().write_all_at(b"elsewhere", 0).unwrap();
+    disk.create_new(&path("g"), Access::Group).unwrap().write_all_at(b"elsewhere", 0).unwrap();
     assert!(file.write_all_at(b"second", 5).is_err());
     file.write_all_at(b"third", 5).unwrap();
     assert_eq!(disk.contents(&path("f")).unwrap(), b"firstthird");
-    assert!(disk.create_new(&path("other")).is_err());
-    disk.create_new(&path("other")).unwrap();
+    assert!(disk.create_new(&path("other"), Access::Group).is_err());
+    disk.create_new(&path("other"), Access::Group).unwrap();
 }
 
 #[test]

@@ -1,17 +1,16 @@
 //! The certificates that listeners show: read from files, or made here when there are none.
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use binlogd_store::{Access, Fs, OsFs, StoreError, atomic_write, restrict};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustix::fs::Mode;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -28,7 +27,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: rustls::pki_types::pem::Error,
+        source: pem::Error,
     },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -54,6 +53,9 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
+    /// The certificate that was made cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Making a certificate failed.
     #[error("cannot make a certificate: {0}")]
     Generate(#[from] rcgen::Error),
@@ -100,13 +102,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = |source| TlsError::Pem { path: path.to_owned(), source };
     let found = CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<Vec<_>, _>>();
     match found.map_err(pem)? {
-        empty if empty.is_empty() => Err(pem(rustls::pki_types::pem::Error::NoItemsFound)),
+        empty if empty.is_empty() => Err(pem(pem::Error::NoItemsFound)),
         found => Ok(found),
     }
 }
 
 /// The certificate and key in `dir`, which are made, together with the directory, if they are not
-/// there yet.
+/// there yet; and made anew if they cannot be used, as earlier versions could leave them after a power
+/// failure.
 ///
 /// Beside `server-cert.pem` and `server-key.pem` it makes `ca.pem`, which clients give as
 /// `--ssl-ca` to verify the server; the CA's own key is thrown away. The certificate is for `hosts`
@@ -117,14 +120,59 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 pub fn ensure_identity(dir: &Path, hosts: &[String]) -> Result<TlsIdentity, TlsError> {
     let identity =
         TlsIdentity { cert: dir.join("server-cert.pem"), key: dir.join("server-key.pem") };
-    if identity.cert.exists() && identity.key.exists() {
+    let ca = dir.join("ca.pem");
+    restrict(
+        &OsFs,
+        [
+            (dir, Access::Group),
+            (&identity.key, Access::Owner),
+            (&identity.cert, Access::Group),
+            (&ca, Access::Group),
+        ],
+    );
+    // Whoever made the pair: without the certificate it is not there yet.
+    if !identity.cert.exists() {
+        generate(dir, &identity, &ca, hosts)?;
         return Ok(identity);
     }
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TlsError::File { path, source }
-    };
-    fs::create_dir_all(dir).map_err(failed(dir))?;
+    match server_config(&identity, &TlsConfig::default()) {
+        Err(TlsError::Pem { source: pem::Error::Io(error), path })
+            if error.kind() != io::ErrorKind::NotFound =>
+        {
+            return Err(TlsError::File { path, source: error });
+        }
+        Err(error) => {
+            generate(dir, &identity, &ca, hosts)?;
+            tracing::warn!(
+                "made a new certificate, since the one before cannot be used ({error}). Clients that \
+                 verify the server need the new {}",
+                ca.display()
+            );
+        }
+        Ok(_) => match certificates(&ca) {
+            Err(TlsError::Pem { source, .. }) if !matches!(source, pem::Error::Io(_)) => {
+                tracing::warn!(
+                    "{}: {source}. Clients cannot verify the server with it. Put a copy back, or \
+                     remove {} to have both made anew",
+                    ca.display(),
+                    identity.cert.display()
+                );
+            }
+            _ => {}
+        },
+    }
+    Ok(identity)
+}
+
+/// Makes a CA, a key and a certificate, and writes them.
+fn generate(
+    dir: &Path,
+    identity: &TlsIdentity,
+    ca_path: &Path,
+    hosts: &[String],
+) -> Result<(), TlsError> {
+    let failed = |source| TlsError::File { path: dir.to_owned(), source };
+    OsFs.create_dir_all(dir).map_err(failed)?;
 
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
@@ -144,11 +192,10 @@ pub fn ensure_identity(dir: &Path, hosts: &[String]) -> Result<TlsIdentity, TlsE
     let server_pem = server.signed_by(&key, &issuer)?.pem();
 
     // The certificate last: with it the identity counts as complete.
-    let ca_path = dir.join("ca.pem");
-    fs::write(&ca_path, ca_pem).map_err(failed(&ca_path))?;
-    write_private(&identity.key, &key.serialize_pem()).map_err(failed(&identity.key))?;
-    fs::write(&identity.cert, server_pem).map_err(failed(&identity.cert))?;
-    Ok(identity)
+    atomic_write(&OsFs, ca_path, ca_pem.as_bytes(), Access::Group)?;
+    atomic_write(&OsFs, &identity.key, key.serialize_pem().as_bytes(), Access::Owner)?;
+    atomic_write(&OsFs, &identity.cert, server_pem.as_bytes(), Access::Group)?;
+    Ok(())
 }
 
 /// Whether a certificate can be for this host: an unspecified address is none, and nor is a name
@@ -163,18 +210,10 @@ fn is_nameable(host: &str) -> bool {
     }
 }
 
-/// Writes a file that only its owner can read.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mode = (Mode::RUSR | Mode::WUSR).as_raw_mode();
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
-    file.write_all(text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn clients(ca: Option<&Path>) -> TlsConfig {
@@ -195,6 +234,40 @@ mod tests {
         assert_eq!(fs::read(&identity.cert).unwrap(), cert, "made again");
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&identity.key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_identity_that_cannot_be_used_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = ensure_identity(dir.path(), &[]).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let foreign_key = fs::read(ensure_identity(other.path(), &[]).unwrap().key).unwrap();
+        let mut before = fs::read(&made.cert).unwrap();
+        let cut = before[..before.len() / 2].to_vec();
+        let spoilt: [(&Path, Option<&[u8]>); 7] = [
+            (&made.cert, Some(b"")),
+            (&made.key, Some(b"")),
+            (&made.cert, Some(&cut)),
+            (&made.cert, Some(&[0; 100])),
+            (&made.key, Some(&foreign_key)),
+            (&made.key, None),
+            (&made.cert, None),
+        ];
+        for (file, bytes) in spoilt {
+            match bytes {
+                Some(bytes) => fs::write(file, bytes).unwrap(),
+                None => fs::remove_file(file).unwrap(),
+            }
+            let identity = ensure_identity(dir.path(), &[]).unwrap();
+            server_config(&identity, &clients(Some(&dir.path().join("ca.pem")))).unwrap();
+            let now = fs::read(&made.cert).unwrap();
+            assert_ne!(now, before, "{} with {bytes:?}", file.display());
+            before = now;
+        }
+        // The CA alone is not needed to serve.
+        fs::write(dir.path().join("ca.pem"), "").unwrap();
+        ensure_identity(dir.path(), &[]).unwrap();
+        assert_eq!(fs::read(&made.cert).unwrap(), before);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //!
 //! It holds a password as MySQL's own metadata does, so only its owner can read it.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use binlogd_store::{Access, OsFs, atomic_write, durable_remove, restrict};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
@@ -46,6 +46,7 @@ struct Written {
 
 /// Reads the file; `None` if there is none.
 pub(super) fn load(path: &Path) -> Result<Option<SourceFile>, String> {
+    restrict(&OsFs, [(path, Access::Owner)]);
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -94,34 +95,11 @@ pub(super) fn save(path: &Path, file: &SourceFile) -> Result<(), String> {
         public_key_path: change.public_key_path,
     };
     let text = toml::to_string(&written).map_err(|error| error.to_string())?;
-    let temporary = path.with_extension("toml.tmp");
-    let write = || {
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(format!("{HEAD}{text}").as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_folder(path)
-    };
-    write().map_err(|error| format!("cannot write {}: {error}", path.display()))
+    atomic_write(&OsFs, path, format!("{HEAD}{text}").as_bytes(), Access::Owner)
+        .map_err(|error| error.to_string())
 }
 
 /// Removes the file, if there is one.
 pub(super) fn remove(path: &Path) -> Result<(), String> {
-    match fs::remove_file(path).and_then(|()| sync_folder(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    durable_remove(&OsFs, path).map_err(|error| error.to_string())
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
 use rustix::fs::FlockOperation;
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2};
 
-use super::{File, Fs, FsLock};
+use super::{Access, Dir, File, Fs, FsLock};
 
 /// The file system that the process sees.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +17,7 @@ pub struct OsFs;
 
 impl Fs for OsFs {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        fs::DirBuilder::new().recursive(true).mode(Access::Group.dir_mode()).create(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -36,8 +36,26 @@ impl Fs for OsFs {
         Ok(Box::new(fs::File::options().read(true).write(true).open(path)?))
     }
 
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(fs::File::options().read(true).write(true).create_new(true).open(path)?))
+    fn create_new(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
+        let mut options = fs::File::options();
+        options.read(true).write(true).create_new(true).mode(access.file_mode());
+        Ok(Box::new(options.open(path)?))
+    }
+
+    fn restrict(&self, path: &Path, access: Access) -> io::Result<Option<u32>> {
+        // Not of what a link leads to, which may be anywhere.
+        let metadata = fs::symlink_metadata(path)?;
+        let allowed = match metadata.file_type() {
+            kind if kind.is_file() => access.file_mode(),
+            kind if kind.is_dir() => access.dir_mode(),
+            _ => return Ok(None),
+        };
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & 0o777 & !allowed == 0 {
+            return Ok(None);
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & (allowed | 0o7000)))?;
+        Ok(Some(mode))
     }
 
     fn len(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -64,17 +82,28 @@ impl Fs for OsFs {
         fs::metadata(path)?.modified()
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::File::open(dir)?.sync_all()
+    fn open_dir(&self, dir: &Path) -> io::Result<Box<dyn Dir>> {
+        Ok(Box::new(OsDir(fs::File::open(dir)?)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn FsLock>>> {
-        let file = fs::File::options().create(true).truncate(false).write(true).open(path)?;
+        let mut options = fs::File::options();
+        options.create(true).truncate(false).write(true).mode(Access::Group.file_mode());
+        let file = options.open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Box::new(Flock { _file: file }))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[derive(Debug)]
+struct OsDir(fs::File);
+
+impl Dir for OsDir {
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
     }
 }
 

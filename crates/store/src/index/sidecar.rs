@@ -12,9 +12,9 @@ use binlogd_event::{
 
 use super::checkpoints::{Checkpoints, Lines, line};
 use super::{Checkpoint, LEN_MAX};
+use crate::atomic_write::with_suffix;
 use crate::catalog::{FORMAT_SIZE_MAX, FileHead, read_full};
-use crate::replace::replace;
-use crate::{File, Fs, LogFile, LogName, OsFs, StoreError};
+use crate::{Access, File, Fs, LogFile, LogName, OsFs, StoreError, atomic_write};
 
 /// What stands behind the name of a file in that of its index.
 pub(crate) const SUFFIX: &str = ".idx";
@@ -77,9 +77,7 @@ pub(super) fn is_there(handle: &dyn File, checkpoint: &Checkpoint) -> bool {
 }
 
 pub(crate) fn path_of(file: &Path) -> PathBuf {
-    let mut path = file.as_os_str().to_owned();
-    path.push(SUFFIX);
-    PathBuf::from(path)
+    with_suffix(file, SUFFIX)
 }
 
 /// What file an index is of: its name, its length and what it begins with.
@@ -97,7 +95,7 @@ pub(super) fn write(
     let mut text = format!("{TITLE}\n{}\n", identity(&file.name, &head.format_event, len));
     text.extend(checkpoints.iter().map(line));
     text.push_str(&format!("end {:08x}\n", crc32fast::hash(text.as_bytes())));
-    replace(fs, &path_of(&file.path), &text)
+    atomic_write(fs, &path_of(&file.path), text.as_bytes(), Access::Group)
 }
 
 /// The index beside a closed file, if it is whole and of the file of this [`identity`].

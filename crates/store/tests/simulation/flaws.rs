@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use binlogd_store::{File, Fs, FsLock};
+use binlogd_store::{Access, Dir, File, Fs, FsLock};
 use testkit::sim_disk::SimDisk;
 
 /// A rule that is broken.
@@ -93,11 +93,15 @@ impl Fs for FlawedFs {
         self.wrap(self.disk.open_write(path), path)
     }
 
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn File>> {
+    fn restrict(&self, path: &Path, access: Access) -> io::Result<Option<u32>> {
+        self.disk.restrict(path, access)
+    }
+
+    fn create_new(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
         if self.is_hidden(path) && self.disk.len(path)?.is_some() {
             self.disk.remove(path)?;
         }
-        self.wrap(self.disk.create_new(path), path)
+        self.wrap(self.disk.create_new(path, access), path)
     }
 
     fn len(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -120,12 +124,22 @@ impl Fs for FlawedFs {
         self.disk.modified(path)
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        if self.flaw == Flaw::SyncDirLies { Ok(()) } else { self.disk.sync_dir(dir) }
+    fn open_dir(&self, dir: &Path) -> io::Result<Box<dyn Dir>> {
+        let dir = self.disk.open_dir(dir)?;
+        Ok(if self.flaw == Flaw::SyncDirLies { Box::new(LyingDir) } else { dir })
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn FsLock>>> {
         self.disk.lock(path)
+    }
+}
+
+#[derive(Debug)]
+struct LyingDir;
+
+impl Dir for LyingDir {
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

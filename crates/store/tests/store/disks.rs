@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use binlogd_store::{Batch, Cursor, Fs, OsFs, Store};
+use binlogd_store::{Access, Batch, Cursor, Fs, OsFs, Store};
 use testkit::binlog_gen::{BinlogGen, Options};
 use testkit::sim_disk::SimDisk;
 
@@ -36,25 +36,28 @@ fn names_are_made_found_changed_and_removed_alike() {
         assert_eq!(kind(fs.open_write(&a)), io::ErrorKind::NotFound);
         assert_eq!(kind(fs.remove(&a)), io::ErrorKind::NotFound);
         assert_eq!(kind(fs.rename(&a, &b)), io::ErrorKind::NotFound);
-        assert_eq!(kind(fs.create_new(&dir.join("none/a"))), io::ErrorKind::NotFound);
+        assert_eq!(
+            kind(fs.create_new(&dir.join("none/a"), Access::Group)),
+            io::ErrorKind::NotFound
+        );
         assert_eq!(kind(fs.list(&dir.join("none"))), io::ErrorKind::NotFound);
-        fs.create_new(&a).unwrap().write_all_at(b"a", 0).unwrap();
-        assert_eq!(kind(fs.create_new(&a)), io::ErrorKind::AlreadyExists);
+        fs.create_new(&a, Access::Group).unwrap().write_all_at(b"a", 0).unwrap();
+        assert_eq!(kind(fs.create_new(&a, Access::Group)), io::ErrorKind::AlreadyExists);
         assert_eq!(kind(fs.create_dir_all(&a)), io::ErrorKind::AlreadyExists);
         assert_eq!(kind(fs.list(&a)), io::ErrorKind::NotADirectory);
-        let old = fs.create_new(&b).unwrap();
+        let old = fs.create_new(&b, Access::Group).unwrap();
         fs.rename(&a, &b).unwrap();
         assert_eq!(fs.list(&deep).unwrap(), ["b"]);
         assert_eq!(fs.len(&b).unwrap(), Some(1));
         assert_eq!(old.len().unwrap(), 0, "an open file outlives its name");
-        fs.sync_dir(&deep).unwrap();
+        fs.open_dir(&deep).unwrap().sync().unwrap();
         fs.remove(&b).unwrap();
         assert!(fs.list(&deep).unwrap().is_empty());
         assert_eq!(kind(fs.remove_dir(&dir.join("x"))), io::ErrorKind::DirectoryNotEmpty);
         fs.remove_dir(&deep).unwrap();
         assert_eq!(kind(fs.list(&deep)), io::ErrorKind::NotFound);
         assert_eq!(kind(fs.remove_dir(&deep)), io::ErrorKind::NotFound);
-        assert_eq!(kind(fs.create_new(&a)), io::ErrorKind::NotFound);
+        assert_eq!(kind(fs.create_new(&a, Access::Group)), io::ErrorKind::NotFound);
         fs.create_dir_all(&deep).unwrap();
         assert!(fs.list(&deep).unwrap().is_empty());
     });
@@ -64,7 +67,7 @@ fn names_are_made_found_changed_and_removed_alike() {
 fn bytes_are_written_read_and_cut_alike() {
     on_both(|fs, dir| {
         let path = dir.join("f");
-        let file = fs.create_new(&path).unwrap();
+        let file = fs.create_new(&path, Access::Group).unwrap();
         assert!(file.is_empty().unwrap());
         file.write_all_at(b"abcdef", 0).unwrap();
         file.write_all_at(b"XY", 8).unwrap();

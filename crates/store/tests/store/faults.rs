@@ -140,7 +140,7 @@ fn folders_that_cannot_be_made_durable_hold_no_stream() {
         for _ in 0..2 {
             disk.fail(Fault::new(Op::SyncDir, Errno::IO).on(dir));
             let opened = open(&disk).and_then(|mut store| store.writer(&source_id()).map(|_| ()));
-            assert!(matches!(opened, Err(StoreError::Io { .. })), "{dir}");
+            assert!(matches!(opened, Err(StoreError::SyncFailed { .. })), "{dir}");
         }
         let mut feed = Feed::new(disk, Options::default());
         feed.start_file();

@@ -277,14 +277,14 @@ fn a_crash_at_any_step_leaves_the_newest_files_without_a_hole() {
 fn two_timelines(seed: u64) -> (SimDisk, Vec<(String, Vec<u8>)>) {
     let disk = SimDisk::new(seed);
     disk.create_dir_all(Path::new(DIR)).unwrap();
-    disk.sync_dir(Path::new("/data")).unwrap();
-    disk.sync_dir(Path::new("/")).unwrap();
+    disk.open_dir(Path::new("/data")).unwrap().sync().unwrap();
+    disk.open_dir(Path::new("/")).unwrap().sync().unwrap();
     let mut source = BinlogGen::new(1, Options::default());
     let mut stored = Vec::new();
     for (folder, files) in [("0001-aa", 1..=2), ("0002-bb", 1..=3)] {
         let folder = Path::new(DIR).join(folder);
         disk.create_dir_all(&folder).unwrap();
-        disk.sync_dir(Path::new(DIR)).unwrap();
+        disk.open_dir(Path::new(DIR)).unwrap().sync().unwrap();
         for number in files {
             let path = folder.join(format!("b.{number:06}"));
             let bytes = source.file(1);

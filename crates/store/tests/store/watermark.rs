@@ -199,7 +199,7 @@ fn one_that_is_made_anew_is_as_durable_as_the_first() {
         feed.sync();
         let disk = feed.disk.kill();
         disk.remove(&durable_file()).unwrap();
-        disk.sync_dir(std::path::Path::new(TIMELINE)).unwrap();
+        disk.open_dir(std::path::Path::new(TIMELINE)).unwrap().sync().unwrap();
         let mut feed = feed.reopen(disk);
         feed.transactions(1);
         let durable = feed.sync().offset;

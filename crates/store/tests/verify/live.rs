@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use binlogd_event::GtidSet;
 use binlogd_store::verify::Plan;
-use binlogd_store::{Batch, File, Fs, FsLock, Holds, LogName, OsFs};
+use binlogd_store::{Access, Batch, Dir, File, Fs, FsLock, Holds, LogName, OsFs};
 use testkit::Rng;
 use testkit::binlog_gen::{BinlogGen, GenEvent, Options};
 
@@ -130,7 +130,11 @@ impl Fs for Meddled {
         Err(no())
     }
 
-    fn create_new(&self, _: &Path) -> io::Result<Box<dyn File>> {
+    fn restrict(&self, _: &Path, _: Access) -> io::Result<Option<u32>> {
+        Err(no())
+    }
+
+    fn create_new(&self, _: &Path, _: Access) -> io::Result<Box<dyn File>> {
         Err(no())
     }
 
@@ -154,7 +158,7 @@ impl Fs for Meddled {
         OsFs.modified(path)
     }
 
-    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+    fn open_dir(&self, _: &Path) -> io::Result<Box<dyn Dir>> {
         Err(no())
     }
 
