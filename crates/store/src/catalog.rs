@@ -118,12 +118,6 @@ impl Catalog {
         files[..past].to_vec()
     }
 
-    /// The file called `name`; the newest, where several timelines have one.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<Arc<LogFile>> {
-        self.files().into_iter().rev().find(|file| file.name.as_str() == name)
-    }
-
     /// The file that follows `id`, once it has durable bytes.
     #[must_use]
     pub fn after(&self, id: FileId) -> Option<Arc<LogFile>> {
@@ -264,7 +258,7 @@ impl Catalog {
     }
 
     /// Opens a file for reading.
-    fn open_file(&self, file: &LogFile) -> Result<Box<dyn File>, StoreError> {
+    pub(crate) fn open_file(&self, file: &LogFile) -> Result<Box<dyn File>, StoreError> {
         let opened = self.fs.open(&file.path).map_err(StoreError::io("open", &file.path));
         opened.map_err(|error| self.purged_or(file, error))
     }

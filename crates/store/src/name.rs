@@ -45,6 +45,14 @@ impl LogName {
         &self.text[..self.dot]
     }
 
+    /// The name of the file after this one.
+    #[must_use]
+    pub(crate) fn next(&self) -> Self {
+        let number = self.number.saturating_add(1);
+        let text = format!("{}.{number:06}", self.base());
+        Self { text, dot: self.dot, number }
+    }
+
     /// The file's number.
     #[must_use]
     pub fn number(&self) -> u64 {

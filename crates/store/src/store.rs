@@ -9,6 +9,7 @@
 //!     JOURNAL             what is durable behind that, and not yet in its file
 //!     FORKED              after a fork: GTIDs that only earlier timelines have
 //!     INHERITED           all other GTIDs of earlier timelines
+//!     EARLIER             how far the file names of earlier timelines went
 //! ```
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::recovery::{self, Resume};
 use binlogd_event::{GtidSet, Verifier};
 
 use crate::atomic_write::sync_dir;
+use crate::timeline::EarlierLog;
 use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer, access,
@@ -217,6 +219,7 @@ impl Store {
         if let Some(last) = &newest {
             self.cut_back(last, end.transaction_end())?;
         }
+        let earlier = newest.as_ref().map(|last| Self::earlier_logs(last, end.ended()));
         let number = match &self.timeline {
             None => 1,
             // Begun before, but nothing came of it.
@@ -229,12 +232,24 @@ impl Store {
             Some(last) => last.number + 1,
         };
         let inherited = self.catalog.executed().difference(&forked);
-        let timeline = Timeline { forked, inherited, ..Timeline::new(number, source.clone()) };
+        let earlier = earlier.unwrap_or_default();
+        let timeline =
+            Timeline { forked, inherited, earlier, ..Timeline::new(number, source.clone()) };
         timeline.create(&*self.fs, &self.dir)?;
         self.timeline = Some(Arc::new(timeline));
         self.resume = None;
         self.writer_taken = false;
         Ok(())
+    }
+
+    /// How far file names went up to `newest`, after whose end its server may have begun another file
+    /// if the file has ended.
+    fn earlier_logs(newest: &LogFile, has_ended: bool) -> Vec<EarlierLog> {
+        let Timeline { number, source, earlier, .. } = &*newest.timeline;
+        let last = if has_ended { newest.name.next() } else { newest.name.clone() };
+        let mut logs = earlier.clone();
+        logs.push(EarlierLog { timeline: *number, source: source.clone(), last });
+        logs
     }
 
     /// Cuts a file that will get no more bytes behind its last whole transaction.

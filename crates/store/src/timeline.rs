@@ -9,7 +9,7 @@ use binlogd_event::GtidSet;
 
 use crate::atomic_write::{atomic_write, sync_dir};
 use crate::catalog::read_full;
-use crate::{Access, Fs, SourceId, StoreError};
+use crate::{Access, Fs, LogName, SourceId, StoreError};
 
 /// A timeline of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,20 @@ pub struct Timeline {
     /// All other transactions that were stored when the timeline was begun. Its first file may begin
     /// before the last of them, and then tells of fewer.
     pub inherited: GtidSet,
+    /// How far the file names of earlier timelines went when this one was begun. It is kept also
+    /// when those timelines are purged, because their readers may come back.
+    pub earlier: Vec<EarlierLog>,
+}
+
+/// The binlog of an earlier timeline: its server had files of this base up to `last`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierLog {
+    /// The timeline's number.
+    pub timeline: u32,
+    /// The server that wrote the files.
+    pub source: SourceId,
+    /// The last file that the server is known to have begun. It need not be stored.
+    pub last: LogName,
 }
 
 /// Holds `forked` as text, if there is any.
@@ -33,28 +47,27 @@ const FORKED: &str = "FORKED";
 /// Holds `inherited` as text, if there is any.
 const INHERITED: &str = "INHERITED";
 
-/// The longest text of a GTID set that is read, in bytes.
+/// Holds `earlier`, a line for each log.
+const EARLIER: &str = "EARLIER";
+
+/// The longest text of a GTID set, or of a list of logs, that is read, in bytes.
 const TEXT_LEN_MAX: u64 = 64 << 20;
 
 impl Timeline {
     /// A timeline that takes over nothing.
     pub(crate) fn new(number: u32, source: SourceId) -> Self {
-        Self { number, source, forked: GtidSet::new(), inherited: GtidSet::new() }
+        let (forked, inherited) = (GtidSet::new(), GtidSet::new());
+        Self { number, source, forked, inherited, earlier: Vec::new() }
     }
 
     /// The timeline that a folder in `stream` holds; `None` if the name is no timeline's.
     pub(crate) fn open(fs: &dyn Fs, stream: &Path, name: &str) -> Result<Option<Self>, StoreError> {
-        let Some((number, source)) = name.split_once('-') else { return Ok(None) };
-        let Some((number, source)) = number.parse().ok().zip(SourceId::new(source)) else {
-            return Ok(None);
-        };
+        let Some((number, source)) = parse_name(name) else { return Ok(None) };
         let mut timeline = Self::new(number, source);
-        if timeline.name() != name {
-            return Ok(None);
-        }
         let dir = timeline.dir(stream);
         timeline.forked = read_set(fs, &dir.join(FORKED))?;
         timeline.inherited = read_set(fs, &dir.join(INHERITED))?;
+        timeline.earlier = read_earlier(fs, &dir.join(EARLIER))?;
         Ok(Some(timeline))
     }
 
@@ -64,6 +77,7 @@ impl Timeline {
         fs.create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
         write_set(fs, &dir.join(FORKED), &self.forked)?;
         write_set(fs, &dir.join(INHERITED), &self.inherited)?;
+        write_earlier(fs, &dir.join(EARLIER), &self.earlier)?;
         // Also where they were there: a process before may have died behind writing them.
         sync_dir(fs, &dir)?;
         sync_dir(fs, stream)
@@ -71,7 +85,7 @@ impl Timeline {
 
     /// `0001-<source>`
     pub(crate) fn name(&self) -> String {
-        format!("{:04}-{}", self.number, self.source)
+        folder_name(self.number, &self.source)
     }
 
     /// The timeline's folder.
@@ -89,14 +103,59 @@ fn write_set(fs: &dyn Fs, path: &Path, set: &GtidSet) -> Result<(), StoreError> 
 }
 
 fn read_set(fs: &dyn Fs, path: &Path) -> Result<GtidSet, StoreError> {
-    let Some(len) = fs.len(path).map_err(StoreError::io("look for", path))? else {
-        return Ok(GtidSet::new());
-    };
+    let Some(text) = read_text(fs, path)? else { return Ok(GtidSet::new()) };
     let foreign = |what: String| StoreError::Foreign { path: path.to_owned(), what };
+    text.trim().parse().map_err(|error| foreign(format!("{error}")))
+}
+
+/// Writes the list of logs, unless it is there. It need not be there while it is empty.
+fn write_earlier(fs: &dyn Fs, path: &Path, logs: &[EarlierLog]) -> Result<(), StoreError> {
+    if *logs == read_earlier(fs, path)? {
+        return Ok(());
+    }
+    let line =
+        |log: &EarlierLog| format!("{} {}\n", folder_name(log.timeline, &log.source), log.last);
+    let text: String = logs.iter().map(line).collect();
+    atomic_write(fs, path, text.as_bytes(), Access::Group)
+}
+
+fn read_earlier(fs: &dyn Fs, path: &Path) -> Result<Vec<EarlierLog>, StoreError> {
+    let Some(text) = read_text(fs, path)? else { return Ok(Vec::new()) };
+    let log = |line: &str| {
+        let (timeline, last) = line.split_once(' ')?;
+        let (timeline, source) = parse_name(timeline)?;
+        Some(EarlierLog { timeline, source, last: LogName::new(last)? })
+    };
+    let log = |line: &str| {
+        let what = || format!("its line '{line}' is no timeline and the name of a binlog file");
+        log(line).ok_or_else(|| StoreError::Foreign { path: path.to_owned(), what: what() })
+    };
+    text.lines().map(log).collect()
+}
+
+/// A small file's text; `None` if it is not there.
+fn read_text(fs: &dyn Fs, path: &Path) -> Result<Option<String>, StoreError> {
+    let Some(len) = fs.len(path).map_err(StoreError::io("look for", path))? else {
+        return Ok(None);
+    };
     let len = usize::try_from(len.min(TEXT_LEN_MAX)).unwrap_or(0);
     let mut text = vec![0; len];
     let file = fs.open(path).map_err(StoreError::io("open", path))?;
     let len = read_full(&*file, &mut text, 0).map_err(StoreError::io("read", path))?;
-    let text = std::str::from_utf8(&text[..len]).map_err(|error| foreign(error.to_string()))?;
-    text.trim().parse().map_err(|error| foreign(format!("{error}")))
+    text.truncate(len);
+    let text = String::from_utf8(text);
+    text.map(Some)
+        .map_err(|error| StoreError::Foreign { path: path.to_owned(), what: error.to_string() })
+}
+
+/// The name of a timeline's folder: `0001-<source>`.
+fn folder_name(number: u32, source: &SourceId) -> String {
+    format!("{number:04}-{source}")
+}
+
+/// What a folder's name says, if it is a timeline's.
+fn parse_name(name: &str) -> Option<(u32, SourceId)> {
+    let (number, source) = name.split_once('-')?;
+    let (number, source) = (number.parse().ok()?, SourceId::new(source)?);
+    (folder_name(number, &source) == name).then_some((number, source))
 }

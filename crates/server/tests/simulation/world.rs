@@ -427,7 +427,9 @@ impl World {
         let catalog = node.store.catalog();
         for file in self.primary.files.iter().filter(|file| !file.events.is_empty()) {
             let wanted = file.servable_len(self.primary.is_mariadb);
-            let len = catalog.find(&file.name).map(|file| catalog.readable_len(&file));
+            let files = catalog.files();
+            let newest = files.iter().rev().find(|stored| stored.name.as_str() == file.name);
+            let len = newest.map(|file| catalog.readable_len(file));
             if len != Some(wanted) {
                 return Err(format!("of {} there is {len:?} instead of {wanted}", file.name));
             }

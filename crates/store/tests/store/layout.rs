@@ -47,8 +47,9 @@ fn timelines_come_in_the_order_of_their_numbers() {
     assert_eq!(listed, expected);
     assert!(files.windows(2).all(|pair| pair[0].id < pair[1].id));
     assert_eq!(store.source().unwrap().as_str(), "aa");
-    // Of files with one name, the newest is found.
-    assert_eq!(store.catalog().find("b.000001").unwrap().id, files[4].id);
+    // Of files with one name none is found but by its qualified name.
+    assert!(store.catalog().find("b.000001").is_none());
+    assert_eq!(store.catalog().find("10000@b.000001").unwrap().id, files[4].id);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod faults;
 mod indexing;
 mod journal;
 mod layout;
+mod names;
 mod purging;
 mod reading;
 mod recovery;

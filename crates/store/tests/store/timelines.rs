@@ -193,7 +193,7 @@ fn a_set_that_is_no_set_is_refused() {
     let mut orphan = Orphan::new(1);
     drop(follow(&mut orphan.store, &orphan.end, 7).unwrap());
     let disk = orphan.disk.kill();
-    for file in ["FORKED", "INHERITED"] {
+    for file in ["FORKED", "INHERITED", "EARLIER"] {
         let good = disk.contents(&second(file)).unwrap();
         disk.put(&second(file), b"something else");
         let error = open(&disk).unwrap_err();
