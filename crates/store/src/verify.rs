@@ -8,6 +8,7 @@
 mod file;
 mod finding;
 mod folder;
+mod histories;
 mod plan;
 mod sequence;
 
@@ -131,7 +132,13 @@ impl Plan {
                 });
             }
         });
-        in_order.into_inner().unwrap_or_else(PoisonError::into_inner).sequences.finish()
+        let in_order = in_order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut report = in_order.sequences.finish();
+        for finding in histories::compare(self) {
+            observer.found(&finding);
+            report.findings.push(finding);
+        }
+        report
     }
 }
 

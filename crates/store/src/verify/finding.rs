@@ -162,6 +162,18 @@ pub enum Fault {
         /// The transactions.
         gtids: GtidSet,
     },
+    /// One server has given GTIDs twice, and nothing says so.
+    #[error(
+        "transactions {gtids} are not those that {timeline} has under these GTIDs: the server was \
+         restored or has lost its tail, and here its two histories are mixed. Begin anew with an \
+         empty data directory, and provision replicas that were fed from this one anew"
+    )]
+    OtherHistory {
+        /// The transactions.
+        gtids: GtidSet,
+        /// The folder of the other timeline.
+        timeline: String,
+    },
     /// Numbers of timelines are missing.
     #[error("timeline {first:04}{} missing", through(*.first, *.last))]
     MissingTimelines {
@@ -312,6 +324,7 @@ impl Finding {
             Fault::GtidsTwice { .. } => "gtids_twice",
             Fault::WrongIndex { .. } => "wrong_index",
             Fault::Forked { .. } => "forked",
+            Fault::OtherHistory { .. } => "other_history",
             Fault::MissingTimelines { .. } => "missing_timelines",
             Fault::Incident { .. } => "incident",
             Fault::TimelineTwice { .. } => "timeline_twice",

@@ -38,6 +38,8 @@ struct Older {
     executed: GtidSet,
     /// Whether that is all: no file of theirs is damaged.
     is_complete: bool,
+    /// Whether they have files. If not, they were purged, and maybe files of the next timeline, too.
+    has_files: bool,
 }
 
 impl<'a> Sequences<'a> {
@@ -91,6 +93,7 @@ impl<'a> Sequences<'a> {
         // Without GTIDs nothing ties timelines to each other.
         if let Some(previous) = &checked.previous
             && self.older.is_complete
+            && self.older.has_files
             && !self.older.executed.is_empty()
         {
             let gtids = previous.difference(&self.older.executed);
@@ -201,6 +204,7 @@ impl<'a> Sequences<'a> {
             }
         }
         self.older.is_complete &= is_complete;
+        self.older.has_files = true;
         self.older.executed.extend(&executed);
     }
 

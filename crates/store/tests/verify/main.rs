@@ -6,3 +6,4 @@ mod folders;
 mod index;
 mod live;
 mod support;
+mod timelines;
