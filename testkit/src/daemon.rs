@@ -376,6 +376,8 @@ impl Daemon {
             let status = self.sql(source.prefix(), "show binary log status")?;
             let mut columns = status.split('\t');
             let (Some(file), Some(at)) = (columns.next(), columns.next()) else { return Ok(false) };
+            // Where names repeat, the timeline's number is in front.
+            let file = file.rsplit('@').next().unwrap_or(file);
             Ok((file, at.parse::<u64>()?) >= (name.as_str(), position))
         })
         .with_context(|| self.log())

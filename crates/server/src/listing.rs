@@ -10,7 +10,7 @@ use std::sync::Arc;
 use binlogd_decode::{Limits, PayloadPieces, Place, info};
 use binlogd_event::body::TransactionPayload;
 use binlogd_event::{EventHeader, EventKind, FIRST_EVENT, FormatDescription, HEADER_LEN, Splitter};
-use binlogd_store::{Catalog, Cursor, LogFile, Read};
+use binlogd_store::{Catalog, Cursor, NameError, Read};
 
 use crate::downstream::{EventRow, EventRows, EventsError};
 
@@ -28,7 +28,8 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Listing {
     cursor: Cursor,
-    file: Arc<LogFile>,
+    /// The file's name as it is shown.
+    name: String,
     format: FormatDescription,
     /// Events that begin before are left out.
     from: u64,
@@ -75,16 +76,16 @@ impl Listing {
         file: Option<&str>,
         from: u64,
     ) -> Result<Self, EventsError> {
-        let found = match file {
-            Some(name) => catalog.find(name),
-            None => catalog.files().into_iter().next(),
+        let file = match file {
+            Some(name) => catalog.resolve(name, None).map_err(not_found)?,
+            None => catalog.files().into_iter().next().ok_or(EventsError::NoSuchFile)?,
         };
-        let file = found.ok_or(EventsError::NoSuchFile)?;
+        let name = catalog.shown_name(&file);
         let format = catalog.head(&file).map_err(failed)?.format.clone();
-        let cursor = Cursor::open(catalog.clone(), file.clone(), FIRST_EVENT).map_err(failed)?;
+        let cursor = Cursor::open(catalog.clone(), file, FIRST_EVENT).map_err(failed)?;
         let splitter = Splitter::new();
         let (buffer, offset) = (Vec::new(), FIRST_EVENT);
-        Ok(Self { cursor, file, format, from, splitter, buffer, taken: 0, offset, payload: None })
+        Ok(Self { cursor, name, format, from, splitter, buffer, taken: 0, offset, payload: None })
     }
 
     fn next_row(&mut self) -> Result<Option<EventRow>, EventsError> {
@@ -123,7 +124,7 @@ impl Listing {
         // In a transaction MariaDB's events say 0.
         let end = if header.log_pos.0 == 0 { 0 } else { offset + u64::from(header.size) };
         EventRow {
-            file: self.file.name.to_string(),
+            file: self.name.clone(),
             position: offset,
             kind: header.kind.name().unwrap_or("Unknown").to_owned(),
             server_id: header.server_id,
@@ -248,6 +249,14 @@ impl EventRows for Listing {
             }
             Ok(rows)
         })
+    }
+}
+
+fn not_found(error: NameError) -> EventsError {
+    match error {
+        NameError::NoSuchFile(_) => EventsError::NoSuchFile,
+        NameError::Ambiguous(ambiguous) => EventsError::Ambiguous(ambiguous),
+        NameError::Store(error) => failed(error),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use binlogd_store::{LogName, Position};
+use binlogd_store::Position;
 use tokio::sync::Notify;
 
 use crate::config::AckConfig;
@@ -175,7 +175,7 @@ pub(crate) struct AckingReader {
     acks: Arc<ReaderAcks>,
     connection: u32,
     /// What it was asked to acknowledge and has not yet, in order.
-    expected: VecDeque<(LogName, Position)>,
+    expected: VecDeque<(Arc<str>, Position)>,
 }
 
 /// A reader that acknowledges nothing is asked for no more than this; each answer covers all before.
@@ -191,7 +191,7 @@ impl AckingReader {
     }
 
     /// Notes that the reader is sent an event that it is to acknowledge, and where that ends.
-    pub(crate) fn expect(&mut self, file: LogName, end: Position) {
+    pub(crate) fn expect(&mut self, file: Arc<str>, end: Position) {
         if self.expected.len() == EXPECTED_MAX {
             self.expected.pop_front();
         }
@@ -200,9 +200,8 @@ impl AckingReader {
 
     /// Takes an acknowledgement. One that nobody asked for counts for nothing.
     pub(crate) fn acknowledge(&mut self, file: &[u8], offset: u64) {
-        let is_meant = |(name, end): &(LogName, Position)| {
-            name.as_str().as_bytes() == file && end.offset <= offset
-        };
+        let is_meant =
+            |(name, end): &(Arc<str>, Position)| name.as_bytes() == file && end.offset <= offset;
         // Names come again with another primary, so the first that fits begins the right run.
         let Some(first) = self.expected.iter().position(is_meant) else { return };
         let run =
@@ -238,8 +237,8 @@ mod tests {
         Position { file: FileId(1), offset }
     }
 
-    fn name() -> LogName {
-        LogName::new("binlog.000001").unwrap()
+    fn name() -> Arc<str> {
+        "binlog.000001".into()
     }
 
     #[tokio::test]

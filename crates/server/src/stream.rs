@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
-use binlogd_store::Catalog;
+use binlogd_store::{Ambiguous, Catalog, LogFile, NameError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{StreamConfig, UpstreamConfig};
@@ -348,10 +348,14 @@ impl StreamFacts for Stream {
         self.catalog.executed().position().to_string()
     }
 
-    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
+    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Result<Option<String>, Ambiguous> {
         let at = || crate::dump::position_at(&self.catalog, file, position);
-        // A file that cannot be read is found out, and said, by whoever reads it.
-        tokio::task::block_in_place(at).ok().flatten().map(|position| position.to_string())
+        match tokio::task::block_in_place(at) {
+            Ok(position) => Ok(position.map(|position| position.to_string())),
+            Err(NameError::Ambiguous(ambiguous)) => Err(ambiguous),
+            // A file that cannot be read is found out, and reported, by its readers.
+            Err(_) => Ok(None),
+        }
     }
 
     fn has_executed(&self, gtids: &Gtids) -> bool {
@@ -386,20 +390,18 @@ impl StreamFacts for Stream {
     }
 
     fn binary_logs(&self) -> Vec<BinaryLog> {
-        let files = self.catalog.files();
-        files
-            .iter()
-            .map(|file| BinaryLog {
-                name: file.name.to_string(),
-                size: self.catalog.readable_len(file),
-            })
-            .collect()
+        let files = self.catalog.shown_files().into_iter();
+        let log = |(name, file): (_, Arc<LogFile>)| BinaryLog {
+            name,
+            size: self.catalog.readable_len(&file),
+        };
+        files.map(log).collect()
     }
 
     fn binary_log_status(&self) -> Option<BinaryLogStatus> {
         let file = self.catalog.files().pop()?;
         let position = self.catalog.readable_len(&file);
-        Some(BinaryLogStatus { file: file.name.to_string(), position })
+        Some(BinaryLogStatus { file: self.catalog.shown_name(&file), position })
     }
 
     fn events(&self, file: Option<&str>, from: u64) -> Result<Box<dyn EventRows>, EventsError> {

@@ -288,6 +288,11 @@ impl SqlError {
         Self::new(1373, GENERAL, "Target log not found in binlog index")
     }
 
+    /// ER_UNKNOWN_TARGET_BINLOG, which has another text where several logs have the name.
+    pub fn ambiguous_log(why: &str) -> Self {
+        Self::new(1373, GENERAL, format!("Target log not found in binlog index: {why}"))
+    }
+
     /// ER_BINLOG_PURGE_FATAL_ERR, and why.
     pub fn purge_failed(why: &str) -> Self {
         Self::new(1377, GENERAL, format!("Fatal error during log purge: {why}"))

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::SystemTime;
 
 use binlogd_event::{GtidPosition, GtidSet};
+use binlogd_store::Ambiguous;
 
 use crate::reader_acks::AckStatus;
 
@@ -44,7 +45,7 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// lower case. `None` if the upstream has no such variable or was never asked.
     fn upstream_variable(&self, name: &str) -> Option<String>;
 
-    /// The files that can be dumped, oldest first.
+    /// The files that can be dumped, oldest first, under names that are unique.
     fn binary_logs(&self) -> Vec<BinaryLog>;
 
     /// Where the served stream ends: the newest file and the position up to which it may be read.
@@ -57,9 +58,12 @@ pub trait StreamFacts: Send + Sync + 'static {
     }
 
     /// MariaDB: what `BINLOG_GTID_POS(file, position)` answers; `None` is NULL.
-    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
+    ///
+    /// # Errors
+    /// Several files may be meant.
+    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Result<Option<String>, Ambiguous> {
         let _ = (file, position);
-        None
+        Ok(None)
     }
 
     /// Whether all of these transactions can be had here or were purged.
@@ -186,6 +190,9 @@ pub enum EventsError {
     /// There is no file of that name.
     #[error("Could not find target log")]
     NoSuchFile,
+    /// There are several.
+    #[error(transparent)]
+    Ambiguous(Ambiguous),
     /// It cannot be read, or is not a binlog.
     #[error("{0}")]
     Failed(String),
@@ -194,7 +201,7 @@ pub enum EventsError {
 /// A line of `SHOW BINARY LOGS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BinaryLog {
-    /// The file's name.
+    /// The file's name; a qualified one, where another timeline may have that of the source.
     pub name: String,
     /// Its length in bytes, as far as it may be read.
     pub size: u64,
@@ -237,6 +244,9 @@ pub enum PurgeError {
     /// There is no file of that name.
     #[error("no such file")]
     NoSuchFile,
+    /// There are several.
+    #[error(transparent)]
+    Ambiguous(Ambiguous),
     /// The disk did not do it.
     #[error("{0}")]
     Failed(String),

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use binlogd_store::Ambiguous;
+
 use super::facts::{
     BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, PurgeError, PurgeOutcome,
     PurgeTarget, StreamFacts,
@@ -120,8 +122,11 @@ impl StreamFacts for FakeFacts {
         Some(BinaryLogStatus { file: "binlog.000002".into(), position: 157 })
     }
 
-    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Option<String> {
-        (file == "binlog.000001" && position == 4).then(|| "0-1-7".into())
+    fn binlog_gtid_pos(&self, file: &str, position: u64) -> Result<Option<String>, Ambiguous> {
+        if file == "twice.000001" {
+            return Err(Ambiguous { name: file.into(), files: Vec::new() });
+        }
+        Ok((file == "binlog.000001" && position == 4).then(|| "0-1-7".into()))
     }
 
     fn purge(&self, target: &PurgeTarget) -> Result<PurgeOutcome, PurgeError> {

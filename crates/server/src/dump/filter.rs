@@ -9,6 +9,8 @@ pub struct GtidFilter {
     skipping: bool,
     /// Whether the reader follows by GTID alone, so that a transaction without one is an error.
     by_gtid: bool,
+    /// Whether the file may hold transactions that a reader by position has from another server.
+    overlaps: bool,
 }
 
 /// What to do with an event.
@@ -20,26 +22,34 @@ pub enum Wanted {
     AfterGap,
     /// Leave it out.
     No,
-    /// It has no GTID, so nobody can say whether the reader has it.
+    /// It has no GTID, which a reader by GTID cannot be sent.
     Anonymous,
+    /// It has no GTID, so whether the reader has it from another server cannot be known.
+    Overlap,
 }
 
 impl GtidFilter {
     /// A filter for a reader that follows by GTID and has these transactions.
     #[must_use]
     pub fn by_gtid(has: GtidSet) -> Self {
-        Self { has, skipping: false, by_gtid: true }
+        Self { has, skipping: false, by_gtid: true, overlaps: false }
     }
 
     /// A filter for a reader that follows by file and position, which has yet to leave anything out.
     #[must_use]
     pub fn by_position() -> Self {
-        Self { has: GtidSet::new(), skipping: false, by_gtid: false }
+        Self { has: GtidSet::new(), skipping: false, by_gtid: false, overlaps: false }
     }
 
-    /// Leaves out these as well.
-    pub fn add(&mut self, has: &GtidSet) {
+    /// Goes on in the next file of the same server.
+    pub fn next_file(&mut self) {
+        self.overlaps = false;
+    }
+
+    /// Goes on in the first file of another server, which may hold some of what the reader `has`.
+    pub fn next_timeline(&mut self, has: &GtidSet) {
         self.has.extend(has);
+        self.overlaps = true;
     }
 
     /// Whether all of these are left out, as the last one before them was.
@@ -58,6 +68,7 @@ impl GtidFilter {
                 gtid_of(header, event)?.is_some_and(|gtid| self.has.contains(&gtid))
             }
             EventKind::ANONYMOUS_GTID if self.by_gtid => return Ok(Wanted::Anonymous),
+            EventKind::ANONYMOUS_GTID if self.overlaps => return Ok(Wanted::Overlap),
             EventKind::ANONYMOUS_GTID => false,
             // These belong to the file, not to a transaction.
             EventKind::FORMAT_DESCRIPTION
@@ -80,5 +91,27 @@ impl GtidFilter {
     #[must_use]
     pub fn is_skipping(&self) -> bool {
         self.skipping
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use binlogd_event::{EventFlags, LogPos};
+
+    use super::*;
+
+    #[test]
+    fn what_a_reader_from_another_server_may_have_without_a_gtid_is_not_sent() {
+        let kind = EventKind::ANONYMOUS_GTID;
+        let (flags, log_pos) = (EventFlags(0), LogPos(0));
+        let header = EventHeader { timestamp: 0, kind, server_id: 1, size: 19, log_pos, flags };
+        let judge = |filter: &mut GtidFilter| filter.judge(&header, &header.to_bytes()).unwrap();
+        let mut filter = GtidFilter::by_position();
+        assert_eq!(judge(&mut filter), Wanted::Yes);
+        filter.next_timeline(&GtidSet::new());
+        assert_eq!(judge(&mut filter), Wanted::Overlap);
+        filter.next_file();
+        assert_eq!(judge(&mut filter), Wanted::Yes);
+        assert_eq!(judge(&mut GtidFilter::by_gtid(GtidSet::new())), Wanted::Anonymous);
     }
 }

@@ -1,5 +1,7 @@
 //! Stored bytes into the packets of a dump.
 
+mod crossing;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use binlogd_event::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventHeader, EventKind, EventPart, FIRST_EVENT,
     FormatDescription, LogPos, Splitter,
 };
-use binlogd_store::{Catalog, Cursor, FileHead, LogName, Position, Read, StoreError};
+use binlogd_store::{Catalog, Cursor, FileHead, Position, Read};
 use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
@@ -16,7 +18,7 @@ use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
 use super::lookout::Lookout;
 use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
-use super::start::says_master;
+use super::start::{forked_after, says_master};
 use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
 
 /// One reader's dump.
@@ -24,6 +26,12 @@ use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
 pub struct Sender {
     catalog: Arc<Catalog>,
     cursor: Cursor,
+    /// The name under which the reader knows the file being sent.
+    name: Arc<str>,
+    /// Whether the reader follows by file and position.
+    by_position: bool,
+    /// The newest timeline when the dump began.
+    newest_timeline: u32,
     splitter: Splitter,
     /// Bytes behind the cursor that were seen and are not a whole event yet.
     incomplete: usize,
@@ -106,7 +114,12 @@ impl Sender {
         let filter = mariadb.map(|wishes| {
             let is_further = wishes.is_further(&head.previous_gtids, &stored);
             let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
-            (MariadbFilter::new(wishes, &head, before, stored), is_further)
+            let by_gtid = wishes.state.is_some();
+            let mut filter = MariadbFilter::new(wishes, &head, before, stored);
+            if by_gtid {
+                filter.add(&forked_after(catalog, &start.file.timeline));
+            }
+            (filter, is_further)
         });
         if filter.as_ref().is_some_and(|(_, is_further)| *is_further) {
             // It must not drop the temporary tables that it has made since.
@@ -116,9 +129,14 @@ impl Sender {
         // Behind the format description, or where the reader wants to, be it inside of that.
         let is_at_start = start.offset == FIRST_EVENT;
         let offset = if is_at_start { FIRST_EVENT + format.len() as u64 } else { start.offset };
+        let by_position = start.name.is_some();
+        let name = start.name.unwrap_or_else(|| start.file.name.to_string());
         let mut sender = Self {
             catalog: catalog.clone(),
             cursor: Cursor::open(catalog.clone(), start.file, offset)?,
+            name: name.into(),
+            by_position,
+            newest_timeline: start.newest_timeline,
             splitter: Splitter::new(),
             incomplete: 0,
             encoder: EventEncoder::new(options.semi_sync),
@@ -159,7 +177,7 @@ impl Sender {
     /// The file being sent and where in it the next event begins.
     #[must_use]
     pub fn place(&self) -> (&str, u64) {
-        (self.cursor.file().name.as_str(), self.offset())
+        (&self.name, self.offset())
     }
 
     /// Up to where all was seen: what to wait behind when caught up.
@@ -172,9 +190,9 @@ impl Sender {
 
     /// The file and end of the event that the last packet of `out` asks to acknowledge, if it does.
     /// An acknowledgement covers all before it, so only the newest event is asked for.
-    pub fn take_asked(&mut self) -> Option<(LogName, Position)> {
+    pub fn take_asked(&mut self) -> Option<(Arc<str>, Position)> {
         let asked = self.asked.take()?;
-        Some((self.cursor.file().name.clone(), asked))
+        Some((self.name.clone(), asked))
     }
 
     /// Whether the reader has everything up to [`position`](Self::position) if it has what it was
@@ -435,6 +453,7 @@ impl Sender {
                 self.heartbeat(out);
                 Ok(true)
             }
+            Wanted::Overlap => Err(self.refuse_overlap()),
             Wanted::Anonymous => {
                 let (file, offset) = self.place();
                 Err(self.failed(&format!(
@@ -478,7 +497,7 @@ impl Sender {
 
     /// An error with the places that MySQL adds to it.
     pub(super) fn failed(&self, what: &str) -> DumpError {
-        let name = &self.cursor.file().name;
+        let name = &self.name;
         let what = match self.says_master {
             true => what.replace("source", "master").replace("Replica", "Slave"),
             false => what.to_owned(),
@@ -499,39 +518,6 @@ impl Sender {
         ))
     }
 
-    fn next_file(&mut self, out: &mut Vec<u8>) -> Result<(), DumpError> {
-        let last = self.cursor.file().clone();
-        let is_whole = self.incomplete == 0 && !self.encoder.is_open();
-        if !is_whole || self.offset() > self.catalog.readable_len(&last) {
-            // The end of a timeline was cut back behind what this reader has been sent already.
-            return Err(DumpError::CutBack(last.name.to_string()));
-        }
-        self.tell_gap(out);
-        // Asked while the file is still held.
-        let sent = match self.catalog.after(last.id) {
-            Some(next) if next.timeline.number != last.timeline.number => {
-                Some(self.catalog.gtids_at_end(&last)?)
-            }
-            _ => None,
-        };
-        match self.cursor.next_file() {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(StoreError::Purged { .. }) => return Err(self.failed("could not find next log")),
-            Err(error) => return Err(error.into()),
-        }
-        if let Some(sent) = sent {
-            // The new source's first file begins before the point at which the old one ended.
-            match &mut self.mariadb {
-                Some(mariadb) => mariadb.add(&sent),
-                None => self.filter.get_or_insert_with(GtidFilter::by_position).add(&sent),
-            }
-        }
-        self.lookout = Lookout::default();
-        self.announce_file(FIRST_EVENT, out);
-        Ok(())
-    }
-
     /// Tells the reader where it is if the last transactions were left out.
     fn tell_gap(&mut self, out: &mut Vec<u8>) {
         if self.filter.as_ref().is_some_and(GtidFilter::is_skipping) {
@@ -547,7 +533,7 @@ impl Sender {
     fn here(&self) -> Place<'_> {
         Place {
             server_id: self.options.server_id,
-            file: self.cursor.file().name.as_str(),
+            file: &self.name,
             offset: self.offset(),
             checksum: self.checksum,
         }

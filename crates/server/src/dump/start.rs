@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use binlogd_event::{ChecksumAlgorithm, FIRST_EVENT, GtidSet, ServerVersion};
-use binlogd_store::{Catalog, LogFile, StoreError};
+use binlogd_store::{Catalog, LogFile, NameError, StoreError, Timeline};
 use binlogd_wire::{ErrorCode, ServerError};
 
 use super::mariadb::{self, MariadbWishes};
@@ -12,7 +12,8 @@ use super::mariadb::{self, MariadbWishes};
 /// What a reader asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// The file; empty is the oldest one, or with a GTID set the one to be found by it.
+    /// The file by its bare or qualified name; empty is the oldest one, or with a GTID set the one to be
+    /// found by it.
     pub file: String,
     /// Bytes from the file's start.
     pub offset: u64,
@@ -43,6 +44,9 @@ pub struct Options {
 pub struct StartPoint {
     /// The file.
     pub file: Arc<LogFile>,
+    /// What the reader calls it, if it reads by file and position: then each file is sent under a name
+    /// with which the reader can come back. Readers by GTID get the source's own names.
+    pub name: Option<String>,
     /// Bytes from its start.
     pub offset: u64,
     /// The transactions to leave out.
@@ -52,6 +56,8 @@ pub struct StartPoint {
     pub before: Option<GtidSet>,
     /// Whether `log_pos` of the format description is 0 for the reader.
     pub clear_log_pos: bool,
+    /// The number of the newest timeline by then: what later ones lack the reader may be sent.
+    pub newest_timeline: u32,
 }
 
 /// Why a dump cannot begin or go on.
@@ -95,25 +101,27 @@ impl DumpError {
 /// # Errors
 /// If there is no such file or position, or what the reader lacks was purged.
 pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
-    if let Some(wishes) = &start.mariadb
-        && let Some(state) = &wishes.state
-    {
-        return mariadb::find(catalog, state);
-    }
-    match &start.has {
-        Some(has) if start.file.is_empty() => missing(catalog, has),
+    // Asked first: what the reader is not sent for a later timeline's sake is found out after this.
+    let newest_timeline = catalog.timelines().last().map_or(0, |timeline| timeline.number);
+    let state = start.mariadb.as_ref().and_then(|wishes| wishes.state.as_ref());
+    let point = match (state, &start.has) {
+        (Some(state), _) => mariadb::find(catalog, state),
+        (None, Some(has)) if start.file.is_empty() => missing(catalog, has),
         _ => at_position(catalog, start),
-    }
+    }?;
+    Ok(StartPoint { newest_timeline, ..point })
 }
 
 fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
-    let found = if start.file.is_empty() {
-        catalog.files().into_iter().next()
-    } else {
-        catalog.find(&start.file)
-    };
-    let file = found.ok_or_else(no_such_file)?;
     let offset = start.offset;
+    let (file, name) = if start.file.is_empty() {
+        let file = catalog.files().into_iter().next().ok_or_else(no_such_file)?;
+        let name = catalog.shown_name(&file);
+        (file, name)
+    } else {
+        let found = catalog.resolve(&start.file, Some(offset));
+        (found.map_err(not_found)?, start.file.clone())
+    };
     let is_possible = (FIRST_EVENT..=catalog.readable_len(&file)).contains(&offset);
     if start.mariadb.is_some() && !is_possible {
         return Err(DumpError::fatal(
@@ -134,12 +142,24 @@ fn at_position(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError
     // The GTID command leaves log_pos as it is, even to a start inside of the file.
     let clear_log_pos = offset > FIRST_EVENT && start.has.is_none();
     let has = start.has.clone();
-    Ok(StartPoint { file, offset, has, before: None, clear_log_pos })
+    let name = Some(name);
+    Ok(StartPoint { file, name, offset, has, before: None, clear_log_pos, newest_timeline: 0 })
 }
 
 /// Whether a server's errors say "master" for what is a source since MySQL 8.0.26.
 pub(super) fn says_master(version: &ServerVersion) -> bool {
     version.is_mariadb() || !version.at_least(8, 0, 26)
+}
+
+fn not_found(error: NameError) -> DumpError {
+    match error {
+        NameError::NoSuchFile(_) => no_such_file(),
+        NameError::Ambiguous(ambiguous) => DumpError::fatal(format!(
+            "Could not tell which history the replica follows: {ambiguous}, that of the server whose \
+             transactions the replica has"
+        )),
+        NameError::Store(error) => error.into(),
+    }
 }
 
 fn no_such_file() -> DumpError {
@@ -158,15 +178,15 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
         if head.previous_gtids.is_subset(has) {
             // What a later source does not have is not for those who follow it.
             let mut has = has.clone();
-            for later in catalog.timelines().iter().filter(|t| t.number > file.timeline.number) {
-                has.extend(&later.forked);
-            }
+            has.extend(&forked_after(catalog, &file.timeline));
             return Ok(StartPoint {
                 file: file.clone(),
+                name: None,
                 offset: FIRST_EVENT,
                 has: Some(has),
                 before: None,
                 clear_log_pos: false,
+                newest_timeline: 0,
             });
         }
     }
@@ -176,6 +196,15 @@ fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
     }
     let version = &catalog.head(&files[0])?.format.server_version;
     Err(DumpError::fatal(missing_text(version, has, &purged.difference(has))))
+}
+
+/// The transactions that the sources of later timelines lack.
+pub(super) fn forked_after(catalog: &Catalog, timeline: &Timeline) -> GtidSet {
+    let mut forked = GtidSet::new();
+    for later in catalog.timelines().iter().filter(|later| later.number > timeline.number) {
+        forked.extend(&later.forked);
+    }
+    forked
 }
 
 /// MySQL's text, in the words of its version.

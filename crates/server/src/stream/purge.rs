@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use binlogd_store::{Catalog, Holds, LogFile, StoreError};
+use binlogd_store::{Catalog, Holds, LogFile, NameError, StoreError};
 
 use crate::downstream::{PurgeError, PurgeOutcome, PurgeTarget};
 
@@ -12,9 +12,8 @@ pub(super) fn purge(catalog: &Catalog, target: &PurgeTarget) -> Result<PurgeOutc
     let files = catalog.files();
     let wanted = match target {
         PurgeTarget::To(name) => {
-            // The newest, where several timelines have one.
-            let found = files.iter().rposition(|file| file.name.as_str() == name);
-            found.ok_or(PurgeError::NoSuchFile)?
+            let found = catalog.resolve(name, None).map_err(not_found)?;
+            files.iter().position(|file| file.id == found.id).ok_or(PurgeError::NoSuchFile)?
         }
         PurgeTarget::Before(time) => finished_before(catalog, &files, *time).map_err(failed)?,
     };
@@ -24,8 +23,8 @@ pub(super) fn purge(catalog: &Catalog, target: &PurgeTarget) -> Result<PurgeOutc
     Ok(PurgeOutcome {
         removed: purge.removed.len(),
         wanted,
-        in_use: purge.held.map(|held| (held.file.name.to_string(), held.readers)),
-        active: is_last.then(|| keep.name.to_string()),
+        in_use: purge.held.map(|held| (catalog.shown_name(&held.file), held.readers)),
+        active: is_last.then(|| catalog.shown_name(keep)),
     })
 }
 
@@ -45,6 +44,14 @@ fn finished_before(
         }
     }
     Ok(closed.len())
+}
+
+fn not_found(error: NameError) -> PurgeError {
+    match error {
+        NameError::NoSuchFile(_) => PurgeError::NoSuchFile,
+        NameError::Ambiguous(ambiguous) => PurgeError::Ambiguous(ambiguous),
+        NameError::Store(error) => failed(error),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

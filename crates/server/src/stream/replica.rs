@@ -89,8 +89,14 @@ impl Stream {
                         configuration";
             return Err(OrderError::Invalid(what.into()));
         };
-        let file = change.log_file.as_ref().unwrap_or(&end.file);
-        if *file == end.file && change.log_pos.unwrap_or(end.position) == end.position {
+        // The upstream knows the file by its bare name.
+        let newest = self.catalog.files().pop();
+        let is_end = |name: &String| {
+            *name == end.file || newest.as_ref().is_some_and(|file| *name == *file.name.as_str())
+        };
+        if change.log_file.as_ref().is_none_or(is_end)
+            && change.log_pos.unwrap_or(end.position) == end.position
+        {
             return Ok(());
         }
         Err(OrderError::Invalid(format!(

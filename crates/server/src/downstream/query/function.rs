@@ -50,9 +50,9 @@ pub(super) fn call(view: &View<'_>, name: &str, args: &[Value]) -> Result<Value,
         }
         "BINLOG_GTID_POS" if view.server.dialect().mariadb => {
             let [file, position] = args else { return Err(SqlError::wrong_parameter_count(name)) };
-            let found = position
-                .to_u64()
-                .and_then(|position| view.server.facts.binlog_gtid_pos(&file.to_text(), position));
+            let Some(position) = position.to_u64() else { return Ok(Value::Null) };
+            let found = view.server.facts.binlog_gtid_pos(&file.to_text(), position);
+            let found = found.map_err(|error| SqlError::ambiguous_log(&error.to_string()))?;
             Ok(found.map_or(Value::Null, Value::text))
         }
         _ => Err(SqlError::unknown_function(&match &session.db {

@@ -24,6 +24,7 @@ pub(super) fn run(query: &Query<'_>, purge: &Purge) -> Result<Reply, SqlError> {
     };
     let outcome = query.server.facts.purge(&target).map_err(|error| match error {
         PurgeError::NoSuchFile => SqlError::unknown_target_log(),
+        PurgeError::Ambiguous(ambiguous) => SqlError::ambiguous_log(&ambiguous.to_string()),
         PurgeError::Failed(why) => SqlError::purge_failed(&why),
     })?;
     tracing::info!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use binlogd_event::{EventHeader, FIRST_EVENT, Gtid, GtidPosition, GtidSet, Splitter, gtid_of};
-use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogFile, Read, StoreError};
+use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogFile, NameError, Read, StoreError};
 
 use super::begins_behind_list;
 use crate::dump::{DumpError, StartPoint};
@@ -49,11 +49,20 @@ fn begin_in(
         })?;
         let before = found.as_ref().and_then(Checkpoint::gtids);
         let offset = found.map_or(head.events_start, |found| found.offset);
-        return Ok(StartPoint { file, offset, has: None, before, clear_log_pos: true });
+        return Ok(by_gtid(file, offset, before, true));
     }
     // It is sent the file's head.
-    let offset = FIRST_EVENT;
-    Ok(StartPoint { file, offset, has: None, before: None, clear_log_pos: false })
+    Ok(by_gtid(file, FIRST_EVENT, None, false))
+}
+
+fn by_gtid(
+    file: Arc<LogFile>,
+    offset: u64,
+    before: Option<GtidSet>,
+    clear_log_pos: bool,
+) -> StartPoint {
+    let (name, has, newest_timeline) = (None, None, 0);
+    StartPoint { file, name, offset, has, before, clear_log_pos, newest_timeline }
 }
 
 /// Whether somebody at `state` has everything up to the GTIDs `before`.
@@ -84,14 +93,18 @@ pub(super) fn not_here(gtid: &Gtid, stored: &GtidSet) -> DumpError {
 /// The GTID position at a place in a file; `None` if no event begins or ends there.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file's name is ambiguous, or it cannot be read.
 pub(crate) fn position_at(
     catalog: &Arc<Catalog>,
     name: &str,
     offset: u64,
-) -> Result<Option<GtidPosition>, StoreError> {
-    let found =
-        if name.is_empty() { catalog.files().into_iter().next() } else { catalog.find(name) };
+) -> Result<Option<GtidPosition>, NameError> {
+    let found = match catalog.resolve(name, Some(offset)) {
+        _ if name.is_empty() => catalog.files().into_iter().next(),
+        Ok(file) => Some(file),
+        Err(NameError::NoSuchFile(_)) => None,
+        Err(error) => return Err(error),
+    };
     let Some(file) = found else { return Ok(None) };
     let head = catalog.head(&file)?;
     let mut gtids = head.previous_gtids.clone();

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use binlogd_event::{EventFlags, GtidSet, HEADER_LEN};
-use binlogd_store::{Batch, SourceId, Store};
+use binlogd_store::{Batch, LogName, SourceId, Store};
 use testkit::binlog_gen::{self, BinlogGen};
 use testkit::sim_disk::SimDisk;
 
