@@ -16,7 +16,7 @@ use binlogd_store::LogName;
 
 pub(crate) use args::{Place, ServerArgs, SourceArgs};
 pub(crate) use files::Files;
-pub(crate) use paths::{Input, inputs, is_server};
+pub(crate) use paths::{Input, find as find_input, inputs, is_server};
 pub(crate) use reader::{RawEvent, Reader};
 pub(crate) use server::{Server, ServerPlace};
 pub(crate) use unwanted::Unwanted;

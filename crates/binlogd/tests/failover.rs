@@ -168,17 +168,29 @@ fn a_transaction_that_the_new_primary_lacks_is_reported_and_stays_readable() {
     logs(&daemon, &["does not have these stored transactions", &lost, "on_fork"]);
 
     // It can be read, by file, before and after the new history is followed.
-    let reads_it = |daemon: &Daemon| {
+    let reads_it = |daemon: &Daemon, file: &str| {
         let mut tool = prefix.mysqlbinlog_from(&daemon.endpoint());
-        let out = tool.args(["--base64-output=decode-rows", "-v", &last_file]).output().unwrap();
-        String::from_utf8_lossy(&out.stdout).contains("only on the old primary")
+        let out = tool.args(["--base64-output=decode-rows", "-v", file]).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        out.status.success() && text.contains("only on the old primary")
     };
-    assert!(reads_it(&daemon));
+    assert!(reads_it(&daemon, &last_file));
 
     daemon.stop().unwrap();
     let mut daemon = daemon.arg("--on-fork=new-timeline").started().unwrap();
     logs(&daemon, &["beginning a new timeline", &lost]);
     assert_equal(&replica_of(&daemon), &b);
+
+    // A reader by file gets the old history to its end, and does not go on with the new one.
+    let last_file = format!("0001@{last_file}");
+    assert!(reads_it(&daemon, &last_file));
+    for option in ["--to-last-log", "--stop-never"] {
+        let mut tool = prefix.mysqlbinlog_from(&daemon.endpoint());
+        let out = tool.args([option, &last_file]).output().unwrap();
+        let error = String::from_utf8_lossy(&out.stderr);
+        assert!(error.contains("ends here") && error.contains(&lost), "{option}: {error}");
+        assert!(!out.status.success());
+    }
     daemon.kill().unwrap();
     daemon.start().unwrap();
     assert_equal(&replica_of(&daemon), &b);

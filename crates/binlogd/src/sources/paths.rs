@@ -32,7 +32,14 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
             inputs.push(stdin);
             continue;
         }
-        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                inputs
+                    .push(in_a_timeline(path)?.context(error).context(path.display().to_string())?);
+                continue;
+            }
+            metadata => metadata.with_context(|| path.display().to_string())?,
+        };
         if !metadata.is_dir() {
             inputs.push(Input { path: path.clone(), len: metadata.len() });
             continue;
@@ -48,6 +55,49 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
         inputs.extend(found);
     }
     Ok(inputs)
+}
+
+/// A file that is named as if it lay in the stream's folder, though it lies in that of a timeline.
+fn in_a_timeline(path: &Path) -> Result<Option<Input>> {
+    let Some((stream, name)) = folder_and_name(path) else { return Ok(None) };
+    if !stream.is_dir() {
+        return Ok(None);
+    }
+    let mut files = folder(stream)?;
+    Ok(find(&files, &name)?.map(|at| files.swap_remove(at)))
+}
+
+/// Which of some files is called so, by its own name or with its timeline's number in front, as in
+/// `0002@mysql-bin.000003`; `None` if none is.
+pub(crate) fn find(files: &[Input], name: &LogName) -> Result<Option<usize>> {
+    let qualified = |input: &Input| qualified_name(&input.path);
+    let is_it = |(_, input): &(usize, &Input)| {
+        let bare = input.path.file_name().and_then(|name| name.to_str());
+        bare == Some(name.as_str()) || qualified(input).as_deref() == Some(name.as_str())
+    };
+    let found: Vec<_> = files.iter().enumerate().filter(is_it).collect();
+    match found[..] {
+        [] => Ok(None),
+        [(at, _)] => Ok(Some(at)),
+        _ => {
+            let shown = |(_, input): &(usize, &Input)| {
+                qualified(input).unwrap_or_else(|| input.path.display().to_string())
+            };
+            let names: Vec<_> = found.iter().map(shown).collect();
+            bail!(
+                "the file name {name} occurs {} times: use one of {}",
+                names.len(),
+                names.join(", ")
+            )
+        }
+    }
+}
+
+/// The name with its timeline's number in front, of a file that lies in the folder of one.
+fn qualified_name(path: &Path) -> Option<String> {
+    let timeline = path.parent().filter(|folder| is_timeline(folder))?;
+    let (number, _) = timeline.file_name()?.to_str()?.split_once('-')?;
+    Some(format!("{number}@{}", path.file_name()?.to_str()?))
 }
 
 /// Whether it is the URL of a server.

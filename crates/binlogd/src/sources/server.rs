@@ -200,7 +200,8 @@ impl Server {
         let end = self.begun.as_ref().and_then(|begun| begun.end.as_ref());
         end.is_some_and(|(file, offset)| {
             file.as_str() == self.file && self.next >= *offset && self.state.is_outside()
-                || LogName::new(&self.file).is_some_and(|now| now > *file)
+                || LogName::new(&self.file)
+                    .is_some_and(|now| now.base() == file.base() && now > *file)
         })
     }
 

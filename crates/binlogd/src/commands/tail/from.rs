@@ -7,7 +7,7 @@ use binlogd_event::FIRST_EVENT;
 use binlogd_store::LogName;
 
 use crate::misuse::misuse;
-use crate::sources::{Files, From, Input, Place, Source, SourceArgs};
+use crate::sources::{Files, From, Input, Place, Source, SourceArgs, find_input};
 
 /// Named at each option, as a group's heading goes on over the options behind it.
 const HEADING: &str = "Follow";
@@ -62,10 +62,7 @@ fn files(mut inputs: Vec<Input>, place: &Path, args: &FromArgs) -> Result<(Sourc
             Some(inputs[0].len)
         }
         From::At(name, offset) => {
-            let is =
-                |input: &Input| input.path.file_name().is_some_and(|file| *file == *name.as_str());
-            // The newest timeline's.
-            let first = inputs.iter().rposition(is);
+            let first = find_input(&inputs, name)?;
             let first = first.with_context(|| format!("there is no {name} among the sources"))?;
             inputs.drain(..first);
             Some(*offset)
