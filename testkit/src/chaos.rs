@@ -36,10 +36,11 @@ pub struct Plan {
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A primary that rather waits than goes on without an acknowledgement.
-fn patient_primary() -> Result<Server> {
+fn patient_primary(args: &[&str]) -> Result<Server> {
     Server::builder(Flavour::Mysql97)
         .semi_sync()
         .arg("--rpl-semi-sync-source-timeout=3600000")
+        .args(args.iter().copied())
         .start()
 }
 

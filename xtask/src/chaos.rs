@@ -25,8 +25,8 @@ the seed, which is printed; what processes were doing at those moments does not.
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum ChaosTask {
-    /// SIGKILL binlogd at random moments under load: nothing acknowledged may be missing, and all
-    /// files are the primary's
+    /// SIGKILL binlogd at random moments under load and rotations: nothing acknowledged may be missing, commits
+    /// go on once it is back, and all files are the primary's
     Binlogd(Rounds),
     /// SIGKILL the primary under load, a MySQL and a MariaDB in turn: a replica of binlogd alone has
     /// every commit that a client was told of
@@ -70,8 +70,14 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
             let killed = chaos::kill_binlogd(&plan, |line| report(&bar, line))?;
             format!(
                 "binlogd was killed {} times in {} rounds, under {} clients: of {} acknowledged \
-                 commits none was missing after any restart, and all {} files are the primary's",
-                killed.kills, plan.rounds, plan.clients, killed.commits, killed.files
+                 commits none was missing after any restart, none waited longer than {:.1} s once \
+                 binlogd was back, and all {} files are the primary's",
+                killed.kills,
+                plan.rounds,
+                plan.clients,
+                killed.commits,
+                killed.longest_stall.as_secs_f64(),
+                killed.files
             )
         }
         ChaosTask::Primary(rounds) => {

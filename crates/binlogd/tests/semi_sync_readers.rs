@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{BINLOGD, PATIENCE, primary_with};
+use common::{BINLOGD, PATIENCE, logs, primary_with};
 use testkit::server::Server;
 use testkit::{Daemon, Flavour, SourceSpec, wait_until};
 
@@ -51,6 +51,8 @@ fn commits_wait_for_a_replica_until_it_takes_too_long() {
 
     replica.stop_replica().unwrap();
     wait_for_status(status, "Rpl_semi_sync_source_clients", "0");
+    assert_eq!(status("Rpl_semi_sync_source_status"), "OFF", "nobody is left to acknowledge");
+    logs(&daemon, &["WARN", "a reader that acknowledged has left"]);
     primary.sql("insert into d.t values (100)").unwrap();
     assert_eq!(counts(status).1, no + 1, "it was waited for in vain");
     assert_eq!(status("Rpl_semi_sync_source_status"), "OFF");

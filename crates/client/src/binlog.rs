@@ -9,6 +9,8 @@ use binlogd_wire::command::Command;
 use binlogd_wire::dump::{
     Ack, BinlogDump, BinlogDumpGtid, EventFramer, EventPart, MAX_EVENT_LEN, RegisterReplica, Step,
 };
+use binlogd_wire::packet::HEADER_LEN;
+use binlogd_wire::response::ERR;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use crate::compressed::FrameSequence;
@@ -181,6 +183,25 @@ impl BinlogStream {
             Framed::NeedMore => Step::NeedMore,
             Framed::Eof => Step::Eof,
         })
+    }
+
+    /// Waits until the source has begun to send events. For use before anything was taken from the stream, of which it
+    /// takes nothing. Cancellation loses nothing.
+    ///
+    /// # Errors
+    /// The source refuses the dump; or the connection broke or was closed.
+    pub async fn begun(&mut self) -> Result<(), ClientError> {
+        loop {
+            match self.buffer[self.start..self.end].get(HEADER_LEN) {
+                Some(&ERR) => {
+                    // It ends with the error once that is whole.
+                    self.framed()?;
+                }
+                Some(_) => return Ok(()),
+                None => {}
+            }
+            self.fill().await?;
+        }
     }
 
     /// Waits for bytes, at least one. Cancellation loses nothing.

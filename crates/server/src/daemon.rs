@@ -17,6 +17,7 @@ use crate::identity::Identity;
 use crate::indexer;
 use crate::retention::Retention;
 use crate::stream::Stream;
+use crate::upstream::observe;
 
 /// Why the daemon could not start or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
         tasks.spawn(Retention::new(stream.name(), catalog, policy).run(stop.clone()));
         let name = stream.name().to_owned();
         tasks.spawn(indexer::run(name, stream.catalog().clone(), stop.clone()));
+        tasks.spawn(observe(stream.clone(), stop.clone()));
         let follower = Follower::new(stream.clone(), store);
         let ended = follow_on_thread(stream.name(), follower, stop.clone())?;
         followers.spawn(async move { (stream, ended.await) });

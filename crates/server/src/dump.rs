@@ -7,6 +7,7 @@
 mod ahead;
 mod artificial;
 mod filter;
+mod first_file;
 mod herald;
 mod lookout;
 mod mariadb;

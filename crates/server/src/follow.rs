@@ -1,6 +1,7 @@
 //! Following a primary: connect, resume exactly, receive, and start over when something breaks.
 
 mod plan;
+mod refusal;
 mod repeats;
 mod timeline;
 mod torn;
@@ -8,6 +9,7 @@ mod torn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use binlogd_client::ConnectOptions;
 use binlogd_client::wire::compress::Compression;
 use binlogd_store::{LogFile, LogName, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -19,10 +21,10 @@ use crate::ingest::{
 use crate::stream::{Failure, Stream, UpstreamState};
 use crate::upstream::{
     Backoff, Chosen, Dump, Primary, SemiSyncState, UpstreamError, choose, first_file_with_news,
-    moved, start_dump,
+    moved, newest_file, oldest_file, semi_sync_appears, start_dump,
 };
 
-use plan::{Plan, plan};
+use plan::{Plan, plan, plan_by_list};
 use repeats::Repeats;
 use torn::Torn;
 
@@ -42,7 +44,11 @@ pub struct Follower {
     history_differs: bool,
     /// Where the last connection ended because the primary cannot read its own file.
     torn: Option<Torn>,
-    /// The file to go on with, since the last one will never be complete.
+    /// The primary refused to begin a dump at the place where the last connection wanted to go on.
+    is_refused: bool,
+    /// The connection on which all was read that a MariaDB had, up to its end.
+    read_to_end: Option<u32>,
+    /// The file to go on with, since the primary has no more of the last one.
     next_file: Option<LogName>,
     backoff: Backoff,
     repeats: Repeats,
@@ -104,8 +110,15 @@ impl FollowError {
         matches!(
             self,
             Self::Upstream(UpstreamError::LostTail { .. })
-                | Self::Receive(ReceiveError::Intake(IntakeError::Fork { .. }))
+                | Self::Receive(ReceiveError::Intake(
+                    IntakeError::Fork { .. } | IntakeError::LostTail { .. }
+                ))
         )
+    }
+
+    /// Whether the primary could not be reached, at once.
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Upstream(error) if error.is_refused())
     }
 
     /// Whether it will not pass by itself.
@@ -132,6 +145,8 @@ impl Follower {
             must_recover: false,
             history_differs: false,
             torn: None,
+            is_refused: false,
+            read_to_end: None,
             next_file: None,
             backoff: Backoff::new(),
             repeats: Repeats::default(),
@@ -160,11 +175,12 @@ impl Follower {
                 (Ok(()), false) => continue,
                 _ => return self.close(),
             };
-            if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
-                self.history_differs = true;
-            }
             if self.leaves_torn_file(&error, &shutdown).await {
                 continue;
+            }
+            let Some(error) = self.explained(error, &shutdown).await else { continue };
+            if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
+                self.history_differs = true;
             }
             if error.is_final() {
                 self.stream.set_upstream(UpstreamState::Halted(error.failure()));
@@ -220,6 +236,42 @@ impl Follower {
         true
     }
 
+    /// The error that is behind a refusal, as the list of the primary's files shows it; `None` if there is a file to go on
+    /// with.
+    async fn explained(
+        &mut self,
+        error: FollowError,
+        shutdown: &CancellationToken,
+    ) -> Option<FollowError> {
+        if !std::mem::take(&mut self.is_refused) {
+            return Some(error);
+        }
+        let asking = refusal::file_instead(&self.stream, self.tail.as_ref(), |chosen| {
+            self.is_same_history(&chosen.primary)
+        });
+        let found = tokio::select! {
+            found = asking => found,
+            () = shutdown.cancelled() => return Some(error),
+            () = self.stream.control().until_wanted(false) => return Some(error),
+        };
+        match found {
+            Ok(Some(file)) => {
+                tracing::info!(
+                    stream = self.stream.name(), %file,
+                    "the primary has purged the stored file, which is complete: going on with the next one"
+                );
+                self.next_file = Some(file);
+                None
+            }
+            Ok(None) => Some(error),
+            Err(cause) if cause.needs_somebody() => Some(cause.into()),
+            Err(cause) => {
+                tracing::debug!(stream = self.stream.name(), "asking for the cause: {cause}");
+                Some(error)
+            }
+        }
+    }
+
     /// One connection, from beginning to end.
     async fn follow(&mut self) -> Result<(), FollowError> {
         if self.must_recover {
@@ -247,44 +299,53 @@ impl Follower {
             none => none.insert(Committer::new(self.store.writer(&primary.source)?)),
         };
         let Some(intake) = &mut self.intake else { return Ok(()) };
-        let only_asks = semi_sync && torn::reads_first(&primary, intake.file());
+        let read_to_end = self.read_to_end.take();
+        let only_asks = semi_sync && torn::reads_first(&primary, connection.id(), read_to_end);
         let semi_sync = semi_sync && !only_asks;
+        let connection_id = connection.id();
         let dump =
             Dump { file: intake.file().clone(), offset: intake.start(), semi_sync, only_asks };
-        tracing::info!(
-            stream = stream.name(), primary = %options.address(), version = %primary.version,
-            server = %primary.source, file = %dump.file, offset = dump.offset,
-            semi_sync = %if semi_sync { primary.semi_sync.to_string() } else { "off".to_owned() },
-            compression = connection.compression().map_or("none", Compression::name),
-            "connected to the primary"
-        );
         let identity = stream.identity();
-        let starting = start_dump(connection, &primary, &identity, &dump);
+        let compression = connection.compression().map_or("none", Compression::name);
+        let starting = async {
+            let mut dumping = start_dump(connection, &primary, &identity, &dump).await?;
+            dumping.begun().await.map_err(ReceiveError::from)?;
+            Ok::<_, FollowError>(dumping)
+        };
         let dumping = tokio::time::timeout(START_TIMEOUT, starting)
             .await
             .map_err(|_| UpstreamError::Silent(options.address(), START_TIMEOUT.as_secs()))??;
-        stream.set_upstream(UpstreamState::Following { semi_sync });
-        stream.set_followed(&options);
-        stream.set_primary(primary);
+        let wants_semi_sync = stream.config().semi_sync != SemiSync::Off
+            && primary.semi_sync == SemiSyncState::Absent;
+        announce(&stream, &options, primary, &dump, compression);
         let watches = upstreams.len() > 1 && stream.config().choose == Choose::Writable;
         tokio::select! {
             received = receive(
                 dumping, intake, committer, stream.counters(), stream.reader_acks()
             ) => match received {
-                Err(ReceiveError::Ended) if only_asks => Ok(()),
+                Err(ReceiveError::Ended) if only_asks => {
+                    intake.has_ended().map_err(ReceiveError::from)?;
+                    self.read_to_end = Some(connection_id);
+                    Ok(())
+                }
                 received => Ok(received?),
             },
-            moved = moved(&upstreams, &options), if watches => Err(moved.into()),
+            moved = moved(&upstreams, &options, stream.watch_observation()), if watches => {
+                Err(moved.into())
+            }
+            appeared = semi_sync_appears(&options, stream.watch_observation()), if wants_semi_sync => {
+                Err(appeared.into())
+            }
         }
     }
 
     /// Decides where to go on with this primary, and makes the intake for it.
     async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
-        let next = self.next_file.take().filter(|name| chosen.primary.log(name).is_some());
+        let next = self.next_file.take();
         if self.is_same_history(&chosen.primary) {
             self.intake = Some(match next {
                 Some(file) => Intake::at_file(file, chosen.primary.checksum),
-                None => self.intake_for(&chosen).await?,
+                None => self.intake_for(&mut chosen).await?,
             });
             return Ok(chosen);
         }
@@ -319,21 +380,31 @@ impl Follower {
         self.store.timeline().is_some_and(|timeline| timeline.number == file.timeline.number)
     }
 
-    async fn intake_for(&self, chosen: &Chosen) -> Result<Intake, UpstreamError> {
-        let (stream, Chosen { options, primary, .. }) = (&self.stream, chosen);
-        match (plan(primary, self.tail.as_ref(), &stream.config().start)?, &self.tail) {
+    async fn intake_for(&self, chosen: &mut Chosen) -> Result<Intake, UpstreamError> {
+        let (stream, tail) = (&self.stream, self.tail.as_ref());
+        let start = &stream.config().start;
+        let server_id = stream.identity().server_id;
+        let plan = match plan(tail, start) {
+            Some(plan) => plan,
+            None => {
+                let logs = chosen.logs().await?;
+                plan_by_list(&chosen.primary.version, &logs, tail, start)?
+            }
+        };
+        let file = match (plan, tail) {
             (Plan::Resume, Some(tail)) => {
                 let overlap = Overlap::at(stream.catalog(), tail)?;
-                Ok(Intake::at_tail(tail, overlap, primary.checksum))
+                return Ok(Intake::at_tail(tail, overlap, chosen.primary.checksum));
             }
-            (Plan::Begin(file), _) => Ok(Intake::at_file(file, primary.checksum)),
+            (Plan::Resume, None) => return Err(StoreError::Poisoned.into()),
+            (Plan::Begin(file), _) => file,
+            (Plan::BeginOldest, _) => oldest_file(chosen, server_id).await?,
+            (Plan::BeginNewest, _) => newest_file(chosen, server_id).await?,
             (Plan::BeginAfter(gtids), _) => {
-                let server_id = stream.identity().server_id;
-                let file = first_file_with_news(options, primary, &gtids, server_id).await?;
-                Ok(Intake::at_file(file, primary.checksum))
+                first_file_with_news(&chosen.options, &chosen.primary, &gtids, server_id).await?
             }
-            (Plan::Resume, None) => Err(StoreError::Poisoned.into()),
-        }
+        };
+        Ok(Intake::at_file(file, chosen.primary.checksum))
     }
 
     /// Brings what was received and is good onto the disk, after a connection has ended.
@@ -342,15 +413,15 @@ impl Follower {
             Err(FollowError::Receive(ReceiveError::Store(error))) => Err(error.into()),
             other => other,
         };
-        self.torn = None;
+        (self.torn, self.is_refused) = (None, false);
         let (intake, committer) = (self.intake.take(), self.committer.as_mut());
         if let (Some(mut intake), Some(committer)) = (intake, committer)
             && !matches!(outcome, Err(FollowError::Store(_)))
         {
-            let (is_refused, end) =
-                (torn::is_refusal(&outcome, &intake), intake.verifier().offset());
+            let (is_torn, end) = (torn::is_refusal(&outcome, &intake), intake.verifier().offset());
+            self.is_refused = refusal::is_refusal(&outcome, &intake);
             let gtid = intake.settle();
-            self.torn = is_refused.then_some(Torn { end, gtid });
+            self.torn = is_torn.then_some(Torn { end, gtid });
             if let Err(error) = apply_all(&mut intake, committer).and_then(|()| committer.settle())
             {
                 return self.settle(Err(error.into()));
@@ -385,7 +456,11 @@ impl Follower {
             self.backoff.reset();
             self.repeats.forget();
         }
-        let wait = self.backoff.next_wait();
+        let wait = if error.is_refused() {
+            self.backoff.next_wait_if_refused()
+        } else {
+            self.backoff.next_wait()
+        };
         let (stream, failure) = (self.stream.name(), error.failure());
         let text = &failure.text;
         let retry_in_s = tracing::field::display(format!("{:.1}", wait.as_secs_f64()));
@@ -411,6 +486,30 @@ impl Follower {
             () = self.stream.control().until_wanted(false) => {}
             () = self.stream.control().until_hurried() => {}
         }
+    }
+}
+
+/// Tells everybody that a dump has begun.
+fn announce(
+    stream: &Stream,
+    options: &ConnectOptions,
+    primary: Primary,
+    dump: &Dump,
+    compression: &'static str,
+) {
+    let state = primary.semi_sync;
+    tracing::info!(
+        stream = stream.name(), primary = %options.address(), version = %primary.version,
+        server = %primary.source, file = %dump.file, offset = dump.offset,
+        semi_sync = %if dump.semi_sync { state.to_string() } else { "off".to_owned() },
+        compression,
+        "connected to the primary"
+    );
+    stream.set_upstream(UpstreamState::Following { asks: dump.semi_sync, semi_sync: false });
+    stream.set_primary(primary);
+    stream.set_followed(options);
+    if !dump.only_asks {
+        stream.note_semi_sync(state);
     }
 }
 

@@ -86,14 +86,25 @@ impl ReaderAcks {
         let state = self.lock();
         AckStatus {
             readers: state.readers.len(),
-            is_on: self.config.offer && state.waits,
+            is_on: self.config.offer && state.waits && self.are_enough(state.readers.len()),
             counts: state.counts,
         }
     }
 
     /// Counts a connection among those that acknowledge, until what is returned is dropped.
     pub(crate) fn join(self: &Arc<Self>, connection: u32) -> AckingReader {
-        self.lock().readers.insert(connection, Position::default());
+        let readers = {
+            let mut state = self.lock();
+            state.readers.insert(connection, Position::default());
+            state.readers.len()
+        };
+        if self.are_waited_for() && readers == self.config.wait_for_readers {
+            tracing::info!(
+                stream = self.stream,
+                readers,
+                "enough readers that acknowledge are connected"
+            );
+        }
         AckingReader { acks: self.clone(), connection, expected: VecDeque::new() }
     }
 
@@ -159,9 +170,30 @@ impl ReaderAcks {
         }
     }
 
+    /// Notes that a reader has left.
+    fn leave(&self, connection: u32) {
+        let readers = {
+            let mut state = self.lock();
+            state.readers.remove(&connection);
+            state.readers.len()
+        };
+        if readers + 1 == self.config.wait_for_readers {
+            tracing::warn!(
+                stream = self.stream, readers, wanted = self.config.wait_for_readers,
+                timeout = ?self.config.timeout,
+                "a reader that acknowledged has left: the primary's next commit waits for so long, and then \
+                 commits are acknowledged without readers"
+            );
+        }
+    }
+
+    fn are_enough(&self, readers: usize) -> bool {
+        readers >= self.config.wait_for_readers
+    }
+
     fn is_enough(&self, state: &State, position: Position) -> bool {
         let have = state.readers.values().filter(|has| **has >= position).count();
-        have >= self.config.wait_for_readers
+        self.are_enough(have)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -215,7 +247,7 @@ impl AckingReader {
 
 impl Drop for AckingReader {
     fn drop(&mut self) {
-        self.acks.lock().readers.remove(&self.connection);
+        self.acks.leave(self.connection);
     }
 }
 
@@ -276,7 +308,8 @@ mod tests {
         one.expect(name(), at(300));
         one.has(at(400));
         drop(one);
-        assert_eq!(acks.status().readers, 1);
+        let status = acks.status();
+        assert_eq!((status.readers, status.is_on), (1, false), "too few are left");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ mod source_file;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
@@ -26,7 +26,7 @@ use crate::dump::Herald;
 use crate::identity::Identity;
 use crate::listing::Listing;
 use crate::reader_acks::{AckStatus, ReaderAcks};
-use crate::upstream::Primary;
+use crate::upstream::{Observation, Primary, SemiSyncState};
 use control::Control;
 
 /// A stream.
@@ -40,13 +40,17 @@ pub struct Stream {
     /// How to reach the primary, and those that may take its place; and whether to.
     control: Control,
     /// Which of them is followed.
-    followed: RwLock<Option<ConnectOptions>>,
+    followed: watch::Sender<Option<ConnectOptions>>,
     /// What went wrong last, until it goes right again.
     failed: RwLock<Option<LastError>>,
     counters: Counters,
     upstream: watch::Sender<UpstreamState>,
+    /// Whether the primary's commits waited for acknowledgements when that was seen last.
+    was_semi_sync: Mutex<Option<bool>>,
     /// The primary as it was at the last connection.
     primary: watch::Sender<Option<Primary>>,
+    /// The same primary as it was seen last; `None` until it has been observed.
+    observation: watch::Sender<Option<Observation>>,
     /// Who may ask it something now.
     questions: Arc<Semaphore>,
 }
@@ -61,7 +65,9 @@ pub enum UpstreamState {
     Connecting,
     /// Receiving.
     Following {
-        /// Whether commits are acknowledged.
+        /// Whether binlogd has asked to acknowledge.
+        asks: bool,
+        /// Whether commits at the primary wait for its acknowledgements.
         semi_sync: bool,
     },
     /// Not connected; another try will come.
@@ -171,11 +177,13 @@ impl Stream {
             herald: Herald::default(),
             reader_acks,
             control,
-            followed: RwLock::default(),
+            followed: watch::Sender::new(None),
             failed: RwLock::default(),
             counters: Counters::default(),
             upstream: watch::Sender::new(UpstreamState::Connecting),
+            was_semi_sync: Mutex::default(),
             primary: watch::Sender::new(None),
+            observation: watch::Sender::new(None),
             questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         })
     }
@@ -235,7 +243,7 @@ impl Stream {
 
     /// The server that is followed, else the first that may be.
     fn source(&self) -> Option<ConnectOptions> {
-        let followed = self.followed.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let followed = self.followed.borrow().clone();
         followed.or_else(|| self.control.sources().first().cloned())
     }
 
@@ -265,21 +273,77 @@ impl Stream {
 
     /// The server that is followed now, of those that may be.
     pub(crate) fn set_followed(&self, options: &ConnectOptions) {
-        *self.followed.write().unwrap_or_else(PoisonError::into_inner) = Some(options.clone());
+        self.followed.send_replace(Some(options.clone()));
+    }
+
+    /// Which server is followed, as that changes; sent anew for each connection.
+    pub(crate) fn watch_followed(&self) -> watch::Receiver<Option<ConnectOptions>> {
+        self.followed.subscribe()
     }
 
     pub(crate) fn set_upstream(&self, state: UpstreamState) {
         self.note(&state);
         if !matches!(state, UpstreamState::Following { .. }) {
-            *self.followed.write().unwrap_or_else(PoisonError::into_inner) = None;
+            self.followed.send_if_modified(|followed| followed.take().is_some());
         }
         self.upstream.send_replace(state);
     }
 
+    /// Takes what a primary said of itself before the dump that has begun now.
     pub(crate) fn set_primary(&self, primary: Primary) {
         self.counters.0.connects.fetch_add(1, Ordering::Relaxed);
         self.counters.note_quiet();
+        self.observation.send_modify(|seen| {
+            *seen = seen.take().filter(|seen| seen.source == primary.source);
+            if let Some(seen) = seen {
+                seen.variables.renew(&primary.variables);
+            }
+        });
         self.primary.send_replace(Some(primary));
+    }
+
+    /// What was last observed of the primary, as that changes.
+    pub(crate) fn watch_observation(&self) -> watch::Receiver<Option<Observation>> {
+        self.observation.subscribe()
+    }
+
+    /// Takes what the observer has seen; nothing if that was another server than the one that is followed.
+    pub(crate) fn set_observation(&self, observation: Observation) {
+        if self.with_primary(|primary| primary.is_none_or(|p| p.source != observation.source)) {
+            let (stream, source) = (self.name(), &observation.source);
+            return tracing::debug!(stream, %source, "observed another server than is followed");
+        }
+        self.note_semi_sync(observation.variables.semi_sync());
+        self.observation.send_replace(Some(observation));
+    }
+
+    /// Notes how the followed primary stands to semi-sync, and reports if its commits begin or cease to be
+    /// acknowledged.
+    pub(crate) fn note_semi_sync(&self, state: SemiSyncState) {
+        let mut now = None;
+        self.upstream.send_if_modified(|upstream| {
+            let UpstreamState::Following { asks, semi_sync } = upstream else { return false };
+            let is_on = *asks && state == SemiSyncState::On;
+            // A follower that does not ask may do so in a moment, or never wants to.
+            now = (*asks || state == SemiSyncState::Absent).then_some(is_on);
+            std::mem::replace(semi_sync, is_on) != is_on
+        });
+        let Some(now) = now else { return };
+        let before = {
+            let mut was = self.was_semi_sync.lock().unwrap_or_else(PoisonError::into_inner);
+            was.replace(now)
+        };
+        let stream = self.name();
+        match (before, now) {
+            (Some(true), false) => tracing::warn!(
+                stream, semi_sync = %state,
+                "commits at the primary no longer wait until they are stored here"
+            ),
+            (Some(false), true) => tracing::warn!(
+                stream, semi_sync = %state, "commits at the primary now wait until they are stored here"
+            ),
+            _ => {}
+        }
     }
 
     fn with_primary<T>(&self, f: impl FnOnce(Option<&Primary>) -> T) -> T {
@@ -328,11 +392,11 @@ impl StreamFacts for Stream {
         self.identity.uuid.to_string()
     }
 
-    fn gtid_mode_on(&self) -> bool {
-        match self.upstream_variable("gtid_mode") {
-            Some(mode) => mode == "ON",
-            None => !self.catalog.executed().is_empty(),
-        }
+    fn gtid_mode(&self) -> String {
+        self.upstream_variable("gtid_mode").unwrap_or_else(|| {
+            let has_gtids = !self.catalog.executed().is_empty();
+            if has_gtids { "ON" } else { "OFF" }.to_owned()
+        })
     }
 
     fn gtid_executed(&self) -> String {
@@ -380,13 +444,17 @@ impl StreamFacts for Stream {
     }
 
     fn binlog_checksum(&self) -> String {
-        let known = self.with_primary(|p| p.map(|p| p.checksum));
-        let checksum = known.or_else(|| self.newest_format().map(|f| f.checksum));
-        checksum.map_or("CRC32", |checksum| checksum.name()).to_owned()
+        self.upstream_variable("binlog_checksum").unwrap_or_else(|| {
+            let checksum = self.newest_format().map(|f| f.checksum);
+            checksum.map_or("CRC32", |checksum| checksum.name()).to_owned()
+        })
     }
 
     fn upstream_variable(&self, name: &str) -> Option<String> {
-        self.with_primary(|primary| primary?.variables.get(name).cloned())
+        if let Some(seen) = &*self.observation.borrow() {
+            return seen.variables.value(name).map(str::to_owned);
+        }
+        self.with_primary(|primary| primary?.variables.value(name).map(str::to_owned))
     }
 
     fn binary_logs(&self) -> Vec<BinaryLog> {
@@ -450,8 +518,10 @@ impl StreamFacts for Stream {
     fn status(&self) -> Vec<(String, String)> {
         let (state, error) = match self.upstream() {
             UpstreamState::Connecting => ("Connecting", String::new()),
-            UpstreamState::Following { semi_sync: true } => ("Following, semi-sync", String::new()),
-            UpstreamState::Following { semi_sync: false } => ("Following", String::new()),
+            UpstreamState::Following { semi_sync: true, .. } => {
+                ("Following, semi-sync", String::new())
+            }
+            UpstreamState::Following { semi_sync: false, .. } => ("Following", String::new()),
             UpstreamState::Waiting(failure) => ("Waiting", failure.text),
             UpstreamState::Blocked(failure) => ("Blocked", failure.text),
             UpstreamState::Halted(failure) => ("Halted", failure.text),

@@ -46,7 +46,7 @@ fn rounds(plan: &Plan, kinds: &[Round], note: &mut dyn FnMut(&str)) -> Result<u6
 }
 
 fn round_of_mysql(plan: &Plan, rng: &mut Rng) -> Result<(u64, usize)> {
-    let mut primary = patient_primary()?;
+    let mut primary = patient_primary(&[])?;
     let daemon = Daemon::new(&plan.binary, &primary.endpoint())?.started()?;
     primary.wait_for_semi_sync(1, PATIENCE)?;
     let clients = load(&primary, plan, rng)?;

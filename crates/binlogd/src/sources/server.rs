@@ -208,20 +208,33 @@ impl Server {
     /// Connects and asks for what comes next.
     fn connect(&mut self) -> Result<()> {
         let options = std::slice::from_ref(&self.options);
-        let Chosen { mut connection, primary, .. } =
-            match self.runtime.block_on(choose(options, Choose::First)) {
-                Ok(chosen) => chosen,
-                Err(error) => return self.lost(error),
-            };
+        let mut chosen = match self.runtime.block_on(choose(options, Choose::First)) {
+            Ok(chosen) => chosen,
+            Err(error) => return self.lost(error),
+        };
         match &self.begun {
-            Some(begun) if begun.source != primary.source => {
-                if let Err(error) = self.go_elsewhere(&mut connection, &primary)? {
+            Some(begun) if begun.source != chosen.primary.source => {
+                if let Err(error) = self.go_elsewhere(&mut chosen.connection, &chosen.primary)? {
                     return self.lost(error);
                 }
             }
             Some(_) => {}
-            None => self.begin(&primary)?,
+            None => {
+                let found = self.runtime.block_on(async {
+                    let (connection, primary) = (&mut chosen.connection, &chosen.primary);
+                    let history = match self.from {
+                        From::End => History::of_end(connection, primary).await?,
+                        _ => History::default(),
+                    };
+                    Ok((history, chosen.logs().await?))
+                });
+                match found {
+                    Ok((history, logs)) => self.begin(&chosen.primary, history, &logs)?,
+                    Err(error) => return self.lost(error),
+                }
+            }
         }
+        let Chosen { connection, primary, .. } = chosen;
         let Some((file, offset)) = self.resume.clone() else { return Ok(()) };
         (self.file, self.next) = (file.to_string(), offset);
         self.checksum = primary.checksum;
@@ -300,9 +313,9 @@ impl Server {
     }
 
     /// Decides what is read, at the first connection.
-    fn begin(&mut self, primary: &Primary) -> Result<()> {
-        let oldest = primary.logs.first().context("the server has no binlog files")?;
-        let newest = primary.logs.last().context("the server has no binlog files")?;
+    fn begin(&mut self, primary: &Primary, history: History, logs: &[PrimaryLog]) -> Result<()> {
+        let oldest = logs.first().context("the server has no binlog files")?;
+        let newest = logs.last().context("the server has no binlog files")?;
         let (file, offset) = match &self.from {
             From::At(file, offset) => (file.clone(), *offset),
             From::End => (newest.name.clone(), newest.end()),
@@ -311,16 +324,14 @@ impl Server {
         let last = match &self.until {
             Until::Forever => None,
             Until::Now => Some(newest),
-            Until::EndOf(file) => Some(place::log(primary, file)?),
+            Until::EndOf(file) => Some(place::log(logs, file)?),
         };
         let end = last.map(|log| (log.name.clone(), log.end()));
         if let Some((last, _)) = &end {
-            let wanted = primary.logs.iter().filter(|log| log.name >= file && log.name <= *last);
+            let wanted = logs.iter().filter(|log| log.name >= file && log.name <= *last);
             self.progress = Progress::new(wanted.map(PrimaryLog::end).sum());
         }
-        if self.from == From::End {
-            self.history = History::of_end(primary);
-        }
+        self.history = history;
         self.begun = Some(Begun { source: primary.source.clone(), file: file.clone(), end });
         self.resume = Some((file, offset));
         Ok(())

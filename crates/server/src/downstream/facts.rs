@@ -29,8 +29,8 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// them for one. Not presented in a MariaDB stream.
     fn server_uuid(&self) -> String;
 
-    /// Whether the stream's events carry MySQL GTIDs, so that `gtid_mode` is ON.
-    fn gtid_mode_on(&self) -> bool;
+    /// MySQL's `gtid_mode`: `OFF`, `OFF_PERMISSIVE`, `ON_PERMISSIVE` or `ON`.
+    fn gtid_mode(&self) -> String;
 
     /// The GTIDs that can be had here or were purged, as MySQL writes a set; may be long.
     fn gtid_executed(&self) -> String;
@@ -41,8 +41,8 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// `CRC32` or `NONE`: the checksum of the events now written.
     fn binlog_checksum(&self) -> String;
 
-    /// A global variable of the upstream as `SHOW GLOBAL VARIABLES` last showed it; the name is in
-    /// lower case. `None` if the upstream has no such variable or was never asked.
+    /// A global variable of the upstream as `SHOW GLOBAL VARIABLES` showed it a second ago, or when the upstream was
+    /// last connected; the name is in lower case. `None` if the upstream has no such variable or was never asked.
     fn upstream_variable(&self, name: &str) -> Option<String>;
 
     /// The files that can be dumped, oldest first, under names that are unique.

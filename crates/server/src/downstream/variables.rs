@@ -29,6 +29,15 @@ pub(super) struct Change {
     value: Option<Option<String>>,
 }
 
+/// The upstream's variables whose values are presented.
+pub(crate) fn upstream_variables() -> impl Iterator<Item = &'static str> {
+    let relayed = table::TABLE.iter().filter(|variable| match variable.source {
+        Source::Upstream(_) | Source::UpstreamOnly => true,
+        Source::Fixed(_) | Source::Computed(_) | Source::OnIf(_) => false,
+    });
+    relayed.map(|variable| variable.name).chain(table::COMPUTED_FROM_UPSTREAM)
+}
+
 /// A variable's value as `SELECT @@[scope.]name` gives it.
 pub(super) fn select(view: &View<'_>, scope: Option<Scope>, name: &str) -> Result<Value, SqlError> {
     let variable = find(view, name)?;

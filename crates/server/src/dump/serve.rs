@@ -11,6 +11,7 @@ use binlogd_wire::dump::DumpFlags;
 use tokio::time::Instant;
 
 use super::ahead::{Unfit, settle};
+use super::first_file::wait_for_first_file;
 use super::herald::News;
 use super::mariadb::parse_position;
 use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start, find};
@@ -29,6 +30,11 @@ impl DumpService for Stream {
 
 async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     let catalog = stream.catalog();
+    if !is_non_blocking(&session)
+        && let Err(end) = wait_for_first_file(&stream, &mut session).await
+    {
+        return end;
+    }
     let options = options(&stream, &session);
     let mariadb = match mariadb_wishes(&stream, &session) {
         Ok(wishes) => wishes,
@@ -179,10 +185,14 @@ fn options(stream: &Stream, session: &DumpSession) -> Options {
         checksum,
         // MariaDB's replicas ask for something else with the same bit.
         heartbeat_v2: is_mysql && flags.contains(DumpFlags::ANNOTATE_OR_HEARTBEAT_V2),
-        // Servers take id 0, mysqlbinlog's, for the same wish.
         semi_sync: session.wishes.semi_sync,
-        non_blocking: session.request.is_non_blocking() || session.request.server_id == 0,
+        non_blocking: is_non_blocking(session),
     }
+}
+
+/// Servers take id 0, mysqlbinlog's, for the same wish.
+fn is_non_blocking(session: &DumpSession) -> bool {
+    session.request.is_non_blocking() || session.request.server_id == 0
 }
 
 /// What a reader of a MariaDB stream has said; `None` in other streams.

@@ -1,15 +1,19 @@
 //! Where to begin, or to go on, with a primary.
 
-use binlogd_event::GtidSet;
+use binlogd_event::{FIRST_EVENT, GtidSet, ServerVersion};
 use binlogd_store::LogName;
 
 use crate::config::StartAt;
 use crate::ingest::Tail;
-use crate::upstream::{Primary, PrimaryLog, UpstreamError};
+use crate::upstream::{PrimaryLog, UpstreamError};
 
 /// What to ask the primary for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Plan {
+    /// The primary's oldest file, from its start.
+    BeginOldest,
+    /// The file that the primary writes now, from its start.
+    BeginNewest,
     /// A file from its start.
     Begin(LogName),
     /// The file with the first transaction that is not one of these, from its start.
@@ -18,25 +22,42 @@ pub(super) enum Plan {
     Resume,
 }
 
-/// Decides, given what the primary has, what is stored, and where a new stream is to begin.
-pub(super) fn plan(
-    primary: &Primary,
+/// Decides from what is stored, and where a new stream is to begin. `None` if only the list of the primary's files can
+/// tell.
+pub(super) fn plan(tail: Option<&Tail>, start: &StartAt) -> Option<Plan> {
+    match (tail, start) {
+        (Some(_), _) => Some(Plan::Resume),
+        (None, StartAt::Earliest) => Some(Plan::BeginOldest),
+        (None, StartAt::Current) => Some(Plan::BeginNewest),
+        (None, StartAt::After(gtids)) => Some(Plan::BeginAfter(gtids.clone())),
+        (None, StartAt::File { name, offset }) if *offset <= FIRST_EVENT => {
+            LogName::new(name).map(Plan::Begin)
+        }
+        (None, StartAt::File { .. }) => None,
+    }
+}
+
+/// Decides with the list of the primary's files: where [`plan`] could not, or where the primary refused what it had
+/// decided.
+pub(super) fn plan_by_list(
+    version: &ServerVersion,
+    logs: &[PrimaryLog],
     tail: Option<&Tail>,
     start: &StartAt,
 ) -> Result<Plan, UpstreamError> {
-    let (Some(oldest), Some(newest)) = (primary.logs.first(), primary.logs.last()) else {
-        return Err(UpstreamError::BinaryLogOff(primary.version.clone()));
+    let (Some(oldest), Some(newest)) = (logs.first(), logs.last()) else {
+        return Err(UpstreamError::BinaryLogOff(version.clone()));
     };
     let Some(tail) = tail else {
         return match start {
             StartAt::Earliest => Ok(Plan::Begin(oldest.name.clone())),
             StartAt::Current => Ok(Plan::Begin(newest.name.clone())),
-            StartAt::File { name, offset } => begin_at(primary, name, *offset, oldest, newest),
+            StartAt::File { name, offset } => begin_at(logs, name, *offset, oldest, newest),
             StartAt::After(gtids) => Ok(Plan::BeginAfter(gtids.clone())),
         };
     };
     let (name, end) = (&tail.file.name, tail.verifier.offset());
-    match primary.log(name) {
+    match log(logs, name) {
         Some(log) if log.end() < end => {
             Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.end(), ours: end })
         }
@@ -59,20 +80,25 @@ pub(super) fn plan(
     }
 }
 
+/// The file called `name`, if the primary has it.
+fn log<'l>(logs: &'l [PrimaryLog], name: &LogName) -> Option<&'l PrimaryLog> {
+    logs.iter().find(|log| log.name == *name)
+}
+
 fn begin_at(
-    primary: &Primary,
+    logs: &[PrimaryLog],
     name: &str,
     offset: u64,
     oldest: &PrimaryLog,
     newest: &PrimaryLog,
 ) -> Result<Plan, UpstreamError> {
     let wanted = LogName::new(name);
-    if let Some(log) = wanted.as_ref().and_then(|name| primary.log(name)) {
-        if offset > log.end() {
-            let (file, size) = (name.to_owned(), log.end());
+    if let Some(found) = wanted.as_ref().and_then(|name| log(logs, name)) {
+        if offset > found.end() {
+            let (file, size) = (name.to_owned(), found.end());
             return Err(UpstreamError::BehindEnd { file, size, offset });
         }
-        return Ok(Plan::Begin(log.name.clone()));
+        return Ok(Plan::Begin(found.name.clone()));
     }
     let is_purged =
         wanted.is_some_and(|w| w.base() == oldest.name.base() && w.number() < oldest.name.number());

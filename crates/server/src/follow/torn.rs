@@ -29,11 +29,12 @@ pub(super) fn is_refusal(outcome: &Result<(), FollowError>, intake: &Intake) -> 
     intake.is_following() && error.server_error().is_some_and(|error| error.code == code)
 }
 
-/// Whether to read to the end first, without semi-sync: in any file but the newest there may be a torn
-/// event. A semi-synchronous dump that ends there hangs in MariaDB 11.8 before its error is sent, and
-/// with it every later dump of the same replica.
-pub(super) fn reads_first(primary: &Primary, file: &LogName) -> bool {
-    primary.is_mariadb() && primary.logs.last().is_some_and(|newest| newest.name != *file)
+/// Whether to read to the end first, without semi-sync: there may be a torn event. A semi-synchronous dump that ends
+/// there hangs in MariaDB 11.8 before its error is sent, and with it every later dump of the same replica. `read` is the
+/// connection on which all was read that there was, if there was one: a server that has died since counts its connections
+/// anew.
+pub(super) fn reads_first(primary: &Primary, connection: u32, read: Option<u32>) -> bool {
+    primary.is_mariadb() && read.is_none_or(|read| connection <= read)
 }
 
 /// The file behind the torn one, which ends with `tail`; `None` if there is none yet, or if it is not
@@ -48,7 +49,7 @@ pub(super) async fn file_behind(
     is_same_history: impl Fn(&Chosen) -> bool,
 ) -> Result<Option<LogName>, UpstreamError> {
     let upstreams = stream.connect_options();
-    let chosen = choose(&upstreams, stream.config().choose).await?;
+    let mut chosen = choose(&upstreams, stream.config().choose).await?;
     let primary = &chosen.primary;
     // In a file without its head readers by GTID would look for what stands before it.
     let has_head = tail.verifier.last_event().is_some_and(|start| start > FIRST_EVENT);
@@ -56,13 +57,13 @@ pub(super) async fn file_behind(
         return Ok(None);
     }
     let torn = &tail.file.name;
-    let next = primary.logs.iter().map(|log| &log.name).find(|name| *name > torn).cloned();
+    let next = chosen.logs().await?.into_iter().map(|log| log.name).find(|name| name > torn);
     let Some(next) = next.filter(|next| next.number() == torn.number() + 1) else {
         return Ok(None);
     };
     let executed = stream.catalog().executed();
     let server_id = stream.identity().server_id;
-    match first_file_with_news(&chosen.options, primary, &executed, server_id).await {
+    match first_file_with_news(&chosen.options, &chosen.primary, &executed, server_id).await {
         Ok(file) => Ok((file > *torn).then_some(next)),
         Err(UpstreamError::NotAfter { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -74,6 +74,20 @@ pub enum IntakeError {
         /// Where the comparison began, in bytes from the file's start.
         offset: u64,
     },
+    /// The primary has less than is stored.
+    #[error(
+        "the primary's {file} ends at {theirs}, but {ours} bytes of it are stored: it has lost its tail or \
+         was reset. The stored files are kept as they are; to follow the new history give binlogd a new \
+         data directory"
+    )]
+    LostTail {
+        /// The file.
+        file: String,
+        /// Its length there, in bytes.
+        theirs: u64,
+        /// Its length here, in bytes.
+        ours: u64,
+    },
     /// A file that is not the one that was asked for.
     #[error("asked the primary for {wanted}, but it began with {got}")]
     WrongStart {
@@ -261,6 +275,17 @@ impl Intake {
         }
     }
 
+    /// Notes that the primary has sent all that it has.
+    ///
+    /// # Errors
+    /// If that is less than is stored.
+    pub fn has_ended(&self) -> Result<(), IntakeError> {
+        match &self.phase {
+            Phase::Overlapping(overlap) => Err(self.lost_tail(overlap)),
+            Phase::Opening { .. } | Phase::Following => Ok(()),
+        }
+    }
+
     /// Handles what comes until the stored end is reached; `false` for what the verifier judges.
     fn is_before_following(
         &mut self,
@@ -268,8 +293,13 @@ impl Intake {
         wants_ack: bool,
     ) -> Result<bool, IntakeError> {
         let header = if part.first { EventHeader::parse(part.bytes).ok() } else { None };
-        if header.is_some_and(|header| header.is_artificial()) {
-            return Ok(false);
+        if let Some(header) = header.filter(EventHeader::is_artificial) {
+            // A primary that waits for something to send has nothing after what it has sent.
+            return if header.kind.is_heartbeat() {
+                self.has_ended().map(|()| false)
+            } else {
+                Ok(false)
+            };
         }
         let is_format = header.is_some_and(|h| h.kind == EventKind::FORMAT_DESCRIPTION);
         match &mut self.phase {
@@ -335,6 +365,7 @@ impl Intake {
             }
             Phase::Following if name != self.file => self.switch_to(name, position),
             Phase::Following => Ok(()),
+            Phase::Overlapping(overlap) if name != self.file => Err(self.lost_tail(&overlap)),
             Phase::Overlapping(_) => Err(self.wrong_start(&format!("{name} at {position}"))),
         }
     }
@@ -371,6 +402,12 @@ impl Intake {
             return Ok(());
         }
         Err(IntakeError::Fork { file: self.file.to_string(), offset: FIRST_EVENT })
+    }
+
+    fn lost_tail(&self, overlap: &Overlap) -> IntakeError {
+        let ours = self.verifier.offset();
+        let theirs = ours.saturating_sub(overlap.left());
+        IntakeError::LostTail { file: self.file.to_string(), theirs, ours }
     }
 
     fn wrong_start(&self, got: &str) -> IntakeError {

@@ -59,7 +59,12 @@ impl ReceiveError {
         match self {
             Self::Client(error) => error.server_error().is_some(),
             Self::Intake(error) => {
-                matches!(error, IntakeError::Fork { .. } | IntakeError::Encrypted { .. })
+                matches!(
+                    error,
+                    IntakeError::Fork { .. }
+                        | IntakeError::LostTail { .. }
+                        | IntakeError::Encrypted { .. }
+                )
             }
             _ => false,
         }

@@ -12,7 +12,7 @@ impl Stream {
     pub(super) fn status_as_replica(&self) -> Option<ReplicaStatus> {
         let source = self.source()?;
         let (running, semi_sync) = match self.upstream() {
-            UpstreamState::Following { semi_sync } => (Running::Yes, semi_sync),
+            UpstreamState::Following { semi_sync, .. } => (Running::Yes, semi_sync),
             UpstreamState::Connecting => (Running::Connecting, false),
             UpstreamState::Waiting(_) => (Running::Waiting, false),
             UpstreamState::Blocked(_) | UpstreamState::Halted(_) | UpstreamState::Stopped => {
@@ -57,7 +57,7 @@ impl Stream {
             durable: (name_of(frontier.durable.file), frontier.durable.offset),
             retrieved_gtids: retrieved,
             executed_gtids: executed.to_lines(),
-            by_gtid: self.gtid_mode_on(),
+            by_gtid: self.gtid_mode() == "ON",
             semi_sync,
             last_error: self.last_error(),
         })

@@ -12,6 +12,10 @@ pub struct Backoff {
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The longest wait for a server that refuses connections: to ask it costs next to nothing, and when it is back its first
+/// commits wait for us.
+const LONGEST_REFUSED: Duration = Duration::from_secs(1);
+
 impl Backoff {
     /// Before the first try.
     #[must_use]
@@ -22,8 +26,18 @@ impl Backoff {
     /// The next wait.
     #[must_use]
     pub fn next_wait(&mut self) -> Duration {
-        let wait = self.next;
-        self.next = (wait * 2).min(LONGEST);
+        self.wait_up_to(LONGEST)
+    }
+
+    /// The next wait, after a connection was refused.
+    #[must_use]
+    pub fn next_wait_if_refused(&mut self) -> Duration {
+        self.wait_up_to(LONGEST_REFUSED)
+    }
+
+    fn wait_up_to(&mut self, longest: Duration) -> Duration {
+        let wait = self.next.min(longest);
+        self.next = (wait * 2).min(longest);
         let mut random = [0];
         // Without randomness the wait is the longest one.
         let _ = aws_lc_rs::rand::fill(&mut random);
@@ -58,5 +72,18 @@ mod tests {
         assert_eq!(longest, LONGEST);
         backoff.reset();
         assert!(backoff.next_wait() <= FIRST);
+    }
+
+    #[test]
+    fn a_server_that_refuses_is_asked_every_second() {
+        let mut backoff = Backoff::new();
+        for _ in 0..20 {
+            let _ = backoff.next_wait();
+        }
+        for _ in 0..20 {
+            assert!(backoff.next_wait_if_refused() <= LONGEST_REFUSED);
+        }
+        let _ = backoff.next_wait();
+        assert!(backoff.next_wait() > LONGEST_REFUSED / 2, "other failures still wait longer");
     }
 }

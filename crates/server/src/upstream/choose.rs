@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use binlogd_client::{ConnectOptions, Connection};
+use tokio::sync::watch;
 
-use super::{Primary, UpstreamError};
+use super::logs::{PrimaryLog, binary_logs};
+use super::{Observation, Primary, UpstreamError};
 use crate::config::Choose;
 
 /// A connection to the primary, and what it said of itself.
@@ -18,10 +20,24 @@ pub struct Chosen {
     pub primary: Primary,
 }
 
+impl Chosen {
+    /// The primary's binlog files, oldest first. It may have to wait for commits before it can list them, so this is not
+    /// for the way to a dump.
+    ///
+    /// # Errors
+    /// If it cannot be asked, or takes too long.
+    pub async fn logs(&mut self) -> Result<Vec<PrimaryLog>, UpstreamError> {
+        let asking = binary_logs(&mut self.connection, &self.primary.version);
+        tokio::time::timeout(ASK_TIMEOUT, asking)
+            .await
+            .map_err(|_| UpstreamError::Silent(self.options.address(), ASK_TIMEOUT.as_secs()))?
+    }
+}
+
 /// How long a server may take to say what it is.
 const ASK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a followed server is asked whether it is still the one.
+/// How often others are asked whether one of them has taken the place of a followed server that is read-only.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Connects to the upstream to follow. A single one is followed whatever it is; of several, the
@@ -33,25 +49,31 @@ pub async fn choose(upstreams: &[ConnectOptions], how: Choose) -> Result<Chosen,
     if let [only] = upstreams {
         return ask(only).await;
     }
-    let mut reasons = Vec::new();
+    let (mut reasons, mut refused) = (Vec::new(), false);
     for options in upstreams {
         match ask(options).await {
             Ok(chosen) if chosen.primary.writable || how == Choose::First => return Ok(chosen),
             Ok(_) => reasons.push(format!("{} is read-only", options.address())),
-            Err(error) => reasons.push(error.to_string()),
+            Err(error) => {
+                refused |= error.is_refused();
+                reasons.push(error.to_string());
+            }
         }
     }
-    Err(UpstreamError::NoneToFollow(reasons.join("; ")))
+    Err(UpstreamError::NoneToFollow { reasons: reasons.join("; "), refused })
 }
 
-/// Waits until `followed` cannot be written to any more and another upstream can.
-pub async fn moved(upstreams: &[ConnectOptions], followed: &ConnectOptions) -> UpstreamError {
+/// Waits until `followed`, as it is observed, cannot be written to any more and another upstream can.
+pub async fn moved(
+    upstreams: &[ConnectOptions],
+    followed: &ConnectOptions,
+    mut observed: watch::Receiver<Option<Observation>>,
+) -> UpstreamError {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        // What does not answer is found out by whoever receives from it.
-        let Ok(now) = ask(followed).await else { continue };
-        if now.primary.writable {
-            continue;
+        let is_read_only =
+            |seen: &Option<Observation>| seen.as_ref().is_some_and(|o| !o.variables.is_writable());
+        if observed.wait_for(is_read_only).await.is_err() {
+            return std::future::pending().await;
         }
         for other in upstreams.iter().filter(|other| *other != followed) {
             if ask(other).await.is_ok_and(|other| other.primary.writable) {
@@ -59,6 +81,7 @@ pub async fn moved(upstreams: &[ConnectOptions], followed: &ConnectOptions) -> U
                 return UpstreamError::Moved { from, to };
             }
         }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

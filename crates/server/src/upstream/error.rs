@@ -71,8 +71,13 @@ pub enum UpstreamError {
         gtids: GtidSet,
     },
     /// None of several upstreams can be followed.
-    #[error("no upstream can be followed: {0}")]
-    NoneToFollow(String),
+    #[error("no upstream can be followed: {reasons}")]
+    NoneToFollow {
+        /// What is wrong with each.
+        reasons: String,
+        /// Whether one of them refused the connection.
+        refused: bool,
+    },
     /// Another upstream has become the one that can be written to.
     #[error("{from} is read-only now and {to} can be written to: following that one")]
     Moved {
@@ -81,6 +86,11 @@ pub enum UpstreamError {
         /// Who will be.
         to: String,
     },
+    /// Semi-sync can be had now, which it could not when the dump began.
+    #[error(
+        "semi-sync has been installed at {0}: connecting anew, so that its commits are acknowledged"
+    )]
+    SemiSyncAppeared(String),
     /// The primary does not answer.
     #[error("{0} did not answer for {1} s while the dump was prepared")]
     Silent(String, u64),
@@ -202,9 +212,19 @@ impl UpstreamError {
                 "the primary refuses binlogd's account"
             }
             Self::BinaryLogOff(_) => "binary logging is off on the primary",
-            Self::NoneToFollow(_) => "none of the upstreams can be followed",
+            Self::NoneToFollow { .. } => "none of the upstreams can be followed",
             Self::Store(_) => "binlogd's files cannot be read or written",
             _ => "the primary cannot be followed as it is",
+        }
+    }
+
+    /// Whether no connection was made, and at once: the server is down or starting.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Client(error) => matches!(error, ClientError::Connect { .. }),
+            Self::NoneToFollow { refused, .. } => *refused,
+            _ => false,
         }
     }
 
@@ -225,7 +245,8 @@ impl UpstreamError {
             Self::Nonsense { .. }
             | Self::Moved { .. }
             | Self::Silent(..)
-            | Self::NoneToFollow(_) => false,
+            | Self::SemiSyncAppeared(_)
+            | Self::NoneToFollow { .. } => false,
             _ => true,
         }
     }
@@ -244,5 +265,23 @@ pub(crate) fn client_error_number(error: &ClientError) -> Option<u16> {
         }
         ClientError::Closed { .. } | ClientError::Io { .. } => Some(CR_SERVER_LOST),
         error => error.server_error().map(|error| error.code.0),
+    }
+}
+
+/// Gives errors that somebody has to act on a name.
+pub(super) fn explain(error: ClientError, version: &ServerVersion) -> UpstreamError {
+    let version = version.clone();
+    match error.server_error() {
+        // Older servers deny replication as they deny a login.
+        Some(server)
+            if [ErrorCode::SPECIFIC_ACCESS_DENIED, ErrorCode::ACCESS_DENIED]
+                .contains(&server.code) =>
+        {
+            UpstreamError::Privilege { denied: server.message.to_string(), version }
+        }
+        Some(server) if server.code == ErrorCode::NO_BINARY_LOGGING => {
+            UpstreamError::BinaryLogOff(version)
+        }
+        _ => error.into(),
     }
 }

@@ -7,7 +7,7 @@ use binlogd_event::EVENT_SIZE_MAX;
 use binlogd_store::LogName;
 use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica};
 
-use super::primary::explain;
+use super::error::explain;
 use super::{Primary, UpstreamError};
 use crate::identity::Identity;
 

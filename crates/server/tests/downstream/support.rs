@@ -77,8 +77,8 @@ impl StreamFacts for Facts {
         "11111111-2222-3333-4444-555555555555".into()
     }
 
-    fn gtid_mode_on(&self) -> bool {
-        true
+    fn gtid_mode(&self) -> String {
+        "ON".into()
     }
 
     fn gtid_executed(&self) -> String {

@@ -1,8 +1,9 @@
 //! Which transactions were read, so that reading can go on at another server that has them too.
 
 use anyhow::Result;
+use binlogd_client::Connection;
 use binlogd_event::{EventHeader, Gtid, GtidSet, TransactionState, gtid_of, previous_gtids};
-use binlogd_server::upstream::Primary;
+use binlogd_server::upstream::{Primary, UpstreamError, executed_gtids};
 
 /// The transactions up to where reading has come. They are known once a file's head has named those
 /// before it, or if reading begins where a server has just said which it has.
@@ -21,18 +22,22 @@ pub(super) struct History {
 }
 
 impl History {
-    /// What a server had just before it said where its files end. What it committed in between is not
-    /// known, and would be told of another server: better than to leave out what nobody told.
-    pub(super) fn of_end(primary: &Primary) -> Self {
-        let variable = |name: &str| primary.variables.get(name);
+    /// What a server has just before it says where its files end; `None` if it cannot be told by GTID. What it commits in
+    /// between is not known, and would be told of another server: better than to leave out what nobody told.
+    pub(super) async fn of_end(
+        connection: &mut Connection,
+        primary: &Primary,
+    ) -> Result<Self, UpstreamError> {
         let known = match primary.is_mariadb() {
-            true => variable("gtid_binlog_state")
-                .and_then(|text| GtidSet::from_last_of_domains(text).ok()),
+            true => {
+                let text = connection.scalar("SELECT @@GLOBAL.gtid_binlog_state").await?;
+                GtidSet::from_last_of_domains(&text.unwrap_or_default()).ok()
+            }
             // Without GTIDs it says that it has no transactions at all.
             false if !primary.has_gtids() => None,
-            false => variable("gtid_executed").and_then(|text| text.parse().ok()),
+            false => Some(executed_gtids(connection, primary, &GtidSet::new()).await?),
         };
-        Self { known, ..Self::default() }
+        Ok(Self { known, ..Self::default() })
     }
 
     /// Takes the next event, given as its header and body without checksum, and what it is in the

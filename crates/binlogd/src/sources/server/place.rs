@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use binlogd_client::ConnectOptions;
 use binlogd_event::FIRST_EVENT;
 use binlogd_server::config::Choose;
-use binlogd_server::upstream::{Primary, PrimaryLog, UpstreamError, choose};
+use binlogd_server::upstream::{PrimaryLog, UpstreamError, choose};
 use binlogd_store::LogName;
 
 use super::{Server, Until};
@@ -43,10 +43,13 @@ impl ServerPlace {
     pub(crate) fn logs(&self) -> Result<Vec<PrimaryLog>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let options = std::slice::from_ref(&self.options);
-        let primary = runtime.block_on(choose(options, Choose::First))?.primary;
+        let logs = runtime.block_on(async {
+            let mut chosen = choose(options, Choose::First).await?;
+            chosen.logs().await
+        })?;
         match &self.file {
-            Some(file) => Ok(vec![log(&primary, file)?.clone()]),
-            None => Ok(primary.logs),
+            Some(file) => Ok(vec![log(&logs, file)?.clone()]),
+            None => Ok(logs),
         }
     }
 
@@ -64,13 +67,13 @@ impl fmt::Display for ServerPlace {
 }
 
 /// The server's file of this name.
-pub(super) fn log<'p>(primary: &'p Primary, file: &LogName) -> Result<&'p PrimaryLog> {
-    let (oldest, newest) = (primary.logs.first(), primary.logs.last());
+pub(super) fn log<'l>(logs: &'l [PrimaryLog], file: &LogName) -> Result<&'l PrimaryLog> {
+    let (oldest, newest) = (logs.first(), logs.last());
     let (oldest, newest) = oldest.zip(newest).context("the server has no binlog files")?;
     let missing = || UpstreamError::NoSuchFile {
         wanted: file.to_string(),
         oldest: oldest.name.to_string(),
         newest: newest.name.to_string(),
     };
-    Ok(primary.log(file).ok_or_else(missing)?)
+    Ok(logs.iter().find(|log| log.name == *file).ok_or_else(missing)?)
 }

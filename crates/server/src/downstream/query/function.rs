@@ -104,7 +104,7 @@ fn wait_for_executed(view: &View<'_>, name: &str, args: &[Value]) -> Result<Wait
         [set, timeout] => (set, timeout.to_f64()),
         _ => return Err(SqlError::wrong_parameter_count(name)),
     };
-    if !view.server.facts.gtid_mode_on() {
+    if view.server.facts.gtid_mode() == "OFF" {
         return Err(SqlError::needs_gtid_mode(NAME));
     }
     let timeout = timeout.filter(|seconds| *seconds >= 0.0);

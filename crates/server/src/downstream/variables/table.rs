@@ -138,6 +138,16 @@ const CHARSET: Setting = Setting::Session(Check::Charset);
 const COLLATION: Setting = Setting::Session(Check::Collation);
 const ISOLATION: Setting = Setting::Session(Check::OneOf(ISOLATION_LEVELS));
 
+/// The upstream's variables from which values here are computed.
+pub(super) const COMPUTED_FROM_UPSTREAM: [&str; 6] = [
+    "binlog_checksum",
+    "character_set_server",
+    "collation_connection",
+    "collation_server",
+    "enforce_gtid_consistency",
+    "gtid_mode",
+];
+
 /// All of them, by name.
 pub(super) static TABLE: &[Variable] = &[
     Variable::both(
@@ -184,7 +194,9 @@ pub(super) static TABLE: &[Variable] = &[
     )
     .dynamic(),
     Variable::both("default_storage_engine", Text, Upstream("InnoDB"), Privileged),
-    Variable::global("enforce_gtid_consistency", Text, Computed(gtid_mode)).dynamic().only(MySql),
+    Variable::global("enforce_gtid_consistency", Text, Computed(gtid_consistency))
+        .dynamic()
+        .only(MySql),
     Variable::session("error_count", Number, Computed(error_count), Setting::ReadOnly),
     Variable::both("explicit_defaults_for_timestamp", Bool, UpstreamOnly, Privileged),
     Variable::both("foreign_key_checks", Bool, Fixed("ON"), ON_OFF),
@@ -292,7 +304,12 @@ fn on_off(on: bool) -> String {
 }
 
 fn gtid_mode(view: &View<'_>) -> String {
-    on_off(view.server.facts.gtid_mode_on())
+    view.server.facts.gtid_mode()
+}
+
+fn gtid_consistency(view: &View<'_>) -> String {
+    let upstream = view.server.facts.upstream_variable("enforce_gtid_consistency");
+    upstream.unwrap_or_else(|| on_off(view.server.facts.gtid_mode() == "ON"))
 }
 
 fn semi_sync(view: &View<'_>) -> bool {

@@ -1,0 +1,120 @@
+//! The observer: a second connection to the primary that is followed, on which its variables are read again and again.
+//!
+//! It begins after the dump has begun, so a primary that lets it wait delays nothing. What it sees is published as an
+//! [`Observation`]; readers are told from it, and the follower and the log learn of changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use binlogd_client::{ConnectOptions, Connection};
+use binlogd_event::ServerVersion;
+use binlogd_store::SourceId;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::variables::{SEMI_SYNC_ENABLED, SemiSyncState, Variables};
+use super::{Backoff, UpstreamError};
+use crate::downstream::upstream_variables;
+use crate::stream::Stream;
+
+/// What was last seen of the primary that is followed.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Whose history its files are.
+    pub source: SourceId,
+    /// Its global variables: those that binlogd acts on, or that readers are told.
+    pub variables: Variables,
+}
+
+/// How old an observation becomes.
+const OBSERVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long an answer may take. Longer than a commit usually waits for semi-sync, since variables may be locked as long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest row of an answer, in bytes.
+const ROW_BYTES_MAX: usize = 1 << 20;
+
+/// What binlogd itself wants to know.
+const OWN_VARIABLES: [&str; 6] =
+    ["server_id", "server_uuid", "read_only", "binlog_checksum", "gtid_mode", "log_bin"];
+
+/// Observes whichever primary the stream follows, until `stop`.
+pub async fn observe(stream: Arc<Stream>, stop: CancellationToken) {
+    let mut followed = stream.watch_followed();
+    loop {
+        let options = followed.borrow_and_update().clone();
+        let observing = async {
+            match options {
+                Some(options) => observe_one(&stream, &options).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = observing => {}
+            changed = followed.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Waits until semi-sync can be had at a server that did not have it when its dump began. That dump does not take part.
+pub async fn semi_sync_appears(
+    options: &ConnectOptions,
+    mut observed: watch::Receiver<Option<Observation>>,
+) -> UpstreamError {
+    let can_be_had = |seen: &Option<Observation>| {
+        seen.as_ref().is_some_and(|seen| seen.variables.semi_sync() != SemiSyncState::Absent)
+    };
+    if observed.wait_for(can_be_had).await.is_err() {
+        return std::future::pending().await;
+    }
+    UpstreamError::SemiSyncAppeared(options.address())
+}
+
+/// Observes one server for as long as the future is polled.
+async fn observe_one(stream: &Stream, options: &ConnectOptions) {
+    let mut backoff = Backoff::new();
+    loop {
+        if let Err(error) = observe_over_connection(stream, options, &mut backoff).await {
+            let wait = backoff.next_wait();
+            tracing::debug!(stream = stream.name(), retry_in = ?wait, "observing: {error}");
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+async fn observe_over_connection(
+    stream: &Stream,
+    options: &ConnectOptions,
+    backoff: &mut Backoff,
+) -> Result<(), UpstreamError> {
+    let options = options.clone().max_payload_len(ROW_BYTES_MAX);
+    let mut connection = Connection::connect(&options).await?;
+    let version = ServerVersion::new(connection.server_version().to_string());
+    loop {
+        let looking = look(&mut connection, &version);
+        let observation = tokio::time::timeout(ANSWER_TIMEOUT, looking)
+            .await
+            .map_err(|_| UpstreamError::Silent(options.address(), ANSWER_TIMEOUT.as_secs()))??;
+        backoff.reset();
+        stream.set_observation(observation);
+        tokio::time::sleep(OBSERVE_EVERY).await;
+    }
+}
+
+/// Looks once. What a primary may have to wait for is fine here, as long as it holds nothing meanwhile that a dump
+/// needs.
+async fn look(
+    connection: &mut Connection,
+    version: &ServerVersion,
+) -> Result<Observation, UpstreamError> {
+    let names = OWN_VARIABLES.iter().chain(&SEMI_SYNC_ENABLED).copied();
+    let names: Vec<_> = names.chain(upstream_variables()).collect();
+    let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('{}')", names.join("', '"));
+    let rows = connection.query_all(&query).await?;
+    let values =
+        rows.iter().filter_map(|row| Some((row.text(0)?.into_owned(), row.text(1)?.into_owned())));
+    let variables: Variables = values.collect();
+    Ok(Observation { source: variables.source(version)?, variables })
+}
