@@ -119,9 +119,9 @@ fn what_a_form_has_no_record_for_is_said_once_or_counted() {
     assert!(notes("--format=maxwell").ends_with("nothing of 4 statements that change rows\n"));
     let canal = notes("--format=canal");
     assert!(canal.contains("FILE:436: Incident event: ") && canal.contains("FILE:511: Incident"));
-    assert!(canal.contains("`with c as (select 1) delete from t` changes rows"), "{canal}");
-    assert!(canal.ends_with("nothing of 2 statements that change rows\n"), "{canal}");
-    assert!(!canal.contains("INSERT"), "{canal}");
+    // Statements of a kind have records there, whatever stands in front of their verbs.
+    assert!(canal.contains("`SELECT `d`.`f`()` changes rows"), "{canal}");
+    assert!(!canal.contains("INSERT") && !canal.contains("with c"), "{canal}");
     // What was not chosen is not missed.
     let chosen = said(&["tail", "--format=debezium", "--stop-position=210"], &path, 0);
     assert_eq!(chosen, "");

@@ -334,6 +334,7 @@ impl Changes {
             schema: query.schema,
             settings: query.status_vars,
             error_code: query.error_code,
+            thread_id: query.thread_id,
             context: self.context.sets(),
             alone,
             tables: &[],

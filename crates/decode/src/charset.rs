@@ -253,6 +253,11 @@ impl Charset {
         }
     }
 
+    /// Whether a byte that looks like ASCII, such as a backslash, may be the end of a character.
+    pub(crate) fn hides_ascii(self) -> bool {
+        matches!(self, Self::BIG5 | Self::CP932 | Self::GB18030 | Self::GBK | Self::SJIS)
+    }
+
     fn contains_ascii(self) -> bool {
         match self.form() {
             Multi(form) => !form.is_unicode(),

@@ -150,6 +150,29 @@ pub enum FormatError {
         /// Why.
         flaw: Box<UndoFlaw>,
     },
+    /// What a statement's session was is not known.
+    #[error(
+        "the session of the statement has {0}, without which it could do something else. Read it by a newer \
+         binlogd, or replay it by a replica"
+    )]
+    Settings(
+        /// What is wrong with it.
+        Box<str>,
+    ),
+    /// A row that a statement could take for another one.
+    #[error(
+        "the {change} of a row of {table} was logged without {columns}, and the table has no known \
+         primary key, so that a statement cannot find the row for certain. Replay it by a replica; \
+         servers log whole rows with binlog_row_image=FULL"
+    )]
+    PartialRow {
+        /// What was done.
+        change: &'static str,
+        /// The table.
+        table: String,
+        /// The columns that are not there.
+        columns: String,
+    },
     /// The file of `LOAD DATA` is no part of any statement.
     #[error(
         "LOAD DATA in statement format has its file in the binlog, which SQL cannot. Replay it by a \

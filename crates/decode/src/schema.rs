@@ -3,6 +3,7 @@
 mod alter;
 pub(crate) mod definition;
 mod dump;
+mod effect;
 mod followed;
 pub(crate) mod lexer;
 pub(crate) mod mode;
@@ -173,14 +174,15 @@ impl TableSchema {
         fits
     }
 
+    /// Tells columns of the key that they are, if it is made of columns alone: a part of a key finds other
+    /// rows, too. (MariaDB's `WITHOUT OVERLAPS` names a period.)
     fn apply_key(&self, columns: &mut [Column]) {
-        for (part, name) in self.primary_key.iter().enumerate() {
-            let column = columns
-                .iter_mut()
-                .find(|c| c.name().is_some_and(|known| known.eq_ignore_ascii_case(name)));
-            if let Some(column) = column {
-                column.key_part = u16::try_from(part).ok();
-            }
+        let place = |name: &String| {
+            columns.iter().position(|c| c.name().is_some_and(|known| is_same(known, name)))
+        };
+        let places: Option<Vec<usize>> = self.primary_key.iter().map(place).collect();
+        for (part, column) in places.into_iter().flatten().enumerate() {
+            columns[column].key_part = u16::try_from(part).ok();
         }
     }
 }

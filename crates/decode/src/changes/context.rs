@@ -1,6 +1,6 @@
 //! What events before a statement set for it: variables, automatic numbers, the seeds of `RAND()`.
 
-use binlogd_event::body::{Intvar, IntvarKind, Rand, UserVar, UserVarType};
+use binlogd_event::body::{Intvar, IntvarKind, Rand, UserVar, UserVarType, UserVarValue};
 
 use crate::cursor::Cursor;
 use crate::{Charset, Decimal, Value, ValueError, write};
@@ -65,7 +65,13 @@ impl Context {
     pub(super) fn user_var(&mut self, var: &UserVar<'_>) -> Result<(), ContextError> {
         // In hex a value's bytes are at least twice as many.
         self.must_fit(var.value.map_or(0, |value| value.bytes.len().saturating_mul(2)))?;
-        self.push(user_var(var)?)
+        match var.value.filter(|value| is_text(value)) {
+            Some(value) => {
+                self.push(format!("SET collation_connection={}", value.collation))?;
+                self.push(text_var(var.name, value.bytes))
+            }
+            None => self.push(user_var(var)?),
+        }
     }
 
     fn push(&mut self, set: String) -> Result<(), ContextError> {
@@ -85,7 +91,25 @@ impl Context {
     }
 }
 
-/// A user variable as a statement, with the value's bytes in hex.
+/// Whether a variable's value is text, and not bytes or a number.
+fn is_text(value: &UserVarValue<'_>) -> bool {
+    let numbers = [UserVarType::REAL, UserVarType::INTEGER, UserVarType::DECIMAL];
+    !numbers.contains(&value.kind)
+        && Charset::of_collation(u64::from(value.collation)) != Some(Charset::BINARY)
+}
+
+/// A user variable of the connection's collation as a statement. (A cast gives that; names of collations
+/// differ from server to server.)
+fn text_var(name: &[u8], bytes: &[u8]) -> String {
+    let mut out = b"SET @".to_vec();
+    write::sql_identifier(name, &mut out);
+    out.extend_from_slice(b"=CAST(X'");
+    write::hex(bytes.iter().copied(), &mut out);
+    out.extend_from_slice(b"' AS CHAR)");
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A user variable that is a number or bytes as a statement.
 fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
     let mut out = b"SET @".to_vec();
     write::sql_identifier(var.name, &mut out);
@@ -108,10 +132,7 @@ fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
                 Value::Decimal(Decimal::with_head(&mut cursor)?).write_sql(&mut out)?;
             }
             _ => {
-                let charset = Charset::of_collation(u64::from(value.collation));
-                out.push(b'_');
-                out.extend_from_slice(charset.unwrap_or(Charset::BINARY).name().as_bytes());
-                out.extend_from_slice(b" X'");
+                out.extend_from_slice(b"X'");
                 write::hex(value.bytes.iter().copied(), &mut out);
                 out.push(b'\'');
             }

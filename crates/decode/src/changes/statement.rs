@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
-use crate::schema::lexer::Lexer;
+use crate::schema::lexer::{Lexer, Token};
+use crate::schema::mode::SqlMode;
 use crate::{Charset, TableChange};
 
 /// A statement and what it depends on.
@@ -18,6 +19,8 @@ pub struct Statement<'a> {
     pub settings: StatusVars<'a>,
     /// The MySQL error with which it ended, mostly 0.
     pub error_code: u16,
+    /// The session that ran it. Temporary tables and `CONNECTION_ID()` depend on it.
+    pub thread_id: u32,
     /// `SET` statements that must run before it, in ASCII but for names.
     pub context: &'a [String],
     /// Whether it is a transaction by itself, such as DDL.
@@ -28,8 +31,9 @@ pub struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    /// What it does to rows, by its first word; `None` if that is none of the words that change
-    /// rows.
+    /// What it does to rows, by its verb; `None` if that is none of the words that change rows.
+    ///
+    /// `WITH`, `ANALYZE` and `SET STATEMENT … FOR` may stand in front of the verb.
     #[must_use]
     pub fn kind(&self) -> Option<RowsChange> {
         match &*self.verb() {
@@ -52,19 +56,24 @@ impl<'a> Statement<'a> {
             }
     }
 
-    /// Its first word, in small letters; comments before it are none.
+    /// Its verb, in small letters.
     pub(crate) fn verb(&self) -> String {
-        first_word(self.text)
+        match self.lexer(&self.to_text()).next() {
+            Some(Token::Word(word)) => word.to_ascii_lowercase(),
+            _ => String::new(),
+        }
+    }
+
+    /// Reads its `text` from the verb on.
+    pub(crate) fn lexer<'t>(&self, text: &'t str) -> Lexer<'t> {
+        Lexer::at_verb(text, SqlMode::of(self))
     }
 
     /// Whether it is `CREATE TABLE … SELECT`, of a table that others see.
     fn creates_from_select(&self) -> bool {
         let text = self.to_text();
-        let mut lexer = Lexer::new(&text);
-        lexer.next();
-        if lexer.take_word("or") {
-            lexer.take_word("replace");
-        }
+        let mut lexer = self.lexer(&text);
+        lexer.pass(&["create", "or", "replace"]);
         lexer.take_word("table")
             && std::iter::from_fn(|| lexer.next()).any(|token| token.is_word("select"))
     }
@@ -93,6 +102,16 @@ impl<'a> Statement<'a> {
         })
     }
 
+    /// The schemas that it changes something in, if its event says so.
+    pub(crate) fn schemas(&self) -> Option<Vec<String>> {
+        let names = self.settings.iter().find_map(|item| match item {
+            Ok(StatusVar::UpdatedSchemas(Some(names))) if !names.is_empty() => Some(names),
+            _ => None,
+        })?;
+        let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+        Some(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    }
+
     /// Its text in UTF-8. What is no text in its character set is replaced.
     pub(crate) fn to_text(self) -> Cow<'a, str> {
         let charset = self.charset().unwrap_or(Charset::UTF8MB4);
@@ -107,30 +126,6 @@ impl<'a> Statement<'a> {
     }
 }
 
-fn first_word(statement: &[u8]) -> String {
-    let mut text = statement.trim_ascii_start();
-    let behind = |text: &'_ [u8], end: &[u8]| {
-        text.windows(end.len()).position(|bytes| bytes == end).map(|at| at + end.len())
-    };
-    loop {
-        let comment_len = match text {
-            // What stands in it is no comment to the server, but for the version in front.
-            [b'/', b'*', b'!', ..] => 3 + digits(&text[3..]),
-            [b'/', b'*', b'M', b'!', ..] => 4 + digits(&text[4..]),
-            [b'/', b'*', rest @ ..] => behind(rest, b"*/").map_or(text.len(), |len| 2 + len),
-            [b'#', ..] | [b'-', b'-', 0..=b' ', ..] => behind(text, b"\n").unwrap_or(text.len()),
-            _ => break,
-        };
-        text = text[comment_len..].trim_ascii_start();
-    }
-    let word = text.iter().take_while(|b| b.is_ascii_alphabetic());
-    word.map(|b| char::from(b.to_ascii_lowercase())).collect()
-}
-
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_digit()).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +136,7 @@ mod tests {
             schema: b"",
             settings: StatusVars::default(),
             error_code: 0,
+            thread_id: 0,
             context: &[],
             alone: true,
             tables: &[],
@@ -148,13 +144,40 @@ mod tests {
     }
 
     #[test]
-    fn a_statements_kind_is_its_first_word() {
+    fn a_statements_kind_is_its_verb() {
         let kind = |text: &str| statement(text).kind();
         assert_eq!(kind(" /* a */ /*b*/insert into t"), Some(RowsChange::Insert));
         assert_eq!(kind("-- why\n# who\nREPLACE t"), Some(RowsChange::Insert));
         assert_eq!(kind("/*!50003 update t*/"), Some(RowsChange::Update));
         assert_eq!(kind("/*M!100501 delete*/"), Some(RowsChange::Delete));
         assert_eq!(kind("create table t"), None);
+        for (text, wanted) in [
+            ("ANALYZE UPDATE t SET a = 1", Some(RowsChange::Update)),
+            ("analyze format = json delete from t", Some(RowsChange::Delete)),
+            ("analyze table t", None),
+            ("analyze", None),
+            (
+                "set statement a = 'x for delete', b = (select 1 for update) for insert into t values (1)",
+                Some(RowsChange::Insert),
+            ),
+            (
+                "set statement a=1 for analyze /* c */ replace t values (1)",
+                Some(RowsChange::Insert),
+            ),
+            ("set statement a=1 for alter table t add a int", None),
+            ("set password = 'a'", None),
+            (
+                "with c as (select 1), `delete` (a) as (select 2 from (select 1) x) delete from t",
+                Some(RowsChange::Delete),
+            ),
+            ("with recursive c as (select 1) update t set a = 1", Some(RowsChange::Update)),
+            ("with c as (select 1) select f()", None),
+            ("((delete from t", Some(RowsChange::Delete)),
+            ("with", None),
+            ("set statement", None),
+        ] {
+            assert_eq!(kind(text), wanted, "{text}");
+        }
         for unended in ["/* never ends", "-- never ends", "#", "/*", "/*!", "/*M!", "--", ""] {
             assert_eq!(kind(unended), None, "{unended}");
         }

@@ -1,7 +1,7 @@
 //! A table's names, and statements that change single rows of it.
 
 use super::{ColumnTest, FormatError, must_have_names};
-use crate::write::{hex_upper, unsigned};
+use crate::write::{decompressed, hex_upper, unsigned};
 use crate::{Image, Table, Value};
 
 /// A table's names as SQL.
@@ -108,13 +108,13 @@ impl<'t> Names<'t> {
             out.truncate(start);
             return Ok(());
         }
-        self.condition(now, out)
+        self.condition("update", now, out)
     }
 
     pub(super) fn delete(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         out.extend_from_slice(b"DELETE FROM ");
         out.extend_from_slice(self.table.sql_name());
-        self.condition(before, out)
+        self.condition("delete", before, out)
     }
 
     /// The columns that a statement can set.
@@ -127,17 +127,32 @@ impl<'t> Names<'t> {
         key.peek().is_some() && key.all(|column| image.has(column))
     }
 
-    /// Finds the row: by its primary key if that is known and enough, else by all of its values.
-    fn condition(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+    /// Finds the row: by its whole primary key if that is known, else by all of its values.
+    ///
+    /// Columns that no statement can set have values to compare like others. Only where all values are
+    /// compared they are left out, since other columns say what they are.
+    fn condition(
+        &self,
+        change: &'static str,
+        before: &Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
         let by_key = self.by_key(before);
+        if !by_key {
+            self.must_be_whole(change, before)?;
+        }
+        let has_settable = self.settable().next().is_some();
         out.extend_from_slice(b" WHERE ");
         let mut and = Separator::new(b" AND ");
         for item in before.values() {
             let (index, value) = item?;
             let is_key = by_key && self.table.primary_key().any(|column| column == index);
+            let is_compared = match by_key {
+                true => is_key || self.is_exact && self.settable[index],
+                false => self.settable[index] || !has_settable,
+            };
             // A difference between documents does not say what there is.
-            let is_known = self.is_exact && !matches!(value, Value::JsonDiffs(_));
-            if !self.settable[index] || by_key && !is_key && !is_known {
+            if !is_compared || matches!(value, Value::JsonDiffs(_)) {
                 continue;
             }
             and.write(out);
@@ -147,19 +162,39 @@ impl<'t> Names<'t> {
         out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
         Ok(())
     }
+
+    /// Sees that an image has all columns that find its row where no key does.
+    fn must_be_whole(&self, change: &'static str, image: &Image<'_>) -> Result<(), FormatError> {
+        let lost: Vec<&str> = self
+            .settable()
+            .filter(|&column| !image.has(column))
+            .map(|column| self.table.columns()[column].name().unwrap_or_default())
+            .collect();
+        if lost.is_empty() && image.values().next().is_some() {
+            return Ok(());
+        }
+        let table = format!("{}.{}", self.table.schema(), self.table.name());
+        Err(FormatError::PartialRow { change, table, columns: lost.join(", ") })
+    }
 }
 
-/// Of a column of the key a plain one, for which the server has an index.
+/// A comparison that is true of the very value, and of no other that is merely equal to it. For a column of
+/// the key equality is enough, since no other row of the table has an equal key; and a plain comparison
+/// lets the server use the key's index.
 fn comparison(
     name: &[u8],
     value: &Value<'_>,
     by_key: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), crate::ValueError> {
-    // Collations may take different texts for the same.
+    if let Value::Compressed(value) = value {
+        return comparison(name, &decompressed(value)?.value(), by_key, out);
+    }
+    // Collations may take different texts for the same, and vectors have no equality.
     let stored = match value {
         Value::Text(text) if !by_key => Some(text.bytes),
         Value::TextOrBytes(bytes) if !by_key => Some(*bytes),
+        Value::Vector(vector) => Some(vector.stored()),
         _ => None,
     };
     if let Some(stored) = stored {
@@ -177,19 +212,38 @@ fn comparison(
         Value::Float(number) => {
             out.push(b'=');
             Value::Double(f64::from(*number)).write_sql(out)?;
+            zeros_sign(name, f64::from(*number), by_key, out);
+        }
+        Value::Double(number) => {
+            out.push(b'=');
+            value.write_sql(out)?;
+            zeros_sign(name, *number, by_key, out);
         }
         // MySQL 5.6 does not find 64 bits by a literal of bits.
         Value::Bit(bits) => {
             out.push(b'=');
             unsigned(bits.value, out);
         }
-        Value::Enum(value) if !by_key => {
+        // Without a name in the key, too: the number 0 and an empty member look the same.
+        Value::Enum(value) if !by_key || value.name().is_none_or(<[u8]>::is_empty) => {
             out.extend_from_slice(b"+0=");
             unsigned(value.number, out);
         }
-        Value::Set(value) if !by_key => {
+        Value::Set(value) if !by_key || value.bits < 2 => {
             out.extend_from_slice(b"+0=");
             unsigned(value.bits, out);
+        }
+        // Numbers of different types in documents are equal.
+        Value::Json(_) if !by_key => {
+            out.push(b'=');
+            let start = out.len();
+            value.write_sql(out)?;
+            let literal = out[start..].to_vec();
+            out.extend_from_slice(b" AND HEX(CAST(");
+            out.extend_from_slice(name);
+            out.extend_from_slice(b" AS CHAR))=HEX(CAST(");
+            out.extend_from_slice(&literal);
+            out.extend_from_slice(b" AS CHAR))");
         }
         value => {
             out.push(b'=');
@@ -197,6 +251,15 @@ fn comparison(
         }
     }
     Ok(())
+}
+
+/// There are two zeros, which are equal.
+fn zeros_sign(name: &[u8], number: f64, by_key: bool, out: &mut Vec<u8>) {
+    if number == 0.0 && !by_key {
+        out.extend_from_slice(b" AND LEFT(");
+        out.extend_from_slice(name);
+        out.extend_from_slice(if number.is_sign_negative() { b",1)='-'" } else { b",1)<>'-'" });
+    }
 }
 
 /// What stands between items.

@@ -5,7 +5,7 @@
 use binlogd_event::body::{RowsBody, RowsChange};
 
 use super::names::Names;
-use super::sql::{FOR_ROWS, checks_of, set_checks};
+use super::sql::{Checks, FOR_ROWS};
 use super::{ColumnTest, Format, FormatError};
 use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::write::sql_text;
@@ -79,8 +79,8 @@ pub struct UndoOptions {
 /// [`last_piece`].
 pub struct UndoFormat {
     options: UndoOptions,
-    /// Foreign key checks off, unique checks off: of the rows that came last.
-    checks: Option<(bool, bool)>,
+    /// Those of the rows that came last.
+    checks: Option<Checks>,
     /// Whether anything of the transaction was written.
     begun: bool,
     statement: Vec<u8>,
@@ -135,11 +135,11 @@ impl UndoFormat {
         if !std::mem::replace(&mut self.begun, true) {
             push(b"COMMIT;\n", out);
         }
-        let checks = checks_of(rows.body().flags);
+        let checks = Checks::of_rows(rows.body().flags);
         if let Some(earlier) = self.checks.replace(checks).filter(|earlier| *earlier != checks) {
             // Read backwards this comes before the earlier rows.
             self.statement.clear();
-            set_checks(earlier, &mut self.statement);
+            earlier.set(Some(checks), &mut self.statement);
             push(&self.statement, out);
         }
         let change = rows.change();
@@ -289,8 +289,8 @@ impl Format for UndoFormat {
         self.statement.clear();
         self.statement.extend_from_slice(b"-- written by binlogd undo\n");
         if let Some(checks) = self.checks {
-            self.statement.extend_from_slice(FOR_ROWS);
-            set_checks(checks, &mut self.statement);
+            self.statement.extend_from_slice(FOR_ROWS.as_bytes());
+            checks.set(None, &mut self.statement);
         }
         push(&self.statement, out);
     }
@@ -307,32 +307,25 @@ fn comment(transaction: &Transaction) -> String {
 /// Lets statements pass that change nothing which stays.
 fn judge(statement: &Statement<'_>) -> Result<(), Refused> {
     const SHOWN_MAX: usize = 60;
-    let text = String::from_utf8_lossy(statement.text);
-    let text = text.trim_start();
-    let begins = |words: &[&str]| {
-        words.iter().any(|w| text.get(..w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))
-    };
-    let harmless = [
-        "SAVEPOINT ",
-        "RELEASE SAVEPOINT ",
-        "FLUSH ",
-        "ANALYZE ",
-        "OPTIMIZE ",
-        "CREATE TEMPORARY ",
-        "DROP TEMPORARY ",
-        "DROP /*!40005 TEMPORARY */ ",
-    ];
-    if begins(&harmless) {
+    let text = statement.to_text();
+    let mut lexer = statement.lexer(&text);
+    if lexer.take_any(&["savepoint", "release", "flush", "analyze", "optimize"]) {
         return Ok(());
     }
-    if begins(&["ROLLBACK TO "]) {
+    if lexer.take_any(&["create", "drop"]) {
+        lexer.pass(&["or", "replace"]);
+        if lexer.take_word("temporary") {
+            return Ok(());
+        }
+    }
+    if lexer.take_word("rollback") && lexer.take_word("to") {
         return Err(UndoFlaw::RolledBack.into());
     }
-    if begins(&["XA "]) {
+    if lexer.take_word("xa") {
         return Err(UndoFlaw::Xa.into());
     }
     let shown = statement.beginning(SHOWN_MAX);
-    Err(match statement.kind().is_some() {
+    Err(match statement.changes_rows() {
         true => UndoFlaw::Statement { text: shown },
         false => UndoFlaw::Ddl { text: shown },
     }

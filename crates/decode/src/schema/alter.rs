@@ -18,6 +18,8 @@ pub(super) struct Alter {
     steps: Vec<Step>,
     drops_key: bool,
     key: Vec<String>,
+    /// Whether there may be a primary key already, which then stays: `IF NOT EXISTS`.
+    key_may_exist: bool,
     /// The new default, of columns that are defined here, too.
     charset: Option<Charset>,
     /// Whether all text is converted to that.
@@ -58,8 +60,7 @@ impl Alter {
         if mode.oracle {
             return None;
         }
-        let mut parser =
-            Parser { table: TableParser::new(Lexer::new(sql).with_mode(mode)), schema };
+        let mut parser = Parser { table: TableParser::new(Lexer::at_verb(sql, mode)), schema };
         let alter = parser.statement()?;
         (!parser.table.lexer.is_conditional()).then_some(alter)
     }
@@ -150,7 +151,7 @@ impl Alter {
         match (key.is_empty(), self.key.is_empty()) {
             (true, _) => Some(self.key.clone()),
             (false, true) => Some(key),
-            (false, false) => None,
+            (false, false) => self.key_may_exist.then_some(key),
         }
     }
 
@@ -254,9 +255,9 @@ const OF_PARTITIONS: &[&str] = &[
     "truncate",
 ];
 
-/// What begins a key or a constraint that is not the primary key.
+/// What begins a key or a constraint.
 const KEYS: &[&str] =
-    &["key", "index", "unique", "fulltext", "spatial", "foreign", "check", "constraint"];
+    &["key", "index", "unique", "fulltext", "spatial", "foreign", "check", "constraint", "primary"];
 
 struct Parser<'a> {
     table: TableParser<'a>,
@@ -317,17 +318,8 @@ impl Parser<'_> {
         if lexer.take_word("partition") {
             return Some(false);
         }
-        if lexer.take_word("constraint") && !lexer.is_next(KEYS) && !lexer.is_next(&["primary"]) {
-            lexer.pass(&["if", "not", "exists"]);
-            // Its name.
-            lexer.next();
-        }
-        if lexer.take_word("primary") {
-            alter.key = self.table.key_columns().ok()?;
-            return Some(true);
-        }
         if lexer.is_next(KEYS) {
-            self.table.rest_of_element();
+            self.added_key(alter)?;
             return Some(true);
         }
         lexer.take_word("column");
@@ -335,7 +327,10 @@ impl Parser<'_> {
         lexer.pass(&["not", "exists"]);
         if lexer.take_symbol('(') {
             loop {
-                self.added(alter, may_exist)?;
+                match self.table.lexer.is_next(KEYS) {
+                    true => self.added_key(alter)?,
+                    false => self.added(alter, may_exist)?,
+                }
                 match self.table.lexer.next()? {
                     Token::Symbol(',') => {}
                     Token::Symbol(')') => return Some(true),
@@ -347,14 +342,28 @@ impl Parser<'_> {
         Some(true)
     }
 
+    /// A key or a constraint.
+    fn added_key(&mut self, alter: &mut Alter) -> Option<()> {
+        let lexer = &mut self.table.lexer;
+        if lexer.take_word("constraint") && !lexer.is_next(KEYS) {
+            lexer.pass(&["if", "not", "exists"]);
+            // Its name.
+            lexer.next();
+        }
+        if lexer.take_word("primary") {
+            lexer.take_word("key");
+            alter.key_may_exist = lexer.is_next(&["if"]);
+            alter.key = self.table.key_columns().ok()?;
+        } else {
+            self.table.rest_of_element();
+        }
+        Some(())
+    }
+
     /// A new column, or what begins with a word that may be the name of one.
     fn added(&mut self, alter: &mut Alter, may_exist: bool) -> Option<()> {
-        let lexer = &mut self.table.lexer;
-        if lexer.is_next(KEYS) || lexer.is_next(&["primary"]) {
-            return None;
-        }
-        let may_be_other = lexer.is_next(&["period", "system", "vector"]);
-        let name = self.table.name().ok()?;
+        let may_be_other = self.table.lexer.is_next(&["period", "system", "vector"]);
+        let name = self.table.column_name().ok()?;
         if may_be_other && self.table.lexer.is_next(&["for", "versioning", "index", "key"]) {
             // MariaDB's: PERIOD FOR and VECTOR INDEX make no column, SYSTEM VERSIONING makes two.
             let makes_columns = self.table.lexer.is_next(&["versioning"]);
@@ -395,6 +404,10 @@ impl Parser<'_> {
                 return None;
             }
             alter.drops.push(of);
+            self.table.lexer.pass(&["cascade", "restrict"]);
+            let is_all = matches!(self.table.lexer.peek(), None | Some(Token::Symbol(',' | ';')));
+            let removes_partitions = self.table.lexer.is_next(&["remove", "partition"]);
+            return (is_all || removes_partitions).then_some(true);
         }
         self.table.rest_of_element();
         Some(true)
@@ -404,7 +417,7 @@ impl Parser<'_> {
     fn define(&mut self, alter: &mut Alter, renames: bool) -> Option<()> {
         self.table.lexer.take_word("column");
         let of = self.existing()?;
-        let name = if renames { self.table.name().ok()? } else { of.name.clone() };
+        let name = if renames { self.table.column_name().ok()? } else { of.name.clone() };
         let defined = self.column(name, alter)?;
         alter.steps.push(Step::Define { of, defined });
         Some(())
@@ -483,6 +496,6 @@ impl Parser<'_> {
     fn existing(&mut self) -> Option<Existing> {
         let may_lack = self.table.lexer.take_word("if");
         self.table.lexer.take_word("exists");
-        Some(Existing { name: self.table.name().ok()?, may_lack })
+        Some(Existing { name: self.table.column_name().ok()?, may_lack })
     }
 }

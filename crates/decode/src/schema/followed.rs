@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::alter::{Alter, COLUMNS_MAX};
 use super::definition::{Action, Definition, Name};
+use super::effect::Effect;
 use super::lexer::Lexer;
 use super::mode::SqlMode;
 use super::table_parser::TableParser;
@@ -97,6 +98,8 @@ pub struct LostTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     Statement,
+    /// One that does not name the table.
+    Other,
     Rows,
     Letters,
     Memory,
@@ -109,6 +112,7 @@ impl fmt::Display for LostTable {
                 "this statement is not understood, or does not fit the definition that is known: if that \
                  was given, it is of another time"
             }
+            Why::Other => "this statement is not known here, and may change their definitions",
             Why::Rows => "its rows have other columns than its definition: that is of another time",
             Why::Letters => {
                 "this statement changes a table of the same name in other letters, which may be this one: \
@@ -157,13 +161,14 @@ impl FollowedSchema {
             schema: &schema,
             mode: SqlMode::of(statement),
             failed: statement.error_code != 0,
+            schemas: statement.schemas(),
         };
         self.state().follow(&text, Definition::of(statement))
     }
 
     /// Takes the next statement of a session with the default settings and this default database.
     pub fn follow_sql(&self, sql: &str, schema: &str) -> Vec<TableChange> {
-        let text = Text { sql, schema, mode: SqlMode::default(), failed: false };
+        let text = Text { sql, schema, mode: SqlMode::default(), failed: false, schemas: None };
         self.state().follow(&text, Definition::all(sql, schema, text.mode))
     }
 
@@ -203,17 +208,45 @@ struct Text<'a> {
     mode: SqlMode,
     /// Whether it did only a part of what it says.
     failed: bool,
+    /// The schemas that it changes something in, if that is known.
+    schemas: Option<Vec<String>>,
 }
 
 impl State {
     fn follow(&mut self, text: &Text<'_>, definitions: Vec<Definition>) -> Vec<TableChange> {
         self.begun = true;
-        if definitions.is_empty()
-            && let Some(name) = Name::of_temporary(text.sql, text.schema, text.mode)
-        {
-            self.hide(name);
+        if definitions.is_empty() {
+            match Name::of_temporary(text.sql, text.schema, text.mode) {
+                Some(name) => self.hide(name),
+                None => self.take_other(text),
+            }
         }
         definitions.into_iter().map(|definition| self.define(text, definition)).collect()
+    }
+
+    /// A statement that defines no table as far as is known here.
+    fn take_other(&mut self, text: &Text<'_>) {
+        match Effect::of(text.sql, text.schema, text.mode) {
+            Effect::None => {}
+            Effect::Sequence(name) => drop(self.remove(&name)),
+            Effect::Unknown => {
+                let is_of = |schema: &String| match &text.schemas {
+                    Some(schemas) => schemas.contains(schema),
+                    None => true,
+                };
+                let names: Vec<Name> =
+                    self.tables.keys().filter(|name| is_of(&name.schema)).cloned().collect();
+                if !names.is_empty() {
+                    let table = match &text.schemas {
+                        Some(schemas) => format!("all tables in {}", schemas.join(", ")),
+                        None => "all tables".to_owned(),
+                    };
+                    self.lost.push(LostTable { table, why: Why::Other });
+                }
+                names.iter().for_each(|name| drop(self.remove(name)));
+                self.databases.values_mut().for_each(|database| database.is_complete = false);
+            }
+        }
     }
 
     fn define(&mut self, text: &Text<'_>, definition: Definition) -> TableChange {
@@ -288,7 +321,7 @@ impl State {
         if text.mode.oracle {
             return None;
         }
-        let mut parser = TableParser::new(Lexer::new(text.sql).with_mode(text.mode));
+        let mut parser = TableParser::new(Lexer::at_verb(text.sql, text.mode));
         if !parser.lexer.take_word("create") {
             return None;
         }

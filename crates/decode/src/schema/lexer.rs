@@ -45,7 +45,11 @@ impl Token {
     }
 }
 
+/// The verbs of statements that `WITH` and `ANALYZE` may stand in front of.
+const VERBS: &[&str] = &["select", "insert", "update", "delete", "replace", "with"];
+
 /// Cuts SQL into tokens. Comments are left out, but not what `/*!…*/` makes a part of it.
+#[derive(Clone)]
 pub(crate) struct Lexer<'a> {
     sql: &'a str,
     rest: &'a str,
@@ -57,6 +61,13 @@ pub(crate) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     pub(crate) fn new(sql: &'a str) -> Self {
         Self { sql, rest: sql, peeked: None, mode: SqlMode::default(), conditional: false }
+    }
+
+    /// One that reads a statement from its verb on.
+    pub(crate) fn at_verb(sql: &'a str, mode: SqlMode) -> Self {
+        let mut lexer = Self::new(sql).with_mode(mode);
+        lexer.pass_prefixes();
+        lexer
     }
 
     pub(crate) fn with_mode(mut self, mode: SqlMode) -> Self {
@@ -72,8 +83,8 @@ impl<'a> Lexer<'a> {
         self.mode = mode;
     }
 
-    /// Whether there was something that MariaDB takes for a part of the statement, and MySQL for a comment. (Of
-    /// what `/*!` makes a part from some version on a binlog has that mark only if the server was of one.)
+    /// Whether there was something that MariaDB takes for a part of the statement, and MySQL for a comment, or
+    /// that sets the SQL mode for the statement alone, so that it is not known which one it was read by. (Of what `/*!` makes a part from some version on a binlog has that mark only if the server was of one.)
     pub(crate) fn is_conditional(&self) -> bool {
         self.conditional
     }
@@ -126,6 +137,52 @@ impl<'a> Lexer<'a> {
             self.next();
         }
         found
+    }
+
+    /// Goes to the verb of a statement: `WITH` and what it names, `ANALYZE`, `SET STATEMENT … FOR` and
+    /// parentheses may stand in front of it.
+    pub(crate) fn pass_prefixes(&mut self) {
+        loop {
+            let start = self.clone();
+            let passed = if self.take_word("set") {
+                self.take_word("statement") && self.go_to(&["for"]) && self.take_word("for")
+            } else if self.take_word("analyze") {
+                self.pass_analyze()
+            } else if self.take_word("with") {
+                self.go_to(VERBS)
+            } else {
+                self.take_symbol('(')
+            };
+            if !passed {
+                *self = start;
+                return;
+            }
+        }
+    }
+
+    /// Whether what follows `ANALYZE` is a statement that is run.
+    fn pass_analyze(&mut self) -> bool {
+        if self.take_word("format") {
+            self.take_symbol('=');
+            self.next();
+        }
+        self.is_next(VERBS) || self.peek() == Some(&Token::Symbol('('))
+    }
+
+    /// Goes to any of these words outside of parentheses; says whether there is one.
+    fn go_to(&mut self, words: &[&str]) -> bool {
+        let mut depth = 0_usize;
+        while let Some(token) = self.peek() {
+            match token {
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth = depth.saturating_sub(1),
+                token if depth == 0 && token.is_any(words) => return true,
+                token if token.is_word("sql_mode") => self.conditional = true,
+                _ => {}
+            }
+            self.next();
+        }
+        false
     }
 
     /// Goes behind the semicolon that ends the statement.

@@ -9,6 +9,9 @@ use crate::Charset;
 /// The schema if it is named, the table's name, and its definition.
 type Created = (Option<String>, String, TableSchema);
 
+/// The most bits of precision that a `FLOAT` has.
+const FLOAT_BITS_MAX: u64 = 24;
+
 /// What matters of a table's options.
 struct Options {
     charset: Option<Charset>,
@@ -103,7 +106,7 @@ impl TableParser<'_> {
             return Ok(());
         }
         let may_be_period = self.lexer.is_next(&["period"]);
-        let name = self.name()?;
+        let name = self.column_name()?;
         if may_be_period && self.lexer.is_next(&["for"]) {
             self.rest_of_element();
             return Ok(());
@@ -159,6 +162,12 @@ impl TableParser<'_> {
         };
         if self.lexer.take_symbol('(') {
             self.arguments(&mut column);
+        }
+        if column.type_name == "float" && column.scale.is_none() {
+            // The number is that of bits, which makes one type or another.
+            if column.size.take().is_some_and(|bits| bits > FLOAT_BITS_MAX) {
+                (column.kind, column.type_name) = (SchemaType::Double, "double".to_owned());
+            }
         }
         let mut defined = Defined { column, is_key: false, place: None };
         let nullable = self.attributes(&mut defined)?;
@@ -311,6 +320,16 @@ impl TableParser<'_> {
             }
         }
         Some(token)
+    }
+
+    /// A column's name, also behind that of its table.
+    pub(super) fn column_name(&mut self) -> Result<String, SchemaError> {
+        self.lexer.take_symbol('.');
+        let mut name = self.name()?;
+        while self.lexer.take_symbol('.') {
+            name = self.name()?;
+        }
+        Ok(name)
     }
 
     pub(super) fn name(&mut self) -> Result<String, SchemaError> {

@@ -216,6 +216,9 @@ fn primary_key(
         let column = columns
             .get_mut(index)
             .ok_or_else(|| ValueError::bad("column of the primary key", index as u64))?;
+        if column.key_part.is_some() {
+            return Err(ValueError::bad("column of the primary key", index as u64));
+        }
         // A key has 16 parts at most.
         column.key_part = Some(
             u16::try_from(part).map_err(|_| ValueError::bad("part of the primary key", part))?,

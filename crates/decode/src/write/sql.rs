@@ -122,7 +122,9 @@ fn enum_sql(value: &EnumValue<'_>, out: &mut Vec<u8>) {
 }
 
 fn set_sql(value: &SetValue<'_>, out: &mut Vec<u8>) {
-    if !are_text(value) {
+    // The empty set and one of an empty string look the same.
+    let has_empty = value.members.is_some_and(|members| members.names().any(<[u8]>::is_empty));
+    if has_empty || !are_text(value) {
         return number::unsigned(value.bits, out);
     }
     let start = out.len();

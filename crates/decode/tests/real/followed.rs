@@ -49,6 +49,17 @@ create table `w w` (a text(100), b text(70000), c blob(20), d text(300), e varch
 alter table `w w` convert to character set utf8mb4, rename column `from` to `to`
 create table é (a int, ที่ int, a→b int, é int)
 alter table é drop ที่, change a→b 名 int, add É2 int after É
+create table fl (a float(24), b float(25), c float4(53) unsigned, d float(7,3), e float)
+alter table fl add (f int, key kf (f), primary key (f)), modify a float(30), add g float(0)
+alter table fl add (h int, constraint ch unique (h), index (h, a)), drop primary key, add constraint primary key (h)
+";
+
+/// Names that older servers take.
+const QUALIFIED: &str = "
+create table q (q int, a int, q.b int, d.q.c int)
+alter table .q drop column q.b
+alter table .`q` change q.a d.q.a2 bigint, modify q.c varchar(9) first, add q.e int
+create table r (like .q)
 ";
 
 /// With names in double quotes, and other meanings of strings and types.
@@ -167,6 +178,12 @@ alter table t drop constraint if exists x, add constraint if not exists y check 
 alter table t convert to character set utf8mb4 collate uca1400_ai_ci
 create or replace table t (a int, b varchar(3) compressed, key k (a) ignored)
 alter table t alter index k not ignored, add c inet6 invisible, add d text compressed
+set statement lock_wait_timeout = 5 for alter table t change a b int, change b a int
+set statement lock_wait_timeout = 5, max_statement_time = (select 9 for update) for create table u like t
+alter table t add primary key if not exists (a), add e int
+alter table t add constraint primary key if not exists using btree (b), add f int
+alter table t drop e cascade, drop column if exists t.f restrict
+set statement lock_wait_timeout = 5 for rename table t to v, u to t
 ";
 
     #[test]
@@ -184,6 +201,11 @@ alter table t alter index k not ignored, add c inet6 invisible, add d text compr
     }
 
     #[test]
+    fn names_of_columns_may_stand_behind_those_of_tables() {
+        each_step_is_followed(Flavour::Mariadb118, "", super::QUALIFIED);
+    }
+
+    #[test]
     fn names_stand_in_double_quotes_where_the_session_has_it_so() {
         each_step_is_followed(
             Flavour::Mariadb118,
@@ -195,6 +217,11 @@ alter table t alter index k not ignored, add c inet6 invisible, add d text compr
 
 mod on_mysql_5_6 {
     use super::{Flavour, STEPS, each_step_is_followed};
+
+    #[test]
+    fn names_of_columns_may_stand_behind_those_of_tables() {
+        each_step_is_followed(Flavour::Mysql56, "", super::QUALIFIED);
+    }
 
     #[test]
     fn tables_are_what_the_server_has_after_each_statement() {
