@@ -28,7 +28,7 @@ use binlogd_store::{Access, Dir, File, Fs, FsLock};
 use rustix::io::Errno;
 
 use crate::rng::Rng;
-pub use fault::{Fault, Op};
+pub use fault::{ERRORS, Fault, Op};
 use fault::{Faults, Verdict};
 use file::{FileState, PAGE};
 use folder::{Entry, Folders};
@@ -108,7 +108,13 @@ impl SimDisk {
 
     /// Takes back what [`SimDisk::fail`] and [`SimDisk::power_off_after`] have announced.
     pub fn clear_faults(&self) {
-        self.state().faults = Faults::default();
+        self.state().faults.clear();
+    }
+
+    /// How many operations have failed by [`SimDisk::fail`] so far.
+    #[must_use]
+    pub fn faults_hit(&self) -> u64 {
+        self.state().faults.hits
     }
 
     /// Turns the power off in the middle of a change that is still to come, after `changes` more
@@ -508,6 +514,14 @@ impl File for SimFile {
                 state.files[self.file].modified = Some(state.clock);
             }
             Ok(())
+        })
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        self.disk.change(Op::Allocate, &self.path, |state, _| {
+            let len = place(len);
+            if state.room(self.file, 0, len) < len { Err(Errno::NOSPC.into()) } else { Ok(()) }
         })
     }
 

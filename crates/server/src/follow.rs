@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use binlogd_client::ConnectOptions;
 use binlogd_client::wire::compress::Compression;
-use binlogd_store::{LogFile, LogName, Store, StoreError};
+use binlogd_store::{LogFile, LogName, Remedy, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Choose, OnFork, SemiSync};
@@ -92,17 +92,7 @@ impl FollowError {
 
     /// Whether nothing but a restart helps.
     fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Store(
-                StoreError::SyncFailed { .. }
-                    | StoreError::Poisoned
-                    | StoreError::Damaged { .. }
-                    | StoreError::Lost { .. }
-                    | StoreError::Exists { .. }
-                    | StoreError::OutOfOrder { .. }
-            )
-        )
+        matches!(self, Self::Store(error) if error.remedy() == Remedy::Stop)
     }
 
     /// Whether the same server shows another history than the one that is stored.

@@ -313,6 +313,11 @@ impl Catalog {
         self.files.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn at_path(&self, path: &Path) -> Option<Arc<LogFile>> {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        files.iter().find(|file| file.path == path).cloned()
+    }
+
     /// The names of the files in a folder.
     pub(crate) fn names_in(&self, dir: &Path) -> Vec<LogName> {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use binlogd_event::VerifyError;
+use rustix::io::Errno;
 
 use crate::LogName;
 
@@ -21,12 +22,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A sync failed, so that nobody knows which bytes are on the disk.
-    #[error(
-        "cannot make {} durable: {source}. Nothing more is acknowledged, since the kernel may have \
-         dropped what it could not write. Check the disk, then restart binlogd: it goes on from \
-         what really is there",
-        path.display()
-    )]
+    #[error("cannot make {} durable: {source}. {}", path.display(), sync_advice(source))]
     SyncFailed {
         /// The file or folder.
         path: PathBuf,
@@ -135,17 +131,101 @@ impl StoreError {
     /// Whether the disk, or the user's share of it, is full, so that it may pass by itself.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_full(source))
+        self.source().is_some_and(is_full)
     }
+
+    /// Whether it says nothing about the file: the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_transient(source))
+    }
+
+    /// What helps a stream whose writer has met this error. ARCHITECTURE.md has the table.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::SyncFailed { source, .. } if is_full(source) || may_heal(source) => Remedy::Heal,
+            Self::SyncFailed { .. }
+            | Self::Poisoned
+            | Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::Exists { .. }
+            | Self::OutOfOrder { .. } => Remedy::Stop,
+            Self::Io { source, .. } if is_transient(source) => Remedy::Retry,
+            Self::Io { .. }
+            | Self::Locked { .. }
+            | Self::Foreign { .. }
+            | Self::WriterTaken
+            | Self::Purged { .. }
+            | Self::NoSuchPosition(_) => Remedy::Heal,
+        }
+    }
+
+    fn source(&self) -> Option<&io::Error> {
+        match self {
+            Self::Io { source, .. } | Self::SyncFailed { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// What helps after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing was lost: the same again, a moment later.
+    Retry,
+    /// The disk decides what is there: drop the writer and [recover](crate::Store::recover), as after
+    /// a restart.
+    Heal,
+    /// Nothing more is acknowledged by this process: somebody has to look at the disk and restart it.
+    Stop,
+}
+
+/// Errors that come from a lack of something else than the file: descriptors, memory, time.
+fn is_transient(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        number,
+        Some(
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::INTR | Errno::AGAIN
+        )
+    )
+}
+
+/// Errors of a sync that do not come from a disk that fails. (That a disk is full may be found out as late as
+/// here: by delayed allocation, by quotas, over a network.) Recovery writes the bytes again before it
+/// syncs, so that it does not depend on the pages that the kernel may have dropped.
+fn may_heal(error: &io::Error) -> bool {
+    is_transient(error) || error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::STALE)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(number, Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+fn sync_advice(error: &io::Error) -> &'static str {
+    if is_full(error) {
+        "Nothing of it is acknowledged. Free some space: binlogd then goes on by itself, from what \
+         really is there"
+    } else if may_heal(error) {
+        "Nothing of it is acknowledged. binlogd goes on by itself, from what really is there"
+    } else {
+        "Nothing more is acknowledged, since the kernel may have dropped what it could not write. \
+         Check the disk, then restart binlogd: it goes on from what really is there"
+    }
+}
+
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         _ if is_full(error) => ". Free some space: binlogd goes on by itself",
+        _ if is_out_of_descriptors(error) => {
+            ". The process has no file descriptors left: raise the limit (ulimit -n, LimitNOFILE=)"
+        }
         io::ErrorKind::PermissionDenied => ". Check who owns the data directory",
         io::ErrorKind::ReadOnlyFilesystem => ". Mount the file system writable",
         _ => "",

@@ -174,6 +174,12 @@ pub trait File: Debug + Send + Sync {
     /// Those of `ftruncate(2)`.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Takes room for the file's first `len` bytes, as far as the file system can.
+    ///
+    /// # Errors
+    /// Those of `fallocate(2)`; that there is not enough room may be found out only by a write.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+
     /// The file's length in bytes.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use crate::timeline::EarlierLog;
 use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer, access,
-    leftovers,
+    leftovers, space,
 };
 
 /// What tells the history of one source server from that of another: MySQL's server UUID. MariaDB
@@ -90,6 +90,9 @@ impl Store {
         let lock = fs.lock(&lock_path).map_err(StoreError::io("lock", &lock_path))?;
         let lock = lock.ok_or_else(|| StoreError::Locked { dir: dir.to_owned() })?;
 
+        if let Err(error) = space::remove_probe(&*fs, dir) {
+            tracing::warn!("{error}");
+        }
         let timelines = timelines(&*fs, dir)?;
         let mut files = Vec::new();
         for timeline in &timelines {
@@ -137,6 +140,14 @@ impl Store {
     #[must_use]
     pub fn resume(&self) -> Option<&Resume> {
         self.resume.as_ref()
+    }
+
+    /// Finds out whether there is room for so many bytes more.
+    ///
+    /// # Errors
+    /// If there is not; see [`StoreError::is_full`].
+    pub fn probe_space(&self, bytes: u64) -> Result<(), StoreError> {
+        space::probe(&*self.fs, &self.dir, bytes)
     }
 
     /// Finds out anew where the last file ends, after the writer has failed and is gone.

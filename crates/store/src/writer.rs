@@ -40,6 +40,8 @@ pub struct Writer {
     /// GTIDs that are written but not durable.
     pending_gtids: GtidSet,
     poisoned: bool,
+    /// How much of the active file a failed write would have needed behind its last whole event.
+    refused: u64,
     watermark: Watermark,
     mark_every: u64,
     journal: Journal,
@@ -86,6 +88,7 @@ impl Writer {
             active: None,
             pending_gtids: GtidSet::new(),
             poisoned: false,
+            refused: 0,
             watermark,
             mark_every: MARK_EVERY,
             journal,
@@ -178,10 +181,11 @@ impl Writer {
             return Err(StoreError::Foreign { path: self.dir.clone(), what });
         };
         active.is_dirty = true;
-        active
-            .handle
-            .write_all_at(&batch.bytes, active.end)
-            .map_err(StoreError::io("write to", &active.file.path))?;
+        let written = active.handle.write_all_at(&batch.bytes, active.end);
+        if written.is_err() {
+            self.refused = active.end - active.verified_end + batch.bytes.len() as u64;
+        }
+        written.map_err(StoreError::io("write to", &active.file.path))?;
         active.end += batch.bytes.len() as u64;
         self.journal.note(&batch.bytes);
         debug_assert!(batch.verified_end <= active.end);
@@ -189,6 +193,12 @@ impl Writer {
         self.pending_gtids.extend(&batch.gtids);
         self.catalog.frontier.set_written(active.verified_position());
         Ok(())
+    }
+
+    /// How many bytes behind the last whole event could not be kept when a write failed.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Makes all whole events durable, publishes them, and says how far that is.
@@ -335,8 +345,13 @@ impl Writer {
     fn create_file(&mut self, name: &LogName) -> Result<(PathBuf, Box<dyn File>), StoreError> {
         let path = self.dir.join(name.as_str());
         let fs = self.catalog.fs.clone();
-        if fs.len(&path).map_err(StoreError::io("look for", &path))?.is_some() {
-            return Err(StoreError::Exists { path });
+        match fs.len(&path).map_err(StoreError::io("look for", &path))? {
+            None => {}
+            // An attempt to begin it has failed, and could not take it away again.
+            Some(len) if len <= FIRST_EVENT && self.catalog.at_path(&path).is_none() => {
+                fs.remove(&path).map_err(StoreError::io("remove", &path))?;
+            }
+            Some(_) => return Err(StoreError::Exists { path }),
         }
         let handle = fs.create_new(&path, Access::Group);
         let handle = handle.map_err(StoreError::io("create", &path))?;

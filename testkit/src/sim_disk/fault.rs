@@ -25,6 +25,8 @@ pub enum Op {
     Read,
     /// Writing. Any part of the bytes is written when it fails.
     Write,
+    /// Taking room.
+    Allocate,
     /// Writing durably. What of it fails may be there, or in memory only, or nowhere.
     WriteDurable,
     /// Making a file durable. Pages are clean afterwards, also when it fails.
@@ -41,7 +43,7 @@ pub enum Op {
 
 impl Op {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateDir,
         Self::Create,
         Self::Open,
@@ -51,6 +53,7 @@ impl Op {
         Self::Lock,
         Self::Read,
         Self::Write,
+        Self::Allocate,
         Self::WriteDurable,
         Self::Sync,
         Self::SetLen,
@@ -67,6 +70,22 @@ impl Op {
         )
     }
 }
+
+/// What operations fail with, that have nothing to do with what they were asked to do.
+pub const ERRORS: [Errno; 12] = [
+    Errno::IO,
+    Errno::NOSPC,
+    Errno::DQUOT,
+    Errno::MFILE,
+    Errno::NFILE,
+    Errno::NOMEM,
+    Errno::INTR,
+    Errno::AGAIN,
+    Errno::ROFS,
+    Errno::STALE,
+    Errno::ACCESS,
+    Errno::TIMEDOUT,
+];
 
 /// An operation that will fail, once.
 #[derive(Debug, Clone)]
@@ -109,12 +128,18 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     announced: Vec<Fault>,
+    /// How many have come true.
+    pub(super) hits: u64,
     changes_left: Option<u64>,
 }
 
 impl Faults {
     pub(super) fn add(&mut self, fault: Fault) {
         self.announced.push(fault);
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self { hits: self.hits, ..Self::default() };
     }
 
     pub(super) fn power_off_after(&mut self, changes: u64) {
@@ -135,7 +160,10 @@ impl Faults {
             fault.skip = fault.skip.saturating_sub(1);
         }
         match due {
-            Some(due) => Verdict::Fail(self.announced.remove(due).error),
+            Some(due) => {
+                self.hits += 1;
+                Verdict::Fail(self.announced.remove(due).error)
+            }
             None => Verdict::Pass,
         }
     }

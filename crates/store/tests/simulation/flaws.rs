@@ -207,6 +207,10 @@ impl File for FlawedFile {
         if self.flaw == Flaw::NeverCuts { Ok(()) } else { self.file.set_len(len) }
     }
 
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.file.allocate(len)
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use binlogd_event::GtidSet;
-use binlogd_store::{Batch, Cursor, LogName, Read, SourceId, Store, StoreError, Writer};
-use rustix::io::Errno;
+use binlogd_store::{Batch, Cursor, LogName, Read, Remedy, SourceId, Store, StoreError, Writer};
 use testkit::binlog_gen::Options;
 use testkit::rng::Rng;
-use testkit::sim_disk::{Fault, Op, SimDisk};
+use testkit::sim_disk::{ERRORS, Fault, Op, SimDisk};
 
 use crate::flaws::{Flaw, FlawedFs};
 use crate::primary::{Place, Primary};
@@ -18,6 +17,8 @@ use crate::tally::Tally;
 const DIR: &str = "/var/data/stream";
 const STEPS: usize = 160;
 const LOG_LEN: usize = 60;
+/// So often a recovery may fail before the disk is well again.
+const HEALED_AFTER: usize = 4;
 
 /// What a run found wrong.
 type Checked<T> = Result<T, String>;
@@ -134,20 +135,13 @@ impl World {
     }
 
     fn random_fault(&mut self) -> Fault {
-        let ops = [
-            Op::Write,
-            Op::Write,
-            Op::WriteDurable,
-            Op::Sync,
-            Op::Sync,
-            Op::Create,
-            Op::SetLen,
-            Op::SyncDir,
-            Op::Rename,
-        ];
-        let error = self.rng.pick(&[Errno::IO, Errno::NOSPC]);
+        let op = match self.rng.one_in(2) {
+            true => self.rng.pick(&[Op::Write, Op::WriteDurable, Op::Sync, Op::Sync, Op::Create]),
+            false => self.rng.pick(&Op::ALL),
+        };
+        let error = self.rng.pick(&ERRORS);
         let skip = self.rng.below(4) as u64;
-        Fault::new(self.rng.pick(&ops), error).after(skip)
+        Fault::new(op, error).after(skip)
     }
 
     /// Hands over the rest of an event, some whole ones, and the beginning of another; or begins
@@ -264,7 +258,11 @@ impl World {
                 if !matches!(process.writer.sync(), Err(StoreError::Poisoned)) {
                     return Err("the writer goes on after a failed sync".to_owned());
                 }
-                if self.rng.one_in(2) { self.kill(true) } else { self.crash(true) }
+                match error.remedy() {
+                    Remedy::Stop if self.rng.one_in(2) => self.kill(true),
+                    Remedy::Stop => self.crash(true),
+                    _ => self.recover_in_place(),
+                }
             }
             StoreError::Io { .. } => match self.rng.below(3) {
                 0 => self.recover_in_place(),
@@ -287,7 +285,7 @@ impl World {
                 Ok(())
             }
             Err(_) if self.disk.is_off() => Ok(()),
-            Err(_) => self.kill(true),
+            Err(_) => self.recover_in_place(),
         }
     }
 
@@ -324,8 +322,16 @@ impl World {
         let Some(index) = self.primary.index_of(file.name.as_str()) else {
             return Err(format!("listed: {}", file.name));
         };
-        let failed = |error: StoreError| format!("reading: {error:?}");
-        let mut cursor = Cursor::open(catalog.clone(), file, 0).map_err(failed)?;
+        let hits = self.disk.faults_hit();
+        let failed = |error: StoreError| match self.disk.faults_hit() > hits {
+            // It comes again.
+            true => Ok(()),
+            false => Err(format!("reading: {error:?}")),
+        };
+        let mut cursor = match Cursor::open(catalog.clone(), file, 0) {
+            Ok(cursor) => cursor,
+            Err(error) => return failed(error),
+        };
         let (mut index, mut bytes) = (index, Vec::new());
         let mut buf = vec![0; self.rng.pick(&[100, 5000, 100_000])];
         loop {
@@ -334,8 +340,10 @@ impl World {
                 Ok(Read::Bytes(len)) => bytes.extend_from_slice(&buf[..len]),
                 Ok(Read::EndOfFile) => {
                     self.compare(durable, &bytes, "what a reader got")?;
-                    if !cursor.next_file().map_err(failed)? {
-                        return Err("the next file is there and is not".to_owned());
+                    match cursor.next_file() {
+                        Ok(true) => {}
+                        Ok(false) => return Err("the next file is there and is not".to_owned()),
+                        Err(error) => return failed(error),
                     }
                     index += 1;
                     bytes = self.primary.bytes(Place { file: index, events: 0 });
@@ -343,7 +351,7 @@ impl World {
                 Ok(Read::Frontier) => return self.compare(durable, &bytes, "what a reader got"),
                 Ok(Read::NotCached) => return Err("not asked for".to_owned()),
                 Err(_) if self.disk.is_off() => return Ok(()),
-                Err(error) => return Err(failed(error)),
+                Err(error) => return failed(error),
             }
         }
     }
@@ -362,8 +370,10 @@ impl World {
         let end = self.end_in(index);
         let has = Place { file: index, events: self.rng.below(end.events + 1) };
         let has = self.primary.executed(has);
+        let hits = self.disk.faults_hit();
         let begins = catalog.head(&file).map_or(0, |head| head.events_start);
         let found = match catalog.seek_on(&file, begins, |next| next.is_subset(&has)) {
+            _ if self.disk.faults_hit() > hits => return Ok(()),
             Ok(found) => found,
             Err(_) if self.disk.is_off() => return Ok(()),
             Err(error) => return Err(format!("seeking: {error:?}")),
@@ -542,28 +552,38 @@ impl World {
         Ok(())
     }
 
-    /// The same process gets a new writer, as after a full disk.
+    /// The same process gets a new writer, as often as it takes.
     fn recover_in_place(&mut self) -> Checked<()> {
         let Some(Process { mut store, writer, .. }) = self.process.take() else { return Ok(()) };
         self.tally.recoveries += 1;
         drop(writer);
-        let recovered = store.recover().map(|_| ());
-        let writer = recovered.and_then(|()| store.writer(&SourceId::new("a-primary").unwrap()));
-        match writer {
-            Ok(mut writer) => {
-                writer.mark_every(self.mark_every);
-                writer.journal_capacity(self.journal);
-                self.note("recovered");
-                self.opened(Process { store, writer, part: 0 }, false)
+        for attempt in 0..=HEALED_AFTER {
+            if attempt == HEALED_AFTER {
+                self.disk.clear_faults();
+                self.disk.set_capacity(None);
             }
-            Err(_) if self.disk.is_off() => Ok(()),
-            Err(error @ (StoreError::Io { .. } | StoreError::SyncFailed { .. })) => {
-                self.note(format!("recover: {error}"));
-                self.sync_failed |= matches!(error, StoreError::SyncFailed { .. });
-                self.kill(true)
+            let recovered = store.recover().map(|_| ());
+            let writer =
+                recovered.and_then(|()| store.writer(&SourceId::new("a-primary").unwrap()));
+            match writer {
+                Ok(mut writer) => {
+                    writer.mark_every(self.mark_every);
+                    writer.journal_capacity(self.journal);
+                    self.note("recovered");
+                    return self.opened(Process { store, writer, part: 0 }, false);
+                }
+                Err(_) if self.disk.is_off() => return Ok(()),
+                Err(error @ (StoreError::Io { .. } | StoreError::SyncFailed { .. })) => {
+                    self.note(format!("recover: {error}"));
+                    self.sync_failed |= matches!(error, StoreError::SyncFailed { .. });
+                    if error.remedy() == Remedy::Stop {
+                        return self.kill(true);
+                    }
+                }
+                Err(error) => return Err(format!("cannot recover: {error:?}")),
             }
-            Err(error) => Err(format!("cannot recover: {error:?}")),
         }
+        Err("it does not recover on a disk that is well again".to_owned())
     }
 
     fn note(&mut self, text: impl Into<String>) {

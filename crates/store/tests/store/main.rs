@@ -10,6 +10,7 @@ mod names;
 mod purging;
 mod reading;
 mod recovery;
+mod remedies;
 mod support;
 mod timelines;
 mod watermark;

@@ -194,6 +194,10 @@ impl File for MeddledFile {
         Err(no())
     }
 
+    fn allocate(&self, _: u64) -> io::Result<()> {
+        Err(no())
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }
