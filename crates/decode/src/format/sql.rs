@@ -144,14 +144,15 @@ impl SqlFormat {
     }
 }
 
-/// What can end a statement that has semicolons: nothing that stands in it.
+/// What can end a statement that has semicolons: nothing that stands in it. The client program reads a
+/// delimiter up to the first space.
 fn delimiter(statement: &[u8]) -> String {
     let has = |text: &str| statement.windows(text.len()).any(|part| part == text.as_bytes());
     let mut delimiter = "/*binlogd*/;;".to_owned();
     let mut number = 1_u32;
     while has(&delimiter) {
         number = number.saturating_add(1);
-        delimiter = format!("/*binlogd {number}*/;;");
+        delimiter = format!("/*binlogd{number}*/;;");
     }
     delimiter
 }
@@ -207,5 +208,16 @@ impl Format for SqlFormat {
         if self.gtid_was_set {
             out.extend_from_slice(b"SET @@session.gtid_next='AUTOMATIC';\n");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delimiter_is_one_word_that_the_statement_does_not_have() {
+        assert_eq!(delimiter(b"a; b"), "/*binlogd*/;;");
+        assert_eq!(delimiter(b"a '/*binlogd*/;;' /*binlogd2*/;;"), "/*binlogd3*/;;");
     }
 }
