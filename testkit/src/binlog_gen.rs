@@ -173,6 +173,13 @@ impl BinlogGen {
         self.rows.clear();
     }
 
+    /// Ends the file without an event, and goes on with files of another name.
+    pub fn rename(&mut self, base: &str) {
+        base.clone_into(&mut self.base);
+        self.file_number = 0;
+        self.begin_file();
+    }
+
     /// The rest of this file, with `transactions` more of them and a Rotate, behind the magic if
     /// nothing of it was taken yet.
     pub fn file(&mut self, transactions: usize) -> Vec<u8> {

@@ -152,6 +152,19 @@ impl Server {
         self.start()
     }
 
+    /// A clean stop and a start with further arguments, which win over those before.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop) and [`start`](Self::start).
+    pub fn restart_adding<S: Into<String>>(
+        &mut self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<()> {
+        self.stop()?;
+        self.args.extend(args.into_iter().map(Into::into));
+        self.start()
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {

@@ -115,11 +115,18 @@ fn what_comes_next_was_purged_while_binlogd_was_away() {
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     daemon.stop().unwrap();
     primary
-        .sql("flush binary logs; flush binary logs; purge binary logs to 'binlog.000003'")
+        .sql(
+            "flush binary logs; create database e; flush binary logs; \
+             purge binary logs to 'binlog.000003'",
+        )
         .unwrap();
+    let lost = format!("{}:2", primary.sql("select @@server_uuid").unwrap());
     // What is stored is still served.
     daemon.start().unwrap();
-    logs(&daemon, &["has purged binlog.000001", "oldest file is binlog.00000", "new data dir"]);
+    logs(
+        &daemon,
+        &["binlog.000003", "does not follow", "binlog.000002 is missing", &lost, "new data dir"],
+    );
     let files = daemon.sql(primary.prefix(), "show binary logs").unwrap();
     assert!(files.starts_with("binlog.000001\t"), "{files}");
 }

@@ -7,6 +7,7 @@
 //! [MariaDB](https://mariadb.com/kb/en/gtid/)
 
 mod binary;
+mod logged;
 mod position;
 mod set;
 mod text;
@@ -14,6 +15,7 @@ mod text;
 use std::fmt;
 
 pub(crate) use binary::read_tag;
+pub use logged::{ListDifference, LoggedGtids};
 pub use position::GtidPosition;
 pub use set::GtidSet;
 pub use text::ParseGtidError;

@@ -29,7 +29,10 @@ mod verify;
 pub use checksum::{CHECKSUM_LEN, ChecksumAlgorithm, clear_in_use_flag, event_crc32};
 pub use error::{EventError, VerifyError, Violation};
 pub use format_description::FormatDescription;
-pub use gtid::{Gtid, GtidPosition, GtidSet, GtidSource, GtidTag, ParseGtidError, ServerUuid};
+pub use gtid::{
+    Gtid, GtidPosition, GtidSet, GtidSource, GtidTag, ListDifference, LoggedGtids, ParseGtidError,
+    ServerUuid,
+};
 pub use gtid_event::{gtid_list, gtid_of, previous_gtids};
 pub use header::{EventFlags, EventHeader, HEADER_LEN, LogPos};
 pub use kind::EventKind;
@@ -38,7 +41,7 @@ pub use rotate::Rotate;
 pub use server_version::ServerVersion;
 pub use split::{EventPart, Splitter};
 pub use transaction::{GrammarError, TransactionState};
-pub use verify::{Disposition, Verified, Verifier};
+pub use verify::{Disposition, FileEnd, Verified, Verifier};
 
 /// The four bytes that every binlog file begins with: `fe` and "bin".
 pub const MAGIC: [u8; 4] = [0xfe, b'b', b'i', b'n'];

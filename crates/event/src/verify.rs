@@ -3,8 +3,8 @@
 use crate::checksum::CHECKSUM_LEN;
 use crate::{
     ChecksumAlgorithm, EVENT_SIZE_MAX, EventError, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, Gtid, GtidSet, HEADER_LEN, LogPos, TransactionState, VerifyError, Violation,
-    event_crc32, gtid_of, previous_gtids,
+    FormatDescription, Gtid, GtidSet, HEADER_LEN, LogPos, LoggedGtids, Rotate, TransactionState,
+    VerifyError, Violation, event_crc32, gtid_of, previous_gtids,
 };
 
 /// Checks the events of one file, in order: size, CRC32, `log_pos`, and transaction grammar.
@@ -24,6 +24,8 @@ pub struct Verifier {
     announced: Option<Gtid>,
     /// The GTIDs of transactions that are complete, not yet taken.
     committed: GtidSet,
+    /// All that were taken, and what MariaDB's next file depends on.
+    logged: LoggedGtids,
     /// Where the last good event begins.
     last_event: Option<u64>,
     /// Where the last event begins that gives a transaction its GTID, or says it has none.
@@ -34,9 +36,23 @@ pub struct Verifier {
     before_transaction: (Option<u64>, Option<u64>),
     /// The file's readers are given whole transactions only.
     serves_whole_transactions: bool,
-    ended: bool,
+    end: FileEnd,
+    /// What the Rotate names that is being judged.
+    next_file: String,
     /// The event of which not all parts have come.
     unfinished: Option<Unfinished>,
+}
+
+/// What ends a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum FileEnd {
+    /// Nothing yet, or its server crashed.
+    #[default]
+    Open,
+    /// Its server stopped.
+    Stop,
+    /// The name of the next file; empty if it cannot be read.
+    Rotate(String),
 }
 
 /// What to do with an event.
@@ -73,6 +89,9 @@ struct Unfinished {
 /// The largest list of earlier files' GTIDs that is read, in bytes: some four million intervals.
 const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 
+/// The largest Rotate whose name is read where it comes in parts, in bytes.
+const ROTATE_SIZE_MAX: u32 = 4096;
+
 impl Verifier {
     /// A verifier before a file's first event.
     ///
@@ -88,12 +107,14 @@ impl Verifier {
             transaction: TransactionState::Outside,
             announced: None,
             committed: GtidSet::new(),
+            logged: LoggedGtids::default(),
             last_event: None,
             last_gtid: None,
             transaction_end: FIRST_EVENT,
             before_transaction: (None, None),
             serves_whole_transactions: false,
-            ended: false,
+            end: FileEnd::Open,
+            next_file: String::new(),
             unfinished: None,
         }
     }
@@ -179,7 +200,7 @@ impl Verifier {
         self.offset = self.transaction_end;
         (self.last_event, self.last_gtid) = self.before_transaction;
         self.transaction = TransactionState::Outside;
-        self.ended = false;
+        self.end = FileEnd::Open;
         self.announced.take()
     }
 
@@ -187,13 +208,29 @@ impl Verifier {
     /// those of earlier files that the file's second event lists.
     #[must_use]
     pub fn take_committed(&mut self) -> GtidSet {
-        std::mem::take(&mut self.committed)
+        let committed = std::mem::take(&mut self.committed);
+        self.logged.extend(&committed);
+        committed
     }
 
     /// Whether the file has its last event, a Rotate or Stop.
     #[must_use]
     pub fn ended(&self) -> bool {
-        self.ended
+        self.end != FileEnd::Open
+    }
+
+    /// What ends the file.
+    #[must_use]
+    pub fn end(&self) -> &FileEnd {
+        &self.end
+    }
+
+    /// The GTIDs that the file accounts for so far, which the next file must list.
+    #[must_use]
+    pub fn logged(&self) -> LoggedGtids {
+        let mut logged = self.logged.clone();
+        logged.extend(&self.committed);
+        logged
     }
 
     /// Checks an event or a part of one. The event is good once this has returned `Ok` for its
@@ -251,7 +288,9 @@ impl Verifier {
         if header.kind.is_gtid() {
             self.announced = gtid_of(header, body)?;
         } else if header.kind.is_previous_gtids() {
-            self.committed.extend(&previous_gtids(body)?);
+            self.list(&previous_gtids(body)?);
+        } else if header.kind == EventKind::ROTATE {
+            self.next_file = next_file(body);
         }
         Ok(after)
     }
@@ -274,8 +313,13 @@ impl Verifier {
             let kind = verified.header.kind;
             unfinished.judge().map_err(|violation| self.error(kind, violation))?;
             if let Some(event) = &unfinished.kept {
-                let set = previous_gtids(without_crc(event, self.checksum()));
-                self.committed.extend(&set.map_err(|error| self.error(kind, error.into()))?);
+                let body = without_crc(event, self.checksum());
+                if kind == EventKind::ROTATE {
+                    self.next_file = next_file(body);
+                } else {
+                    let set = previous_gtids(body);
+                    self.list(&set.map_err(|error| self.error(kind, error.into()))?);
+                }
             }
             self.accept(verified, unfinished.after);
         }
@@ -298,7 +342,8 @@ impl Verifier {
         let after = after.map_err(|violation| self.error(header.kind, violation))?;
         let crc = (!self.checksum().is_empty()).then(crc32fast::Hasher::new);
         let held = Vec::with_capacity(CHECKSUM_LEN);
-        let kept = header.kind.is_previous_gtids().then(Vec::new);
+        let is_rotate = header.kind == EventKind::ROTATE && header.size <= ROTATE_SIZE_MAX;
+        let kept = (header.kind.is_previous_gtids() || is_rotate).then(Vec::new);
         if kept.is_some() && header.size > PREVIOUS_GTIDS_SIZE_MAX {
             let violation = Violation::ImpossibleSize { size: header.size };
             return Err(self.error(header.kind, violation));
@@ -334,7 +379,7 @@ impl Verifier {
             Some(_) if is_format => return Err(Violation::SecondFormatDescription),
             _ => {}
         }
-        if self.ended {
+        if self.ended() {
             return Err(Violation::AfterEnd);
         }
         if header.kind == EventKind::START_ENCRYPTION {
@@ -370,6 +415,7 @@ impl Verifier {
                 && let Some(gtid) = self.announced.take()
             {
                 self.committed.insert(gtid);
+                self.logged.commit(gtid);
             }
             self.offset += u64::from(verified.header.size);
             self.transaction = after;
@@ -377,8 +423,21 @@ impl Verifier {
                 self.transaction_end = self.offset;
                 self.before_transaction = (self.last_event, self.last_gtid);
             }
-            self.ended = matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP);
+            match verified.header.kind {
+                EventKind::ROTATE => {
+                    self.end = FileEnd::Rotate(std::mem::take(&mut self.next_file));
+                }
+                EventKind::STOP => self.end = FileEnd::Stop,
+                // Nothing comes behind those.
+                _ => {}
+            }
         }
+    }
+
+    /// Takes the list of earlier GTIDs at the file's head.
+    fn list(&mut self, gtids: &GtidSet) {
+        self.committed.extend(gtids);
+        self.logged.list(gtids);
     }
 
     fn checksum(&self) -> ChecksumAlgorithm {
@@ -424,6 +483,10 @@ impl Unfinished {
 
 /// The fixed part of Query events since MySQL 5.0, in bytes.
 const QUERY_POST_HEADER_LEN: usize = 13;
+
+fn next_file(event: &[u8]) -> String {
+    Rotate::parse(event).map(|rotate| rotate.file.to_owned()).unwrap_or_default()
+}
 
 fn without_crc(event: &[u8], algorithm: ChecksumAlgorithm) -> &[u8] {
     &event[..event.len().saturating_sub(algorithm.len())]

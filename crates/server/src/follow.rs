@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Choose, OnFork, SemiSync};
 use crate::ingest::{
-    Committer, Intake, IntakeError, Overlap, ReceiveError, Tail, apply_all, receive,
+    Committer, Intake, IntakeError, NotNext, Overlap, Predecessor, ReceiveError, Tail, apply_all,
+    receive,
 };
 use crate::stream::{Failure, Stream, UpstreamState};
 use crate::upstream::{
@@ -25,6 +26,7 @@ use crate::upstream::{
 };
 
 use plan::{Plan, plan, plan_by_list};
+use refusal::{End, Instead};
 use repeats::Repeats;
 use torn::Torn;
 
@@ -40,8 +42,6 @@ pub struct Follower {
     intake: Option<Intake>,
     /// The committer has failed, so that only the disk knows where the store ends.
     must_recover: bool,
-    /// The primary has another history than the stored one, and is to be followed all the same.
-    history_differs: bool,
     /// Where the last connection ended because the primary cannot read its own file.
     torn: Option<Torn>,
     /// The primary refused to begin a dump at the place where the last connection wanted to go on.
@@ -50,6 +50,8 @@ pub struct Follower {
     read_to_end: Option<u32>,
     /// The file to go on with, since the primary has no more of the last one.
     next_file: Option<LogName>,
+    /// The stored end after which the primary is to go on without showing what comes before.
+    unshown: Option<End>,
     backoff: Backoff,
     repeats: Repeats,
 }
@@ -69,6 +71,12 @@ pub enum FollowError {
     /// While storing.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server that is followed has another history, and `on_fork` asks to follow it.
+    #[error(
+        "{0}. on_fork = \"new-timeline\" does not apply here: it is the same server, and it gives GTIDs that are \
+         stored already to other transactions, so that readers could not be kept apart by GTID"
+    )]
+    SameServer(Box<FollowError>),
 }
 
 impl FollowError {
@@ -78,6 +86,7 @@ impl FollowError {
             Self::Upstream(error) => error.number(),
             Self::Receive(error) => error.number(),
             Self::Store(_) => None,
+            Self::SameServer(error) => error.number(),
         }
     }
 
@@ -85,6 +94,7 @@ impl FollowError {
         let outline = match self {
             Self::Upstream(error) => error.outline(),
             Self::Receive(_) => "the primary's binlog cannot be received",
+            Self::SameServer(_) => "the primary has another history than the stored one",
             Self::Store(_) => "binlogd's files cannot be read or written",
         };
         Failure { text: self.to_string(), number: self.number(), outline }
@@ -101,7 +111,9 @@ impl FollowError {
             self,
             Self::Upstream(UpstreamError::LostTail { .. })
                 | Self::Receive(ReceiveError::Intake(
-                    IntakeError::Fork { .. } | IntakeError::LostTail { .. }
+                    IntakeError::Fork { .. }
+                        | IntakeError::LostTail { .. }
+                        | IntakeError::NotNext(NotNext::Fork { .. })
                 ))
         )
     }
@@ -116,7 +128,8 @@ impl FollowError {
         match self {
             Self::Upstream(error) => error.needs_somebody(),
             Self::Receive(error) => error.needs_somebody(),
-            _ => false,
+            Self::SameServer(_) => true,
+            Self::Store(_) => false,
         }
     }
 }
@@ -133,11 +146,11 @@ impl Follower {
             tail,
             intake: None,
             must_recover: false,
-            history_differs: false,
             torn: None,
             is_refused: false,
             read_to_end: None,
             next_file: None,
+            unshown: None,
             backoff: Backoff::new(),
             repeats: Repeats::default(),
         }
@@ -168,9 +181,9 @@ impl Follower {
             if self.leaves_torn_file(&error, &shutdown).await {
                 continue;
             }
-            let Some(error) = self.explained(error, &shutdown).await else { continue };
+            let Some(mut error) = self.explained(error, &shutdown).await else { continue };
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
-                self.history_differs = true;
+                error = FollowError::SameServer(Box::new(error));
             }
             if error.is_final() {
                 self.stream.set_upstream(UpstreamState::Halted(error.failure()));
@@ -236,7 +249,7 @@ impl Follower {
         if !std::mem::take(&mut self.is_refused) {
             return Some(error);
         }
-        let asking = refusal::file_instead(&self.stream, self.tail.as_ref(), |chosen| {
+        let asking = refusal::instead(&self.stream, self.tail.as_ref(), |chosen| {
             self.is_same_history(&chosen.primary)
         });
         let found = tokio::select! {
@@ -245,16 +258,26 @@ impl Follower {
             () = self.stream.control().until_wanted(false) => return Some(error),
         };
         match found {
-            Ok(Some(file)) => {
+            Ok(Some(Instead::File(file))) => {
                 tracing::info!(
                     stream = self.stream.name(), %file,
-                    "the primary has purged the stored file, which is complete: going on with the next one"
+                    "the primary has purged the last stored file: going on with the oldest one that it has, if that \
+                     follows what is stored"
                 );
                 self.next_file = Some(file);
                 None
             }
-            Ok(None) => Some(error),
-            Err(cause) if cause.needs_somebody() => Some(cause.into()),
+            Ok(Some(Instead::End(end))) if self.unshown.as_ref() != Some(&end) => {
+                tracing::warn!(
+                    stream = self.stream.name(),
+                    "the primary does not send the last stored transaction again, as after a change of gtid_mode, but \
+                     its file begins like the stored one: going on after that transaction ({error})"
+                );
+                self.unshown = Some(end);
+                None
+            }
+            Ok(_) => Some(error),
+            Err(cause) if cause.needs_somebody() => Some(cause),
             Err(cause) => {
                 tracing::debug!(stream = self.stream.name(), "asking for the cause: {cause}");
                 Some(error)
@@ -334,7 +357,7 @@ impl Follower {
         let next = self.next_file.take();
         if self.is_same_history(&chosen.primary) {
             self.intake = Some(match next {
-                Some(file) => Intake::at_file(file, chosen.primary.checksum),
+                Some(file) => Intake::at_file(file, self.predecessor(), chosen.primary.checksum),
                 None => self.intake_for(&mut chosen).await?,
             });
             return Ok(chosen);
@@ -353,17 +376,20 @@ impl Follower {
             self.must_recover = true;
             self.store.begin_timeline(&chosen.primary.source, &tail.verifier, new.forked)?;
         }
-        self.history_differs = false;
-        self.intake = Some(Intake::at_file(new.file, chosen.primary.checksum));
+        let before = Predecessor::Transactions(new.shared);
+        self.intake = Some(Intake::at_file(new.file, before, chosen.primary.checksum));
         Ok(chosen)
+    }
+
+    /// What the next file has to follow.
+    fn predecessor(&self) -> Predecessor {
+        self.tail.as_ref().map_or(Predecessor::None, Predecessor::from)
     }
 
     /// Whether what this primary sends follows what is stored, file by file.
     fn is_same_history(&self, primary: &Primary) -> bool {
         let Some(tail) = &self.tail else { return true };
-        tail.file.timeline.source == primary.source
-            && self.is_in_timeline(&tail.file)
-            && !self.history_differs
+        tail.file.timeline.source == primary.source && self.is_in_timeline(&tail.file)
     }
 
     fn is_in_timeline(&self, file: &LogFile) -> bool {
@@ -382,6 +408,9 @@ impl Follower {
             }
         };
         let file = match (plan, tail) {
+            (Plan::Resume, Some(tail)) if self.unshown == Some(End::of(tail)) => {
+                return Ok(Intake::at_end(tail, chosen.primary.checksum));
+            }
             (Plan::Resume, Some(tail)) => {
                 let overlap = Overlap::at(stream.catalog(), tail)?;
                 return Ok(Intake::at_tail(tail, overlap, chosen.primary.checksum));
@@ -394,7 +423,7 @@ impl Follower {
                 first_file_with_news(&chosen.options, &chosen.primary, &gtids, server_id).await?
             }
         };
-        Ok(Intake::at_file(file, chosen.primary.checksum))
+        Ok(Intake::at_file(file, self.predecessor(), chosen.primary.checksum))
     }
 
     /// Brings what was received and is good onto the disk, after a connection has ended.

@@ -6,11 +6,13 @@
 
 mod acknowledge;
 mod committer;
+mod head;
 mod intake;
 mod overlap;
 mod receive;
 
 pub use committer::{AckPoint, Committer};
+pub use head::{NotNext, Predecessor};
 pub use intake::{Command, Intake, IntakeError, Tail};
 pub use overlap::Overlap;
 pub use receive::{ReceiveError, apply_all, receive};

@@ -6,6 +6,7 @@
 mod ask;
 mod backoff;
 mod choose;
+mod compare;
 mod error;
 mod locate;
 mod logs;
@@ -17,6 +18,7 @@ mod variables;
 pub(crate) use ask::ask;
 pub use backoff::Backoff;
 pub use choose::{Chosen, choose, moved};
+pub(crate) use compare::{Compared, compare};
 pub use error::UpstreamError;
 pub(crate) use error::{CR_SERVER_LOST, client_error_number};
 pub use locate::{executed_gtids, first_file_with_news, newest_file, oldest_file};

@@ -9,6 +9,7 @@
 mod access;
 mod atomic_write;
 mod catalog;
+mod continuity;
 mod cursor;
 mod error;
 mod frontier;
@@ -32,6 +33,7 @@ mod writer;
 pub use access::restrict;
 pub use atomic_write::{atomic_write, durable_remove};
 pub use catalog::{Catalog, FileHead, FileId, LogFile, Position};
+pub use continuity::{FileBefore, Order, Seam};
 pub use cursor::{Cursor, Read};
 pub use error::{Remedy, StoreError};
 pub use frontier::{Frontier, FrontierWatch};

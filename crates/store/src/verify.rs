@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+pub use binlogd_event::FileEnd;
 use binlogd_event::GtidSet;
 
 use crate::recovery::scan::CHUNK;
@@ -67,18 +68,6 @@ pub struct FileSummary {
     pub gtids: GtidSet,
     /// What ends it.
     pub end: FileEnd,
-}
-
-/// What ends a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum FileEnd {
-    /// Nothing yet, or its server crashed.
-    #[default]
-    Open,
-    /// Its server stopped.
-    Stop,
-    /// The name of the next file.
-    Rotate(String),
 }
 
 impl Report {

@@ -62,6 +62,11 @@ pub(super) fn plan_by_list(
             Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.end(), ours: end })
         }
         Some(_) => Ok(Plan::Resume),
+        None if oldest.name.base() != name.base() => Err(UpstreamError::OtherNames {
+            wanted: name.to_string(),
+            oldest: oldest.name.to_string(),
+            newest: newest.name.to_string(),
+        }),
         None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
             wanted: name.to_string(),
             oldest: oldest.name.to_string(),
@@ -71,6 +76,8 @@ pub(super) fn plan_by_list(
         None if tail.verifier.ended() && oldest.name.number() == name.number() + 1 => {
             Ok(Plan::Begin(oldest.name.clone()))
         }
+        // Its head will show whether transactions were in what was purged.
+        None if lists_gtids(tail) => Ok(Plan::Begin(oldest.name.clone())),
         None => Err(UpstreamError::Purged {
             wanted: format!("{name}, which is stored up to {end}"),
             oldest: oldest.name.to_string(),
@@ -78,6 +85,12 @@ pub(super) fn plan_by_list(
                           readable; to start afresh give binlogd a new data directory",
         }),
     }
+}
+
+/// Whether the GTIDs of the stored history are known, so that the head of a later file can be compared with them.
+fn lists_gtids(tail: &Tail) -> bool {
+    let logged = tail.verifier.logged();
+    logged.has_list() && !logged.all().is_empty()
 }
 
 /// The file called `name`, if the primary has it.

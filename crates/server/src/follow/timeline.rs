@@ -1,4 +1,4 @@
-//! Coming to a new timeline: another server, or the same one with another history. By GTID.
+//! Coming to a new timeline, by GTID: another server is followed.
 
 use binlogd_event::GtidSet;
 use binlogd_store::{LogName, SourceId};
@@ -15,6 +15,8 @@ pub(super) struct NewTimeline {
     pub(super) file: LogName,
     /// Stored transactions that the new source lacks.
     pub(super) forked: GtidSet,
+    /// All others that are stored.
+    pub(super) shared: GtidSet,
 }
 
 /// Finds out where the new source's history goes on from the stored one, or that it does not.
@@ -44,5 +46,5 @@ pub(super) async fn prepare(
     }
     let server_id = stream.identity().server_id;
     let file = first_file_with_news(options, primary, &shared, server_id).await?;
-    Ok(NewTimeline { file, forked })
+    Ok(NewTimeline { file, forked, shared })
 }

@@ -1,15 +1,19 @@
 //! Judges what a primary sends and gathers what is to be written. No IO.
+//!
+//! Nothing of a new file is handed on before it is known to follow what is stored: its name, and the
+//! GTIDs that its second event lists ([`Head`]).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use binlogd_event::{
     ChecksumAlgorithm, Disposition, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, Gtid, Rotate, Verifier, VerifyError, Violation,
+    FormatDescription, Gtid, GtidSet, Rotate, Verified, Verifier, VerifyError, Violation,
 };
 use binlogd_store::{Batch, LogFile, LogName, Resume, StoreError};
 
 use super::Overlap;
+use super::head::{Head, NotNext, Predecessor};
 
 /// Where a stream's stored bytes end, and the verifier that has seen the last file.
 #[derive(Debug, Clone)]
@@ -88,6 +92,9 @@ pub enum IntakeError {
         /// Its length here, in bytes.
         ours: u64,
     },
+    /// A file that does not follow what is stored. Nothing of it was stored.
+    #[error(transparent)]
+    NotNext(#[from] NotNext),
     /// A file that is not the one that was asked for.
     #[error("asked the primary for {wanted}, but it began with {got}")]
     WrongStart {
@@ -108,6 +115,8 @@ pub enum IntakeError {
 #[derive(Debug)]
 pub struct Intake {
     file: LogName,
+    /// Of a file of which nothing was handed on yet.
+    head: Option<Head>,
     /// Where the dump was asked to begin.
     start: u64,
     verifier: Verifier,
@@ -121,7 +130,7 @@ pub struct Intake {
 #[derive(Debug)]
 enum Phase {
     /// The stream's first event, an artificial Rotate, has yet to come.
-    Opening { begin_file: bool, overlap: Option<Overlap> },
+    Opening { overlap: Option<Overlap> },
     /// The end of what is stored is coming again.
     Overlapping(Overlap),
     /// All that comes is new.
@@ -135,13 +144,17 @@ const BATCH_LEN: usize = 512 << 10;
 const SPARE_MAX: usize = 4;
 
 impl Intake {
-    /// For a stream that begins at the start of `file`. `session_checksum` is what was asked for
-    /// with `@source_binlog_checksum`.
+    /// For a stream that begins at the start of `file`, which must follow `before`.
+    /// `session_checksum` is what was asked for with `@source_binlog_checksum`.
     #[must_use]
-    pub fn at_file(file: LogName, session_checksum: ChecksumAlgorithm) -> Self {
+    pub fn at_file(
+        file: LogName,
+        before: Predecessor,
+        session_checksum: ChecksumAlgorithm,
+    ) -> Self {
         let verifier = Verifier::at_start(session_checksum);
-        let phase = Phase::Opening { begin_file: true, overlap: None };
-        Self::new(file, FIRST_EVENT, verifier, phase)
+        let head = Some(Head::new(before));
+        Self { head, ..Self::new(file, FIRST_EVENT, verifier, Phase::Opening { overlap: None }) }
     }
 
     /// For a stream that goes on at `tail`. `overlap` reads the end of what is stored, with which the
@@ -154,13 +167,24 @@ impl Intake {
     ) -> Self {
         let verifier = tail.verifier.resume(session_checksum);
         let start = overlap.as_ref().map_or(FIRST_EVENT, Overlap::start);
-        let phase = Phase::Opening { begin_file: false, overlap };
+        let phase = Phase::Opening { overlap };
+        Self::new(tail.file.name.clone(), start, verifier, phase)
+    }
+
+    /// For a stream that goes on behind `tail`, and shows nothing of what is stored but the file's
+    /// format.
+    #[must_use]
+    pub fn at_end(tail: &Tail, session_checksum: ChecksumAlgorithm) -> Self {
+        let verifier = tail.verifier.resume(session_checksum);
+        let start = verifier.offset();
+        let phase = Phase::Opening { overlap: None };
         Self::new(tail.file.name.clone(), start, verifier, phase)
     }
 
     fn new(file: LogName, start: u64, verifier: Verifier, phase: Phase) -> Self {
         Self {
             file,
+            head: None,
             start,
             verifier,
             phase,
@@ -192,6 +216,14 @@ impl Intake {
     /// Gives up a transaction of which the rest will not come over this connection, and which therefore
     /// is not to be kept; what was handed to the writer of it is cut by that. Returns its GTID.
     pub fn settle(&mut self) -> Option<Gtid> {
+        if let Some(head) = self.head.take() {
+            self.batch.bytes.clear();
+            self.batch.verified_end = 0;
+            match head.into_file() {
+                Some((file, verifier)) => (self.file, self.verifier) = (file, verifier),
+                None => self.verifier = Verifier::at_start(self.verifier.artificial_checksum()),
+            }
+        }
         self.flush();
         self.verifier.go_back_to_servable_end()
     }
@@ -216,6 +248,9 @@ impl Intake {
             return Err(self.bad(VerifyError { offset, kind, violation: Violation::InUse }));
         }
         let verified = self.verifier.check(part).map_err(|error| self.bad(error))?;
+        if self.head.is_some() {
+            self.judge_head(&verified, part.last)?;
+        }
         match verified.disposition {
             Disposition::Store => {
                 self.batch.bytes.extend_from_slice(part.bytes);
@@ -239,9 +274,9 @@ impl Intake {
         Ok(())
     }
 
-    /// Makes a command of what is gathered, if anything is.
+    /// Makes a command of what is gathered, if anything is and may be handed on.
     pub fn flush(&mut self) {
-        if self.batch.bytes.is_empty() && self.ack.is_none() {
+        if self.head.is_some() || self.batch.bytes.is_empty() && self.ack.is_none() {
             return;
         }
         let next = Batch {
@@ -351,12 +386,9 @@ impl Intake {
         };
         let name = LogName::new(&name).ok_or(IntakeError::BadName(name))?;
         match std::mem::replace(&mut self.phase, Phase::Following) {
-            Phase::Opening { begin_file, overlap } => {
+            Phase::Opening { overlap } => {
                 if name != self.file || position != self.start {
                     return Err(self.wrong_start(&format!("{name} at {position}")));
-                }
-                if begin_file {
-                    self.commands.push_back(Command::StartFile(name));
                 }
                 if let Some(overlap) = overlap {
                     self.phase = Phase::Overlapping(overlap);
@@ -374,6 +406,8 @@ impl Intake {
         if position != FIRST_EVENT {
             return Err(self.wrong_start(&format!("{name} at {position}")));
         }
+        // It had a format description and nothing else.
+        self.accept_head(None)?;
         if !self.verifier.transaction().is_outside() {
             let end = self.verifier.offset();
             let gtid = self.verifier.go_back_to_servable_end();
@@ -384,10 +418,41 @@ impl Intake {
             );
         }
         self.flush();
-        self.verifier = Verifier::at_start(self.verifier.artificial_checksum());
+        let new = Verifier::at_start(self.verifier.artificial_checksum());
+        let file = std::mem::replace(&mut self.file, name);
+        let verifier = std::mem::replace(&mut self.verifier, new);
+        self.head = Some(Head::new(Predecessor::Sent { file, verifier }));
         self.batch.verified_end = 0;
-        self.commands.push_back(Command::StartFile(name.clone()));
-        self.file = name;
+        Ok(())
+    }
+
+    /// Looks at an event while nothing of its file was handed on.
+    fn judge_head(&mut self, verified: &Verified, is_last: bool) -> Result<(), IntakeError> {
+        let kind = verified.header.kind;
+        match verified.disposition {
+            Disposition::Store if kind == EventKind::FORMAT_DESCRIPTION => Ok(()),
+            Disposition::Store if kind.is_previous_gtids() => {
+                if !is_last {
+                    return Ok(());
+                }
+                let listed = self.verifier.logged();
+                self.accept_head(Some(listed.all()))
+            }
+            Disposition::Store => self.accept_head(None),
+            // The primary waits: its file has no list.
+            Disposition::Artificial if kind.is_heartbeat() && self.verifier.format().is_some() => {
+                self.accept_head(None)
+            }
+            Disposition::Artificial => Ok(()),
+        }
+    }
+
+    /// Begins the file, if it follows what is stored.
+    fn accept_head(&mut self, listed: Option<&GtidSet>) -> Result<(), IntakeError> {
+        let Some(head) = &self.head else { return Ok(()) };
+        head.check(&self.file, listed)?;
+        self.head = None;
+        self.commands.push_back(Command::StartFile(self.file.clone()));
         Ok(())
     }
 

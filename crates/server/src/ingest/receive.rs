@@ -63,6 +63,7 @@ impl ReceiveError {
                     error,
                     IntakeError::Fork { .. }
                         | IntakeError::LostTail { .. }
+                        | IntakeError::NotNext(_)
                         | IntakeError::Encrypted { .. }
                 )
             }
@@ -199,6 +200,14 @@ fn advice(error: &ServerError) -> &'static str {
          server_uuid file of a copied data directory"
     } else if text.contains("Could not find first log file") {
         ". The primary has purged the file that comes next"
+    } else if text.contains("GTID_MODE = ON") {
+        ". The file has anonymous transactions that are not stored, which the primary does not send \
+         while its gtid_mode is ON. Run SET GLOBAL gtid_mode = ON_PERMISSIVE there until binlogd has \
+         them, then SET GLOBAL gtid_mode = ON; or begin at a later file, with a new data directory"
+    } else if text.contains("GTID_MODE = OFF") {
+        ". The file has transactions with GTIDs that are not stored, which the primary does not send \
+         while its gtid_mode is OFF. Run SET GLOBAL gtid_mode = OFF_PERMISSIVE there until binlogd has \
+         them, then SET GLOBAL gtid_mode = OFF; or begin at a later file, with a new data directory"
     } else {
         ""
     }

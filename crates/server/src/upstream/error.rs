@@ -146,6 +146,20 @@ pub enum UpstreamError {
         /// The newest that it has.
         newest: String,
     },
+    /// The primary's files have another base name than the stored ones.
+    #[error(
+        "the primary has no binlog file {wanted}; it has {oldest} to {newest}: its log_bin has another base \
+         name now. binlogd does not join files of two names. If it had everything before the change, give it a \
+         new data directory that starts at {oldest}; the stored files stay readable. Or set log_bin back"
+    )]
+    OtherNames {
+        /// The last stored file.
+        wanted: String,
+        /// The oldest file that the primary has.
+        oldest: String,
+        /// The newest file that it has.
+        newest: String,
+    },
     /// MariaDB's dump command has 32 bits for a position.
     #[error(
         "{file} is stored up to {offset}, and MariaDB cannot send what lies behind 4 GiB in a file to \

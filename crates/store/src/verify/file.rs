@@ -12,7 +12,7 @@ use std::time::Duration;
 use binlogd_event::body::Body;
 use binlogd_event::{
     ChecksumAlgorithm, EventFlags, EventHeader, EventKind, EventPart, FIRST_EVENT, Gtid, GtidSet,
-    HEADER_LEN, LogPos, MAGIC, Rotate, Verified, Verifier, gtid_of,
+    HEADER_LEN, LogPos, LoggedGtids, MAGIC, Rotate, Verified, Verifier, gtid_of,
 };
 
 use super::finding::{Fault, Finding};
@@ -30,6 +30,8 @@ pub(super) struct Checked {
     pub(super) summary: FileSummary,
     /// What its previous-GTIDs event lists, if it has one.
     pub(super) previous: Option<GtidSet>,
+    /// The GTIDs that it accounts for.
+    pub(super) logged: LoggedGtids,
     /// Whether it has no bad event, so that all of it is known.
     pub(super) is_complete: bool,
     /// Whether it ends in the middle of a transaction.
@@ -106,6 +108,7 @@ impl Check<'_> {
         let summary = &mut self.checked.summary;
         summary.bytes = verifier.offset();
         self.checked.last_event = verifier.last_event();
+        self.checked.logged = verifier.logged();
         self.checked.in_transaction = !verifier.transaction().is_outside();
         match bad? {
             Some(finding) => self.checked.findings.push(finding),

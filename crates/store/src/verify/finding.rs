@@ -125,6 +125,19 @@ pub enum Fault {
         /// The transactions that they held, as far as the next file tells.
         gtids: GtidSet,
     },
+    /// Files between others are missing, and by GTID no transaction was in them.
+    #[error(
+        "{} {} not here, and by GTID no transaction was in {}: the primary had purged {} before it could be \
+         followed there",
+        files(.first, .last), if .first == .last { "is" } else { "are" },
+        if .first == .last { "it" } else { "them" }, if .first == .last { "it" } else { "them" },
+    )]
+    EmptyFilesMissing {
+        /// The name of the first.
+        first: String,
+        /// The name of the last.
+        last: String,
+    },
     /// Two files of a folder that cannot be in one.
     #[error("{first} and {second} cannot be in one timeline: {why}")]
     NamesClash {
@@ -283,6 +296,7 @@ impl Finding {
             | Fault::Zeros { .. }
             | Fault::NotEnded { .. }
             | Fault::NextNotThere { .. }
+            | Fault::EmptyFilesMissing { .. }
             | Fault::Gone
             | Fault::Forked { .. }
             | Fault::NotListedAtEnds { .. }
@@ -317,6 +331,7 @@ impl Finding {
             Fault::WrongNext { .. } | Fault::ImpossibleNext { .. } => "wrong_next",
             Fault::NextNotThere { .. } => "next_not_there",
             Fault::MissingFiles { .. } => "missing_files",
+            Fault::EmptyFilesMissing { .. } => "empty_files_missing",
             Fault::NamesClash { .. } => "names_clash",
             Fault::Gone => "gone",
             Fault::GtidGap { .. } => "gtid_gap",

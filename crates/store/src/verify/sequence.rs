@@ -9,7 +9,7 @@ use super::file::Checked;
 use super::finding::{Fault, Finding};
 use super::plan::{Plan, PlannedFile, Sequence};
 use super::{FileEnd, Observer, Report};
-use crate::LogName;
+use crate::{FileBefore, LogName, Order, Seam};
 
 /// Takes files in order.
 pub(super) struct Sequences<'a> {
@@ -110,67 +110,48 @@ impl<'a> Sequences<'a> {
         checked: &Checked,
     ) {
         let (Some(before), Some(name)) = (&last.file.name, &file.name) else { return };
-        let is_next = before.number().checked_add(1) == Some(name.number());
-        if !is_next {
-            if sequence.is_whole && before.number() < name.number() {
-                self.missing_between(last, before, file, checked);
+        let logged = last.checked.is_complete.then_some(&last.checked.logged);
+        let end = FileBefore { name: before, end: &last.checked.summary.end, logged };
+        let seam = Seam::new(end, name, checked.previous.as_ref());
+        match &seam.order {
+            Order::Unrelated => return,
+            Order::Missing { first, last: last_missing } => {
+                let is_purged = matches!(self.plan.fs.len(&last.file.path), Ok(None));
+                // Or they have been purged meanwhile, oldest first.
+                if sequence.is_whole && !is_purged {
+                    let (first, last) = (first.clone(), last_missing.clone());
+                    let fault = match seam.is_whole(false) {
+                        true => Fault::EmptyFilesMissing { first, last },
+                        false => Fault::MissingFiles { first, last, gtids: seam.gtids.missing },
+                    };
+                    self.found(Finding::of_path(&file.path, fault));
+                    self.found_gtids(file, seam.gtids.unknown, |gtids| Fault::GtidsUnknown {
+                        gtids,
+                    });
+                }
+                return;
             }
-            return;
-        }
-        match &last.checked.summary.end {
-            FileEnd::Rotate(next) if next != name.as_str() => {
-                let (named, found) = (next.clone(), name.clone());
+            Order::WrongNext { named } => {
+                let (named, found) = (named.clone(), name.clone());
                 self.found_at_end(last, Fault::WrongNext { named, found });
             }
-            FileEnd::Open if last.checked.is_complete && last.checked.last_event.is_some() => {
-                let in_transaction = last.checked.in_transaction;
-                self.found(Finding::of_path(&last.file.path, Fault::NotEnded { in_transaction }));
+            Order::Next if last.checked.summary.end == FileEnd::Open => {
+                if last.checked.is_complete && last.checked.last_event.is_some() {
+                    let in_transaction = last.checked.in_transaction;
+                    self.found(Finding::of_path(
+                        &last.file.path,
+                        Fault::NotEnded { in_transaction },
+                    ));
+                }
             }
-            _ => {}
+            Order::Next => {}
         }
-        if let (true, Some(executed), Some(previous)) =
-            (last.checked.is_complete, &last.executed, &checked.previous)
-        {
-            self.compare_gtids(file, executed, previous, &checked.summary.gtids);
-        }
-    }
-
-    fn compare_gtids(
-        &mut self,
-        file: &PlannedFile,
-        executed: &GtidSet,
-        previous: &GtidSet,
-        own: &GtidSet,
-    ) {
-        let gap = previous.difference(executed);
-        self.found_gtids(file, gap, |gtids| Fault::GtidGap { gtids });
-        let unknown = executed.difference(previous);
-        // Those that its previous-GTIDs event lists were found in the file itself.
-        let twice = unknown.difference(&unknown.difference(own));
+        self.found_gtids(file, seam.gtids.missing, |gtids| Fault::GtidGap { gtids });
+        let unknown = seam.gtids.unknown;
+        // Those that its list lacks were found in the file itself.
+        let twice = unknown.difference(&unknown.difference(&checked.summary.gtids));
         self.found_gtids(file, unknown, |gtids| Fault::GtidsUnknown { gtids });
         self.found_gtids(file, twice, |gtids| Fault::GtidsTwice { gtids });
-    }
-
-    fn missing_between(
-        &mut self,
-        last: &Last<'_>,
-        before: &LogName,
-        file: &PlannedFile,
-        checked: &Checked,
-    ) {
-        if matches!(self.plan.fs.len(&last.file.path), Ok(None)) {
-            // They have been purged meanwhile, oldest first.
-            return;
-        }
-        let named = |number: u64| format!("{}.{number:06}", before.base());
-        let after = file.name.as_ref().map_or(0, LogName::number);
-        let (first, last_missing) = (named(before.number() + 1), named(after - 1));
-        let gtids = match (last.checked.is_complete, &last.executed, &checked.previous) {
-            (true, Some(executed), Some(previous)) => previous.difference(executed),
-            _ => GtidSet::new(),
-        };
-        let fault = Fault::MissingFiles { first, last: last_missing, gtids };
-        self.found(Finding::of_path(&file.path, fault));
     }
 
     /// The last file of a sequence.
