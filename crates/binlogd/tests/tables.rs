@@ -232,8 +232,58 @@ async fn many_may_ask_at_once_and_some_may_leave() {
     assert_eq!(answer.1.len(), 4, "its own schemas: {answer:?}");
 }
 
+/// A primary that makes every session speak a character set in which bytes of UTF-8 swallow a backslash or
+/// a backquote. What is asked for is only looked for, and never part of a statement.
+async fn a_forced_character_set_changes_nothing(flavour: Flavour, argument: &str) {
+    let primary = Server::builder(flavour).arg(argument).start().unwrap();
+    primary
+        .sql(
+            "create database secret; create table secret.cards (no varchar(30)); create user slim \
+             identified by 'pw'; grant select, replication slave, replication client on *.* to slim",
+        )
+        .unwrap();
+    primary.sql("set names utf8mb4; create table secret.`丂` (丂 int comment 'ä丂')").unwrap();
+    let url = format!("mysql://slim:pw@127.0.0.1:{}", primary.port());
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().upstream(&url);
+    let daemon = daemon.started().unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let mut through = connect(&daemon.endpoint()).await;
+    // The last byte of 乁 begins a character that the backslash, doubled, would end.
+    let tables = "select table_name from information_schema.tables where table_schema = ";
+    let union = "乁\\\\\\' union select no from secret.cards #";
+    for question in [
+        format!("{tables}'{union}'"),
+        format!("show tables from secret like '{union}'"),
+        "show tables from secret like '乁\\\\\\' or 1=1 #'".to_owned(),
+    ] {
+        let (_, rows) = ask(&mut through, &question).await.unwrap();
+        assert!(rows.is_empty(), "{question}: {rows:?}");
+    }
+    for (question, column) in [
+        ("show columns from secret.丂", 0),
+        ("show tables from secret like '丂'", 0),
+        ("show create table secret.`丂`", 0),
+        ("select column_name from information_schema.columns where column_comment = 'ä丂'", 0),
+    ] {
+        let (_, rows) = ask(&mut through, question).await.unwrap();
+        assert_eq!(rows.len(), 1, "{question}");
+        assert_eq!(rows[0][column].as_deref(), Some("丂".as_bytes()), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn a_character_set_that_the_primary_forces_changes_nothing() {
+    a_forced_character_set_changes_nothing(Flavour::Mysql97, "--init-connect=SET NAMES gbk").await;
+}
+
 mod on_mariadb {
-    use super::{Flavour, answers_are_the_primarys};
+    use super::{Flavour, a_forced_character_set_changes_nothing, answers_are_the_primarys};
+
+    #[tokio::test]
+    async fn a_character_set_that_the_primary_forces_changes_nothing() {
+        let argument = "--init-connect=SET NAMES sjis";
+        a_forced_character_set_changes_nothing(Flavour::Mariadb1011, argument).await;
+    }
 
     #[tokio::test]
     async fn answers_about_tables_are_mariadbs() {

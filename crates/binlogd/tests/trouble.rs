@@ -17,7 +17,10 @@ fn logs(daemon: &Daemon, words: &[&str]) {
 
 /// A binlogd that reaches the primary through a proxy, without TLS.
 fn follow_through(proxy: &Proxy) -> Daemon {
-    let url = format!("mysql://repl:repl@127.0.0.1:{}/?ssl-mode=DISABLED", proxy.port());
+    let url = format!(
+        "mysql://repl:repl@127.0.0.1:{}/?ssl-mode=DISABLED&get-server-public-key=true",
+        proxy.port()
+    );
     let endpoint = testkit::Endpoint::local(proxy.port());
     Daemon::new(BINLOGD, &endpoint).unwrap().upstream(&url).started().unwrap()
 }

@@ -10,9 +10,11 @@ use binlogd_wire::Capabilities;
 use binlogd_wire::command::Command;
 use binlogd_wire::compress::Compression;
 use binlogd_wire::response::{OkPacket, ServerError};
+use tokio::time::timeout_at;
 
 pub(crate) use channel::{Channel, io_error};
 
+use crate::answer::{AnswerBudget, Exceeded};
 use crate::error::ClientError;
 use crate::options::ConnectOptions;
 use crate::transport::Stream;
@@ -27,6 +29,7 @@ pub struct Connection {
     pub(crate) channel: Channel,
     pub(crate) capabilities: Capabilities,
     pub(crate) phase: Phase,
+    pub(crate) budget: AnswerBudget,
     connection_id: u32,
     version: ServerVersion,
 }
@@ -48,14 +51,22 @@ pub(crate) enum Phase {
     Unusable,
 }
 
+/// The character set of statements and of text in answers.
+const CHARSET: &str = "utf8mb4";
+
 impl Connection {
-    /// Connects and logs in.
+    /// Connects and logs in. The session's character set is utf8mb4, whatever the server makes of the
+    /// handshake (`skip_character_set_client_handshake`) or does at its start (`init_connect`).
     ///
     /// # Errors
     /// Any of [`ClientError`] but those of queries, after
     /// [`connect_timeout`](ConnectOptions::connect_timeout) at the latest.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ClientError> {
-        let attempt = login::connect(options);
+        let attempt = async {
+            let mut connection = login::connect(options).await?;
+            connection.set_charset().await?;
+            Ok(connection)
+        };
         tokio::time::timeout(options.connect_timeout, attempt).await.map_err(|_| {
             let timeout = options.connect_timeout;
             ClientError::ConnectTimeout { address: options.address(), timeout }
@@ -123,7 +134,29 @@ impl Connection {
     /// # Errors
     /// The server's, or the connection's.
     pub async fn reset(&mut self) -> Result<(), ClientError> {
-        self.command(&Command::ResetConnection).await
+        self.command(&Command::ResetConnection).await?;
+        self.set_charset().await
+    }
+
+    async fn set_charset(&mut self) -> Result<(), ClientError> {
+        self.execute(&format!("SET NAMES {CHARSET}")).await.map(drop)
+    }
+
+    /// Makes sure that the server reads statements in `charset`, as was set. Statements of ASCII alone
+    /// need no such check: they mean the same in every character set that a session can have.
+    ///
+    /// # Errors
+    /// [`ClientError::Charset`]: a proxy may answer OK to `SET NAMES` and do nothing. Or the server's,
+    /// or the connection's.
+    pub async fn verify_charset(&mut self, charset: &str) -> Result<(), ClientError> {
+        let found = self.scalar("SELECT @@character_set_client").await?.unwrap_or_default();
+        // Both are names of one.
+        let full_name = |name: &str| if name == "utf8" { "utf8mb3" } else { name }.to_owned();
+        if full_name(&found) == full_name(charset) {
+            return Ok(());
+        }
+        let address = self.address().to_owned();
+        Err(ClientError::Charset { address, wanted: charset.to_owned(), found })
     }
 
     /// Says goodbye and closes the connection. Dropping it only closes it, which the server counts
@@ -159,19 +192,37 @@ impl Connection {
         let capabilities = self.capabilities;
         self.channel.begin_command();
         self.channel.write(|out| command.encode(out, capabilities)).await?;
+        self.budget.begin();
         self.phase = Phase::Response;
         Ok(())
     }
 
-    /// The next payload. An error makes the connection unusable.
+    /// The next payload of an answer. An error makes the connection unusable.
     pub(crate) async fn payload(&mut self) -> Result<&[u8], ClientError> {
-        match self.channel.read().await {
-            Ok(()) => Ok(self.channel.payload()),
-            Err(error) => {
-                self.phase = Phase::Unusable;
-                Err(error)
-            }
+        let read = match self.budget.deadline() {
+            None => self.channel.read().await,
+            Some(deadline) => timeout_at(deadline, self.channel.read())
+                .await
+                .unwrap_or_else(|_| Err(self.budget.too_late(&self.channel.address))),
+        };
+        if let Err(error) = read {
+            self.phase = Phase::Unusable;
+            return Err(error);
         }
+        let len = self.channel.payload().len();
+        self.spend(|budget| budget.take_bytes(len))?;
+        Ok(self.channel.payload())
+    }
+
+    /// Takes something from what an answer may have.
+    pub(crate) fn spend(
+        &mut self,
+        take: impl FnOnce(&mut AnswerBudget) -> Result<(), Exceeded>,
+    ) -> Result<(), ClientError> {
+        take(&mut self.budget).map_err(|limit| {
+            self.phase = Phase::Unusable;
+            ClientError::AnswerTooLong { address: self.channel.address.clone(), limit }
+        })
     }
 
     /// The error that the server answered with.

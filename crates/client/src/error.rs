@@ -7,6 +7,8 @@ use std::time::Duration;
 use binlogd_wire::auth::AuthError;
 use binlogd_wire::{ErrorCode, ServerError, WireError};
 
+use crate::answer::Exceeded;
+
 /// An error of this crate. `address` is the server's: `host:port` or a socket's path. What lies
 /// beneath is in its text already, so that it has no `source()` to be printed once more.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +124,38 @@ pub enum ClientError {
         /// What is wrong.
         error: WireError,
     },
+    /// The server's answer to a command is larger than the limits allow.
+    #[error(
+        "{address} answered one command with more than {limit}, which no server needs: is it a MySQL \
+         or MariaDB server?"
+    )]
+    AnswerTooLong {
+        /// The server.
+        address: String,
+        /// The limit.
+        limit: Exceeded,
+    },
+    /// The server's answer to a command took longer than the limits allow.
+    #[error("{address} has not answered a command to its end within {} s", limit.as_secs_f64())]
+    AnswerTooLate {
+        /// The server.
+        address: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The server takes statements to be in another character set than the one that was set.
+    #[error(
+        "{address} reads statements as {found} although {wanted} was set: names with characters \
+         outside of ASCII cannot be sent safely. Is there a proxy that ignores SET?"
+    )]
+    Charset {
+        /// The server.
+        address: String,
+        /// The character set that was set.
+        wanted: String,
+        /// The one that the server uses.
+        found: String,
+    },
     /// An earlier error, or a command abandoned while it was being sent, left the connection
     /// unusable.
     #[error("the connection to {address} is unusable after an earlier failure; connect anew")]
@@ -202,7 +236,11 @@ fn auth_advice(error: &AuthError) -> &'static str {
             "; use ssl-mode=required"
         }
         AuthError::PublicKeyRequired => {
-            "; use TLS, set get-server-public-key=true, or name the key by server-public-key-path"
+            "; without TLS it is sent only for a key that is known to be the server's. Choose one in \
+             the URL: ssl-mode=verify_identity with ssl-ca (TLS, and the server proves itself); \
+             ssl-mode=required (TLS, but any server is trusted); server-public-key-path=FILE, a copy of \
+             the server's public_key.pem; or get-server-public-key=true, which trusts any key that \
+             comes and is safe only where nobody can change the traffic"
         }
         AuthError::ClearPasswordRefused => "; enable-cleartext-plugin=true allows it",
         _ => "",

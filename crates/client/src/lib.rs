@@ -19,6 +19,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
 mod binlog;
 pub mod compressed;
 mod connection;
@@ -29,6 +30,7 @@ mod tls;
 mod transport;
 mod version;
 
+pub use answer::{AnswerLimits, Exceeded};
 pub use binlog::{AckSender, BinlogStream, DEFAULT_STREAM_BUFFER_LEN, DumpOptions};
 pub use binlogd_wire as wire;
 pub use connection::Connection;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use binlogd_wire::compress::{ZSTD_LEVEL_DEFAULT, ZSTD_LEVEL_MAX};
 use binlogd_wire::packet::DEFAULT_MAX_PAYLOAD_LEN;
 
+use crate::answer::AnswerLimits;
 use crate::error::ClientError;
 
 /// How long connecting may take, up to and including the login, by default.
@@ -151,6 +152,7 @@ pub struct ConnectOptions {
     pub(crate) zstd_level: u8,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_payload_len: usize,
+    pub(crate) answer_limits: AnswerLimits,
     pub(crate) multi_statements: bool,
     pub(crate) program_name: String,
 }
@@ -167,7 +169,7 @@ impl Default for ConnectOptions {
             database: None,
             tls: TlsOptions::default(),
             auth: AuthOptions {
-                fetch_public_key: true,
+                fetch_public_key: false,
                 public_key_path: None,
                 allow_clear_password: false,
             },
@@ -175,6 +177,7 @@ impl Default for ConnectOptions {
             zstd_level: ZSTD_LEVEL_DEFAULT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             max_payload_len: DEFAULT_MAX_PAYLOAD_LEN,
+            answer_limits: AnswerLimits::default(),
             multi_statements: false,
             program_name: env!("CARGO_PKG_NAME").to_owned(),
         }
@@ -246,9 +249,9 @@ impl ConnectOptions {
     }
 
     /// Sets whether to ask the server for its RSA key where a password must go through a channel
-    /// that is not secure. On by default, unlike in MySQL's clients: an attacker who can change
-    /// the traffic can then hand out a key of his own and learn the password. TLS with
-    /// [`SslMode::VerifyIdentity`] or a pinned key prevents that.
+    /// that is not secure. Off by default, as in MySQL's clients: somebody who can change the traffic can
+    /// hand out a key of their own and learn the password. TLS with [`SslMode::VerifyIdentity`] or a
+    /// pinned key ([`public_key_path`](Self::public_key_path)) needs no such trust.
     #[must_use]
     pub fn fetch_public_key(mut self, fetch: bool) -> Self {
         self.auth.fetch_public_key = fetch;
@@ -296,6 +299,13 @@ impl ConnectOptions {
     #[must_use]
     pub fn max_payload_len(self, max_payload_len: usize) -> Self {
         Self { max_payload_len, ..self }
+    }
+
+    /// Sets what the answer to one command may take. A longest row that is longer than its bytes
+    /// counts for both.
+    #[must_use]
+    pub fn answer_limits(self, answer_limits: AnswerLimits) -> Self {
+        Self { answer_limits, ..self }
     }
 
     /// Sets whether a query may hold several statements, separated by `;`.

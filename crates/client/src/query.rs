@@ -6,10 +6,11 @@ use std::ops::{DerefMut, Range};
 use std::sync::Arc;
 
 use binlogd_wire::command::Command;
-use binlogd_wire::response::EofPacket;
+use binlogd_wire::response::{EofPacket, shown_text};
 use binlogd_wire::resultset::{ColumnDefinition, ColumnType, QueryResponse, RowResponse, TextRow};
 use binlogd_wire::{Capabilities, StatusFlags, WireError};
 
+use crate::answer::AnswerBudget;
 use crate::connection::{Connection, Phase};
 use crate::error::ClientError;
 
@@ -337,7 +338,7 @@ impl Connection {
                 last_insert_id: ok.last_insert_id,
                 warnings: ok.warnings,
                 status: ok.status,
-                info: String::from_utf8_lossy(ok.info).into_owned(),
+                info: String::from_utf8_lossy(shown_text(ok.info)).into_owned(),
             })),
             Ok(QueryResponse::Columns(count)) => Ok(Err(count)),
             Ok(QueryResponse::Err(error)) => return Err(self.server_error(Ok(error))),
@@ -376,6 +377,7 @@ impl Connection {
                 Err(error) => return Err(self.broken(error)),
             }
             self.phase = Phase::Columns(left - 1);
+            self.spend(|budget| budget.take_bytes(size_of::<Column>()))?;
         }
         if self.phase == Phase::ColumnsEnd {
             let eof = EofPacket::parse(self.payload().await?);
@@ -387,7 +389,12 @@ impl Connection {
 
     /// The next row, or what the statement says of itself at the end of its rows.
     async fn row(&mut self, columns: &Arc<[Column]>) -> Result<Result<Row, Summary>, ClientError> {
-        self.row_step(|row| Row::new(row, columns)).await
+        let step = self.row_step(|row| Row::new(row, columns)).await?;
+        if step.is_ok() {
+            let values_size = columns.len().saturating_mul(size_of::<Option<Range<usize>>>());
+            self.spend(|budget| budget.take_bytes(size_of::<Row>().saturating_add(values_size)))?;
+        }
+        Ok(step)
     }
 
     async fn row_step<T>(
@@ -404,8 +411,9 @@ impl Connection {
             Err(error) => Err(error),
         };
         let step = parsed.map_err(|error| self.broken(error))?;
-        if let Err(summary) = &step {
-            self.phase = after_end(summary.status);
+        match &step {
+            Ok(_) => self.spend(AnswerBudget::take_row)?,
+            Err(summary) => self.phase = after_end(summary.status),
         }
         Ok(step)
     }

@@ -8,6 +8,7 @@ mod client;
 mod credential;
 pub mod crypt;
 pub mod ed25519;
+mod kinds;
 pub mod native;
 mod pem;
 mod rsa;
@@ -17,6 +18,7 @@ pub mod sha2;
 pub use client::{AuthError, ClientAuth, ClientAuthOptions, ClientStep};
 pub use credential::{Credential, CredentialError};
 pub use crypt::CryptHash;
+pub use kinds::AccountKinds;
 pub use rsa::{RsaError, RsaPrivateKey, RsaPublicKey};
 pub use server::{Outcome, ServerAuth, ServerAuthOptions, ServerReply, access_denied};
 

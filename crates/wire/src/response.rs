@@ -22,6 +22,16 @@ pub const EOF: u8 = 0xfe;
 /// The first byte of a request for a local file.
 pub const LOCAL_INFILE: u8 = 0xfb;
 
+/// The longest text of an error, or of a statement that succeeded, that is kept, in bytes. MySQL and
+/// MariaDB cut their own at 512.
+pub const TEXT_BYTES_MAX: usize = 2048;
+
+/// The text that is kept of one that a peer sent.
+#[must_use]
+pub fn shown_text(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(TEXT_BYTES_MAX)]
+}
+
 /// A statement succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OkPacket<'a> {
@@ -154,7 +164,7 @@ impl ServerError {
     }
 
     /// Parses a payload. The SQLSTATE may be missing, as it is before the handshake. A text that is
-    /// not UTF-8 is shown as well as it can be.
+    /// not UTF-8 is shown as well as it can be, and of a longer one [`TEXT_BYTES_MAX`] bytes are kept.
     ///
     /// # Errors
     /// Not such a payload, or truncated.
@@ -167,7 +177,7 @@ impl ServerError {
             r.u8("SQLSTATE marker")?;
             sqlstate = r.array("SQLSTATE")?;
         }
-        let message = String::from_utf8_lossy(r.rest()).into_owned().into();
+        let message = String::from_utf8_lossy(shown_text(r.rest())).into_owned().into();
         Ok(Self { code, sqlstate, message })
     }
 
@@ -272,6 +282,13 @@ mod tests {
         for len in (0..3).chain(4..9) {
             assert!(ServerError::parse(&payload[..len]).is_err(), "{len} bytes");
         }
+    }
+
+    #[test]
+    fn of_an_endless_text_the_beginning_is_kept() {
+        let payload = [b"\xff\x15\x04#28000".as_slice(), &[b'x'; TEXT_BYTES_MAX + 1]].concat();
+        let error = ServerError::parse(&payload).unwrap();
+        assert_eq!(error.message.len(), TEXT_BYTES_MAX);
     }
 
     #[test]

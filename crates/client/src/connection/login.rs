@@ -3,13 +3,14 @@
 use std::fs;
 use std::sync::Arc;
 
-use binlogd_wire::auth::{ClientAuth, ClientAuthOptions, ClientStep, RsaPublicKey};
+use binlogd_wire::auth::{AuthError, ClientAuth, ClientAuthOptions, ClientStep, RsaPublicKey};
 use binlogd_wire::compress::Compression;
 use binlogd_wire::handshake::{Attributes, Greeting, HandshakeResponse, SslRequest};
 use binlogd_wire::{Capabilities, ServerError, WireError, charset};
 use rustls::ClientConfig;
 
 use super::{Channel, Connection, Phase};
+use crate::answer::AnswerBudget;
 use crate::error::ClientError;
 use crate::options::{CompressionAlgorithm, ConnectOptions, SslMode};
 use crate::tls;
@@ -18,6 +19,10 @@ use crate::version::ServerVersion;
 
 /// No packet of the login is nearly as long, in bytes.
 const MAX_LOGIN_PAYLOAD_LEN: usize = 64 << 10;
+
+/// The most payloads that a server sends during the authentication. Each of its switches to another
+/// plugin, which have a limit of their own, takes three.
+const MAX_LOGIN_PAYLOADS: usize = 32;
 
 /// The longest payload we announce to take, in bytes. Servers ignore it.
 const ANNOUNCED_MAX_PACKET: u32 = 1 << 30;
@@ -74,11 +79,14 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
         channel = channel.into_compressed(compression);
     }
     channel.set_max_payload_len(options.max_payload_len);
+    let mut limits = options.answer_limits;
+    limits.bytes = limits.bytes.max(u64::try_from(options.max_payload_len).unwrap_or(u64::MAX));
     channel.activity = "during a command";
     Ok(Connection {
         channel,
         capabilities,
         phase: Phase::Idle,
+        budget: AnswerBudget::new(limits),
         connection_id: greeting.connection_id,
         version: ServerVersion::parse(&greeting.server_version),
     })
@@ -213,7 +221,7 @@ async fn authenticate(
         zstd_level: Some(options.zstd_level),
     };
     channel.write(|out| response.encode(out)).await?;
-    loop {
+    for _ in 0..MAX_LOGIN_PAYLOADS {
         channel.read().await?;
         match auth.on_payload(channel.payload()).map_err(failed)? {
             ClientStep::Done => return Ok(()),
@@ -221,6 +229,7 @@ async fn authenticate(
             ClientStep::Send(data) => channel.write(|out| out.extend_from_slice(&data)).await?,
         }
     }
+    Err(failed(AuthError::TooManySwitches))
 }
 
 fn low_byte(collation: u16) -> u8 {

@@ -1,7 +1,10 @@
 //! A server of our own wire crate, for what no real server does on demand.
 
+use std::time::Duration;
+
 use binlogd_client::wire::auth::{
-    self, AuthError, Credential, Outcome, ServerAuth, ServerAuthOptions, access_denied,
+    self, AccountKinds, AuthError, Credential, Outcome, ServerAuth, ServerAuthOptions,
+    access_denied,
 };
 use binlogd_client::wire::command::Command;
 use binlogd_client::wire::dump::{BinlogDump, DumpFlags, EventEncoder};
@@ -11,7 +14,9 @@ use binlogd_client::wire::handshake::{
 use binlogd_client::wire::packet::{PacketReceiver, PacketWriter};
 use binlogd_client::wire::response::OkPacket;
 use binlogd_client::wire::{Capabilities, ErrorCode, ServerError, StatusFlags, WireError, charset};
-use binlogd_client::{ClientError, ConnectOptions, Connection, DumpOptions};
+use binlogd_client::{
+    AnswerLimits, ClientError, ConnectOptions, Connection, DumpOptions, Exceeded,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -84,8 +89,16 @@ impl Fake {
         self.greet(CAPABILITIES, auth::MYSQL_NATIVE_PASSWORD).await;
         self.receive().await;
         self.ok().await;
+        self.take_charset().await;
         self.begin_command();
         self.receive().await
+    }
+
+    /// Answers what a client says first of all.
+    pub(crate) async fn take_charset(&mut self) {
+        self.begin_command();
+        assert_eq!(self.receive().await, b"\x03SET NAMES utf8mb4");
+        self.ok().await;
     }
 }
 
@@ -116,19 +129,23 @@ async fn serve_login(credential: Credential, greeted_plugin: &'static str) -> Co
         };
         assert_eq!(auth_plugin, Some(greeted_plugin));
         let mut auth = ServerAuth::new(ServerAuthOptions {
+            kinds: AccountKinds::of([&credential]),
             credential,
             scramble: SCRAMBLE,
             secure: false,
             rsa_key: None,
         });
-        let mut reply = auth.start(auth_plugin, auth_response);
+        let mut reply = auth.start(auth_plugin, auth_response, greeted_plugin);
         loop {
             if let Some(payload) = &reply.payload {
                 fake.send(payload).await;
             }
             match reply.outcome {
                 Outcome::Continue => reply = auth.on_payload(&fake.receive().await),
-                Outcome::Accepted => break fake.ok().await,
+                Outcome::Accepted => {
+                    fake.ok().await;
+                    break fake.take_charset().await;
+                }
                 Outcome::Denied => {
                     let error = access_denied("repl", "127.0.0.1", auth.used_password());
                     break fake.send_built(|out| error.encode(out)).await;
@@ -318,4 +335,158 @@ async fn packets_out_of_order_are_an_error() {
         }
         other => panic!("{other}"),
     }
+}
+
+/// The head of a result set of two columns.
+async fn send_columns(fake: &mut Fake) {
+    fake.send(b"\x02").await;
+    for name in ["a", "b"] {
+        let column = binlogd_client::wire::resultset::ColumnDefinition::text(name);
+        fake.send_built(|out| column.encode(out)).await;
+    }
+    fake.send(b"\xfe\0\0\x02\0").await;
+}
+
+/// Sends until the client has closed the connection.
+async fn send_for_ever(fake: &mut Fake, payloads: &[&[u8]]) {
+    loop {
+        let mut out = Vec::new();
+        let mut packets = PacketWriter::new(fake.receiver.decoder().sequence());
+        while out.len() < 1 << 20 {
+            payloads.iter().for_each(|payload| packets.write(&mut out, payload));
+        }
+        fake.receiver.decoder().set_sequence(packets.sequence());
+        if fake.stream.write_all(&out).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A connection to a server whose answer to the first command has these payloads after its columns, again
+/// and again.
+async fn endless(
+    payloads: &'static [&'static [u8]],
+    limits: AnswerLimits,
+) -> (Connection, JoinHandle<()>) {
+    let (options, task) = serve(move |mut fake| async move {
+        fake.let_in_and_receive_command().await;
+        send_columns(&mut fake).await;
+        send_for_ever(&mut fake, payloads).await;
+    })
+    .await;
+    (Connection::connect(&options.answer_limits(limits)).await.unwrap(), task)
+}
+
+const ROW: &[u8] = b"\x01x\x01y";
+
+#[tokio::test]
+async fn an_endless_answer_ends_at_its_limits() {
+    let limits = AnswerLimits { rows: 1000, ..AnswerLimits::default() };
+    let (mut connection, task) = endless(&[ROW], limits).await;
+    let error = connection.query_all("show binary logs").await.unwrap_err();
+    let ClientError::AnswerTooLong { limit: Exceeded::Rows(1000), .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(error.to_string().contains("more than 1000 rows"), "{error}");
+    assert!(matches!(connection.ping().await, Err(ClientError::Unusable { .. })));
+    drop(connection);
+    task.await.unwrap();
+
+    // Also what nobody wants to read.
+    let (mut connection, task) = endless(&[ROW], limits).await;
+    connection.query_first("show binary logs").await.unwrap().unwrap();
+    let error = connection.ping().await.unwrap_err();
+    assert!(matches!(error, ClientError::AnswerTooLong { .. }), "{error}");
+    drop(connection);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_has_a_limit_of_memory_by_default() {
+    let long = vec![b'x'; 1 << 20];
+    let row = [b"\x01x\xfd\0\0\x10".as_slice(), &long].concat().leak();
+    let payloads: &[&[u8]] = vec![&*row].leak();
+    let (mut connection, task) = endless(payloads, AnswerLimits::default()).await;
+    let error = connection.query_all("show global variables").await.unwrap_err();
+    let limit = AnswerLimits::default().bytes;
+    let exceeded = matches!(
+        error, ClientError::AnswerTooLong { limit: Exceeded::Bytes(bytes), .. } if bytes == limit
+    );
+    assert!(exceeded, "{error}");
+    drop(connection);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn result_sets_without_end_are_one_answer() {
+    // The end of the rows, which says that more sets follow: OK packets that say the same.
+    const MORE: &[u8] = b"\xfe\0\0\x0a\0";
+    const OK_AND_MORE: &[u8] = b"\0\0\0\x0a\0\0\0";
+    let limits = AnswerLimits { bytes: 1 << 16, ..AnswerLimits::default() };
+    let (options, task) = serve(|mut fake| async move {
+        fake.let_in_and_receive_command().await;
+        send_columns(&mut fake).await;
+        fake.send(MORE).await;
+        send_for_ever(&mut fake, &[OK_AND_MORE]).await;
+    })
+    .await;
+    let options = options.answer_limits(limits).max_payload_len(1 << 10);
+    let mut connection = Connection::connect(&options).await.unwrap();
+    let error = connection.execute("set @a = 1").await.unwrap_err();
+    let exceeded =
+        matches!(error, ClientError::AnswerTooLong { limit: Exceeded::Bytes(0x10000), .. });
+    assert!(exceeded, "{error}");
+    drop(connection);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_not_waited_for_for_ever() {
+    let (options, _task) = serve(|mut fake| async move {
+        fake.let_in_and_receive_command().await;
+        send_columns(&mut fake).await;
+        fake.send(ROW).await;
+        let _ = fake.stream.read(&mut [0; 100]).await;
+    })
+    .await;
+    let limits = AnswerLimits { time: Duration::from_millis(300), ..AnswerLimits::default() };
+    let mut connection = Connection::connect(&options.answer_limits(limits)).await.unwrap();
+    let error = connection.query_all("show binary logs").await.unwrap_err();
+    assert!(matches!(error, ClientError::AnswerTooLate { .. }), "{error}");
+    assert!(error.to_string().contains("within 0.3 s"), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_without_end_is_given_up() {
+    // caching_sha2_password: the proof is right, again and again.
+    let (options, task) = serve(|mut fake| async move {
+        fake.greet(CAPABILITIES, auth::CACHING_SHA2_PASSWORD).await;
+        fake.receive().await;
+        send_for_ever(&mut fake, &[b"\x01\x03"]).await;
+    })
+    .await;
+    let options = options.connect_timeout(Duration::from_secs(60));
+    let error = Connection::connect(&options).await.unwrap_err();
+    assert!(matches!(error, ClientError::Auth { .. }), "{error}");
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_that_ignores_character_sets_is_noticed() {
+    let (options, _task) = serve(|mut fake| async move {
+        fake.let_in_and_receive_command().await;
+        fake.send(b"\x01").await;
+        let column = binlogd_client::wire::resultset::ColumnDefinition::text("@@c");
+        fake.send_built(|out| column.encode(out)).await;
+        fake.send(b"\xfe\0\0\x02\0").await;
+        fake.send(b"\x03gbk").await;
+        fake.send(b"\xfe\0\0\x02\0").await;
+    })
+    .await;
+    let mut connection = Connection::connect(&options).await.unwrap();
+    let error = connection.verify_charset("utf8mb4").await.unwrap_err();
+    assert!(
+        error.to_string().contains("reads statements as gbk although utf8mb4 was set"),
+        "{error}"
+    );
 }

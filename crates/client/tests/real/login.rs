@@ -8,7 +8,7 @@ use binlogd_client::{ClientError, ConnectOptions, Connection, SslMode};
 use testkit::ports::PortLease;
 use tokio::net::TcpListener;
 
-use crate::support::{MYSQL, by_socket, by_tcp, create_user};
+use crate::support::{MYSQL, by_plain_tcp, by_socket, by_tcp, create_user};
 
 async fn logs_in(options: &ConnectOptions) {
     let mut connection = Connection::connect(options).await.unwrap();
@@ -29,8 +29,8 @@ fn needs_public_key(result: Result<Connection, ClientError>) {
 #[tokio::test]
 async fn caching_sha2_is_full_by_rsa_the_first_time_and_fast_the_second() {
     let user = create_user(&MYSQL, "caching_sha2_password", "pässwörd", "");
-    let options = by_tcp(&MYSQL).user(&user).password("pässwörd");
-    let without_key = options.clone().fetch_public_key(false);
+    let without_key = by_plain_tcp(&MYSQL).user(&user).password("pässwörd");
+    let options = without_key.clone().fetch_public_key(true);
 
     needs_public_key(Connection::connect(&without_key).await);
     logs_in(&options).await;
@@ -41,7 +41,7 @@ async fn caching_sha2_is_full_by_rsa_the_first_time_and_fast_the_second() {
 #[tokio::test]
 async fn a_pinned_public_key_needs_not_be_fetched() {
     let user = create_user(&MYSQL, "caching_sha2_password", "secret", "");
-    let options = by_tcp(&MYSQL).user(&user).password("secret").fetch_public_key(false);
+    let options = by_plain_tcp(&MYSQL).user(&user).password("secret");
 
     needs_public_key(Connection::connect(&options).await);
     logs_in(&options.clone().public_key_path(MYSQL.datadir().join("public_key.pem"))).await;
@@ -54,7 +54,7 @@ async fn a_pinned_public_key_needs_not_be_fetched() {
 #[tokio::test]
 async fn the_socket_takes_a_password_as_it_is() {
     let user = create_user(&MYSQL, "caching_sha2_password", "secret", "");
-    let options = by_socket(&MYSQL).user(&user).password("secret").fetch_public_key(false);
+    let options = by_socket(&MYSQL).user(&user).password("secret");
     logs_in(&options).await;
     logs_in(&by_socket(&MYSQL)).await;
 }
@@ -62,7 +62,7 @@ async fn the_socket_takes_a_password_as_it_is() {
 #[tokio::test]
 async fn tls_takes_a_password_as_it_is() {
     let user = create_user(&MYSQL, "caching_sha2_password", "secret", "require ssl");
-    let options = by_tcp(&MYSQL).user(&user).password("secret").fetch_public_key(false);
+    let options = by_plain_tcp(&MYSQL).user(&user).password("secret");
     logs_in(&options.clone().ssl_mode(SslMode::Required)).await;
 
     let error = Connection::connect(&options).await.unwrap_err();
@@ -73,17 +73,11 @@ async fn tls_takes_a_password_as_it_is() {
 #[tokio::test]
 async fn sha256_password_is_switched_to() {
     let user = create_user(&MYSQL, "sha256_password", "secret", "");
-    let options = by_tcp(&MYSQL).user(&user).password("secret");
-    logs_in(&options).await;
-    logs_in(&options.clone().ssl_mode(SslMode::Required).fetch_public_key(false)).await;
-    logs_in(
-        &options
-            .clone()
-            .fetch_public_key(false)
-            .public_key_path(MYSQL.datadir().join("public_key.pem")),
-    )
-    .await;
-    needs_public_key(Connection::connect(&options.fetch_public_key(false)).await);
+    let options = by_plain_tcp(&MYSQL).user(&user).password("secret");
+    logs_in(&options.clone().fetch_public_key(true)).await;
+    logs_in(&options.clone().ssl_mode(SslMode::Required)).await;
+    logs_in(&options.clone().public_key_path(MYSQL.datadir().join("public_key.pem"))).await;
+    needs_public_key(Connection::connect(&options).await);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::process::Output;
 use std::sync::{Arc, LazyLock};
 
 use binlogd_client::wire::auth::{
-    self, Credential, CryptHash, Outcome, RsaPrivateKey, ServerAuth, ServerAuthOptions,
-    access_denied, native,
+    self, AccountKinds, Credential, CryptHash, Outcome, RsaPrivateKey, ServerAuth,
+    ServerAuthOptions, access_denied, native,
 };
 use binlogd_client::wire::command::Command;
 use binlogd_client::wire::handshake::ClientReply;
@@ -38,12 +38,14 @@ async fn serve_client(mut fake: Fake, credential: Credential, has_rsa_key: bool)
     assert_eq!(response.user, "repl");
     let capabilities = response.capabilities & offered;
     let mut auth = ServerAuth::new(ServerAuthOptions {
+        kinds: AccountKinds::of([&credential]),
         credential,
         scramble: SCRAMBLE,
         secure: false,
         rsa_key: has_rsa_key.then(|| Arc::clone(&RSA)),
     });
-    let mut reply = auth.start(response.auth_plugin, response.auth_response);
+    let (plugin, data) = (response.auth_plugin, response.auth_response);
+    let mut reply = auth.start(plugin, data, auth::CACHING_SHA2_PASSWORD);
     loop {
         if let Some(payload) = &reply.payload {
             fake.send(payload).await;

@@ -10,8 +10,13 @@ use testkit::{Flavour, Server};
 pub(crate) static MYSQL: LazyLock<Server> =
     LazyLock::new(|| Server::start_new(Flavour::Mysql97).unwrap());
 
-/// To a server by TCP, without TLS.
+/// To a server by TCP, without TLS, trusting its RSA key.
 pub(crate) fn by_tcp(server: &Server) -> ConnectOptions {
+    by_plain_tcp(server).fetch_public_key(true)
+}
+
+/// To a server by TCP, without TLS.
+pub(crate) fn by_plain_tcp(server: &Server) -> ConnectOptions {
     let endpoint = server.endpoint();
     ConnectOptions::new(endpoint.host)
         .port(endpoint.port)

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use binlogd_wire::auth::{
-    CACHING_SHA2_PASSWORD, Credential, CredentialError, MYSQL_NATIVE_PASSWORD, Outcome,
-    RsaPrivateKey, ServerAuth, ServerAuthOptions, ServerReply, ed25519,
+    AccountKinds, Credential, CredentialError, Outcome, RsaPrivateKey, ServerAuth,
+    ServerAuthOptions, ServerReply, ed25519,
 };
-use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
+use binlogd_wire::handshake::Scramble;
 use tokio::sync::OnceCell;
 
 use super::connection::{Connection, ReadError};
@@ -17,8 +17,10 @@ use crate::config::{self, AuthPlugin, Rights, Secret, UserConfig};
 #[derive(Debug)]
 pub(super) struct Accounts {
     by_name: HashMap<String, Account>,
+    /// On which depends what a client is asked for whose login fails.
+    kinds: AccountKinds,
     /// What unknown users are checked against, so that they look like known ones.
-    decoy: Credential,
+    nobody: Credential,
     rsa_key: OnceCell<Option<Arc<RsaPrivateKey>>>,
 }
 
@@ -27,9 +29,6 @@ pub(super) struct Accounts {
 pub(super) struct Account {
     /// Learns the fast digest of a password whose hash alone was configured.
     credential: Mutex<Credential>,
-    /// Whether a proof of mysql_native_password can be checked and is taken.
-    takes_native: bool,
-    has_password: bool,
     pub(super) rights: Rights,
     pub(super) require_tls: bool,
     pub(super) require_client_cert: bool,
@@ -60,12 +59,9 @@ impl Accounts {
         for user in users {
             by_name.insert(user.name.clone(), Account::new(user)?);
         }
-        let any = users.first().and_then(|user| by_name.get(&user.name));
-        let decoy = match any {
-            Some(account) => account.credential().decoy(),
-            None => Credential::from_password("").decoy(),
-        };
-        Ok(Self { by_name, decoy, rsa_key: OnceCell::new() })
+        let credentials: Vec<_> = by_name.values().map(Account::credential).collect();
+        let kinds = AccountKinds::of(&credentials);
+        Ok(Self { by_name, kinds, nobody: Credential::nobody(), rsa_key: OnceCell::new() })
     }
 
     pub(super) fn find(&self, user: &str) -> Option<&Account> {
@@ -83,28 +79,16 @@ impl Accounts {
         greeted: &str,
     ) -> Result<Verdict, ReadError> {
         let account = self.find(claim.user);
-        let credential = account.map_or_else(|| self.decoy.clone(), Account::credential);
-        let named = claim.plugin.filter(|plugin| !plugin.is_empty());
-        let mut plugin = named.unwrap_or(MYSQL_NATIVE_PASSWORD);
-        let (mut response, mut scramble) = (claim.response.to_vec(), claim.scramble);
-        if !credential.wants_signature()
-            && let Some(wanted) = plugin_to_ask_for(account, plugin, &response, greeted)
-        {
-            plugin = wanted;
-            scramble = Scramble::random();
-            let request = AuthSwitchRequest { plugin, data: &scramble.0 };
-            connection.put(|out| request.encode(out));
-            connection.flush().await?;
-            response = answer(connection).await?;
-        }
+        let credential = account.map_or_else(|| self.nobody.clone(), Account::credential);
         let secure = connection.transport.is_secure();
         let mut auth = ServerAuth::new(ServerAuthOptions {
             credential,
-            scramble,
+            kinds: self.kinds.clone(),
+            scramble: claim.scramble,
             secure,
             rsa_key: if secure { None } else { self.rsa_key().await },
         });
-        let mut reply = auth.start(Some(plugin), &response);
+        let mut reply = auth.start(claim.plugin, claim.response, greeted);
         loop {
             let ServerReply { payload, outcome } = reply;
             if let Some(payload) = payload {
@@ -117,7 +101,7 @@ impl Accounts {
                 }
                 Outcome::Accepted => {
                     let Some(account) = account else {
-                        // A decoy has accepted nobody yet, but nobody may rely on that.
+                        // Nobody's credential accepts nothing; this does not rely on it.
                         return Ok(Verdict::Denied { used_password: auth.used_password() });
                     };
                     account.learn(&auth);
@@ -158,28 +142,6 @@ async fn answer(connection: &mut Connection) -> Result<Vec<u8>, ReadError> {
     Err(ReadError::Truncated)
 }
 
-/// The plugin that the client must be asked for, if what it has sent proves nothing.
-///
-/// A client that prefers another plugin than the greeting's names its own and sends no proof, as the
-/// scramble was not for it. Connector/C names `dummy_fallback_auth` if it lacks the greeting's.
-fn plugin_to_ask_for(
-    account: Option<&Account>,
-    plugin: &str,
-    response: &[u8],
-    greeted: &str,
-) -> Option<&'static str> {
-    let takes_native = account.is_none_or(|account| account.takes_native);
-    let has_password = account.is_none_or(|account| account.has_password);
-    match plugin {
-        MYSQL_NATIVE_PASSWORD if has_password && !takes_native => Some(CACHING_SHA2_PASSWORD),
-        _ if !response.is_empty() || !has_password || plugin == greeted => None,
-        MYSQL_NATIVE_PASSWORD => Some(MYSQL_NATIVE_PASSWORD),
-        CACHING_SHA2_PASSWORD => Some(CACHING_SHA2_PASSWORD),
-        _ if takes_native && greeted == CACHING_SHA2_PASSWORD => Some(MYSQL_NATIVE_PASSWORD),
-        _ => Some(CACHING_SHA2_PASSWORD),
-    }
-}
-
 impl Account {
     fn new(user: &UserConfig) -> Result<Self, CredentialError> {
         let no_password = config::Credential::Password(Secret::new(""));
@@ -196,10 +158,12 @@ impl Account {
                 Credential::from_stored(hash.expose().as_bytes())?
             }
         };
+        let credential = match user.plugin {
+            Some(AuthPlugin::CachingSha2Password) => credential.without_native(),
+            _ => credential,
+        };
         Ok(Self {
             credential: Mutex::new(credential),
-            takes_native: user.plugin != Some(AuthPlugin::CachingSha2Password),
-            has_password,
             rights: user.rights,
             require_tls: user.require_tls,
             require_client_cert: user.require_client_cert,

@@ -2,7 +2,7 @@
 //!
 //! Which questions these are `sql` knows; how the primary is reached, `upstream`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use binlogd_client::{ClientError, Column, Connection, QueryResult, Row};
 use binlogd_wire::ServerError;
@@ -14,12 +14,16 @@ use super::error::SqlError;
 /// question waits for others.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a primary may take for all rows of an answer. The time that the reader takes is not counted.
+const ROWS_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// What only the primary can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// A statement of ours, which takes it for granted that backslashes escape.
     pub sql: String,
-    /// The character set that it is in, if it is not ASCII.
+    /// The character set that it is in, if it is not ASCII. None in which a byte of another character can
+    /// be taken for a quote or a backslash.
     pub asked_in: Option<String>,
     /// The character set that the answer is to be in; `None` leaves each text in its own.
     pub answered_in: Option<String>,
@@ -31,12 +35,14 @@ pub struct Answer {
     result: QueryResult<Box<Connection>>,
     /// Whether its last row was read.
     is_whole: bool,
+    /// How much longer the primary may take.
+    time_left: Duration,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Answer {
     pub(crate) fn new(result: QueryResult<Box<Connection>>, permit: OwnedSemaphorePermit) -> Self {
-        Self { result, is_whole: false, _permit: permit }
+        Self { result, is_whole: false, time_left: ROWS_TIMEOUT, _permit: permit }
     }
 
     /// The columns, at least one.
@@ -50,8 +56,14 @@ impl Answer {
     /// # Errors
     /// The primary's own, or it is gone.
     pub async fn next(&mut self) -> Result<Option<Row>, AnswerError> {
-        let next = tokio::time::timeout(ANSWER_TIMEOUT, self.result.next()).await;
-        let row = next.map_err(|_| AnswerError::silent())??;
+        let asked = Instant::now();
+        let limit = ANSWER_TIMEOUT.min(self.time_left);
+        let next = tokio::time::timeout(limit, self.result.next()).await;
+        self.time_left = self.time_left.saturating_sub(asked.elapsed());
+        let row = next.map_err(|_| match limit {
+            ANSWER_TIMEOUT => AnswerError::silent(),
+            _ => AnswerError::endless(),
+        })??;
         self.is_whole = row.is_none();
         Ok(row)
     }
@@ -83,6 +95,10 @@ pub enum AnswerError {
 impl AnswerError {
     pub(crate) fn silent() -> Self {
         Self::Silent(format!("nothing came for {} s", ANSWER_TIMEOUT.as_secs()))
+    }
+
+    fn endless() -> Self {
+        Self::Silent(format!("the answer has not ended after {} s", ROWS_TIMEOUT.as_secs()))
     }
 
     /// As many others ask, and none of them is done.

@@ -173,8 +173,7 @@ async fn check(
     }
     let user = response.user.to_owned();
     let is_open_tcp = matches!(connection.transport, Transport::Plain(Plain::Tcp(_)));
-    let account_requires = service.accounts.find(&user).is_some_and(|a| a.require_tls);
-    if is_open_tcp && (service.server.requires_tls || account_requires) {
+    if is_open_tcp && service.server.requires_tls {
         return Err(refused(SqlError::secure_transport_required()));
     }
     let (plugin, response_data) = (response.auth_plugin, response.auth_response);
@@ -195,7 +194,7 @@ async fn check(
 }
 
 /// What follows from a verdict: the account's other conditions, its limit, and for a wrong password a
-/// delay that grows.
+/// delay that grows. Only who has proved the password learns which conditions there are.
 pub(super) async fn admit(
     connection: &Connection,
     service: &Service,
@@ -208,7 +207,10 @@ pub(super) async fn admit(
     let account = service.accounts.find(user);
     let lacks_cert = account.is_some_and(|account| account.require_client_cert)
         && !connection.transport.has_client_cert();
+    let lacks_tls =
+        account.is_some_and(|account| account.require_tls) && !connection.transport.is_secure();
     match verdict {
+        Verdict::Accepted(_) if lacks_tls => Err(SqlError::secure_transport_required().into()),
         Verdict::Accepted(rights) if !lacks_cert => {
             server.registry.failures.succeeded(host);
             let own_max = account.and_then(|account| account.connections_max);

@@ -9,7 +9,6 @@ mod replica;
 mod show;
 
 use super::answer::Question;
-use super::charset::hides_ascii;
 use super::error::SqlError;
 use super::reply::{Column, Kind, Reply, ResultSet};
 use super::server::Server;
@@ -163,11 +162,9 @@ impl Query<'_> {
             let charset = variables::select(&self.view(), None, name)?;
             Ok((charset != Value::Null).then(|| charset.to_text()))
         };
-        let sql = inquiry.to_sql(db)?;
-        let asked_in = charset("character_set_client")?.filter(|_| !sql.is_ascii());
-        if asked_in.as_deref().is_some_and(hides_ascii) {
-            return Err(SqlError::not_supported("questions about tables in this character set"));
-        }
+        let client = charset("character_set_client")?;
+        let sql = inquiry.to_sql(db, client.as_deref())?;
+        let asked_in = client.filter(|_| !sql.is_ascii());
         Ok(Question { sql, asked_in, answered_in: charset("character_set_results")? })
     }
 

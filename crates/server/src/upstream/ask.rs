@@ -1,14 +1,20 @@
 //! Questions of readers that only the primary can answer.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
-use binlogd_client::{ClientError, ConnectOptions, Connection};
+use binlogd_client::{AnswerLimits, ClientError, ConnectOptions, Connection};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::downstream::{ANSWER_TIMEOUT, Answer, AnswerError, Question};
 
 /// The longest row that an answer may have, in bytes: `SHOW CREATE TABLE` says all in one.
 const ROW_BYTES_MAX: usize = 16 << 20;
+
+/// What an answer may have in all. It is relayed row by row, so none of it is held, and a list of every
+/// column of a large server may be long. How long it may take [`Answer`] knows, which does not count the
+/// time that a slow reader takes.
+const ANSWER_LIMITS: AnswerLimits =
+    AnswerLimits { rows: 10_000_000, bytes: 4 << 30, time: Duration::MAX };
 
 /// The character set of what is said on a connection, unless it is told otherwise.
 const CHARSET: &str = "utf8mb4";
@@ -22,11 +28,14 @@ pub(crate) async fn ask(
     question: &Question,
     permit: OwnedSemaphorePermit,
 ) -> Result<Answer, AnswerError> {
-    let options = options.clone().max_payload_len(ROW_BYTES_MAX);
+    let options = options.clone().max_payload_len(ROW_BYTES_MAX).answer_limits(ANSWER_LIMITS);
     let connection = Connection::connect(&options).await;
     let mut connection = connection.map_err(|error| AnswerError::Unreachable(error.to_string()))?;
     let asking = async {
         connection.execute(&settings(question)).await?;
+        if !question.sql.is_ascii() {
+            connection.verify_charset(asked_in(question)).await?;
+        }
         let result = connection.into_query(&question.sql).await?;
         if result.columns().is_empty() {
             let (address, query) = (options.address(), question.sql.clone());
@@ -42,14 +51,17 @@ pub(crate) async fn ask(
 
 /// What the session must be set to first.
 fn settings(question: &Question) -> String {
-    let mut sql = "SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')".to_owned();
-    if let Some(charset) = question.asked_in.as_deref().filter(|charset| *charset != CHARSET) {
-        let _ = write!(sql, ", character_set_client = '{charset}'");
-    }
-    match question.answered_in.as_deref() {
-        Some(CHARSET) => {}
-        Some(charset) => _ = write!(sql, ", character_set_results = '{charset}'"),
-        None => sql.push_str(", character_set_results = NULL"),
-    }
-    sql
+    let asked_in = asked_in(question);
+    let results = match question.answered_in.as_deref() {
+        Some(charset) => format!("'{charset}'"),
+        None => "NULL".to_owned(),
+    };
+    format!(
+        "SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), character_set_client = \
+         '{asked_in}', character_set_results = {results}"
+    )
+}
+
+fn asked_in(question: &Question) -> &str {
+    question.asked_in.as_deref().unwrap_or(CHARSET)
 }

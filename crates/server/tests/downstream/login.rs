@@ -1,9 +1,9 @@
 //! Who gets in, and how.
 
 use binlogd_client::{Connection, SslMode};
-use binlogd_wire::Capabilities;
 use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, CLIENT_ED25519, MYSQL_NATIVE_PASSWORD, native};
-use binlogd_wire::handshake::{AuthSwitchRequest, HandshakeResponse};
+use binlogd_wire::handshake::{AuthSwitchRequest, Greeting, HandshakeResponse};
+use binlogd_wire::{Capabilities, ServerError};
 use testkit::Pki;
 
 use crate::raw::{CAPABILITIES, Raw};
@@ -73,28 +73,95 @@ async fn who_has_no_right_password_is_denied_alike() {
 #[tokio::test]
 async fn a_weaker_proof_than_the_account_wants_is_not_taken() {
     let fixture = Fixture::start().await;
+    // Of all whom that does not prove the same is asked for first, or the answer would show what account
+    // each has.
     for (user, asked_for) in
-        [("strict", Some(CACHING_SHA2_PASSWORD)), ("signs", Some(CLIENT_ED25519)), ("repl", None)]
+        [("strict", Some(CLIENT_ED25519)), ("signs", Some(CLIENT_ED25519)), ("repl", None)]
     {
         let (mut raw, greeting) = Raw::greeted(&fixture).await;
-        let mut payload = Vec::new();
-        HandshakeResponse {
-            capabilities: CAPABILITIES.with(Capabilities::PLUGIN_AUTH),
-            max_packet: 1 << 24,
-            charset: greeting.charset,
-            user,
-            auth_response: &native::respond(user.as_bytes(), &greeting.scramble),
-            database: None,
-            auth_plugin: Some(MYSQL_NATIVE_PASSWORD),
-            attributes: Default::default(),
-            zstd_level: None,
-        }
-        .encode(&mut payload);
-        raw.send(1, &payload).await;
+        let response = native::respond(user.as_bytes(), &greeting.scramble);
+        raw.send(1, &claim(&greeting, user, MYSQL_NATIVE_PASSWORD, &response)).await;
         let (_, answer) = raw.packet().await.unwrap();
         let asked = AuthSwitchRequest::parse(&answer).ok().map(|request| request.plugin);
         assert_eq!(asked, asked_for, "{}", answer.escape_ascii());
         assert!(asked.is_some() || answer[0] == 0, "{}", answer.escape_ascii());
+    }
+}
+
+/// A handshake response of a user who claims to prove a password.
+fn claim(greeting: &Greeting, user: &str, plugin: &str, response: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    HandshakeResponse {
+        capabilities: CAPABILITIES.with(Capabilities::PLUGIN_AUTH),
+        max_packet: 1 << 24,
+        charset: greeting.charset,
+        user,
+        auth_response: response,
+        database: None,
+        auth_plugin: Some(plugin),
+        attributes: Default::default(),
+        zstd_level: None,
+    }
+    .encode(&mut payload);
+    payload
+}
+
+/// What somebody sees who knows no password: the plugins that are asked for, and the last error.
+async fn course(fixture: &Fixture, user: &str, plugin: &str, response: &[u8]) -> Vec<String> {
+    let (mut raw, greeting) = Raw::greeted(fixture).await;
+    raw.send(1, &claim(&greeting, user, plugin, response)).await;
+    let mut seen = Vec::new();
+    while let Some((sequence, answer)) = raw.packet().await {
+        let (shown, reply) = match answer.first() {
+            Some(0xff) => {
+                let error = ServerError::parse(&answer).unwrap();
+                (error.to_string().replace(user, "USER"), None)
+            }
+            Some(0xfe) => {
+                let asked = AuthSwitchRequest::parse(&answer).unwrap();
+                let proof_len = match asked.plugin {
+                    MYSQL_NATIVE_PASSWORD => 20,
+                    CLIENT_ED25519 => 64,
+                    _ => 32,
+                };
+                (format!("{} {}", asked.plugin, asked.data.len()), Some(vec![7; proof_len]))
+            }
+            // The password is asked for; then comes the key for it.
+            _ if answer == b"\x01\x04" => ("full".to_owned(), Some(vec![2])),
+            first => (format!("{first:?} {}", answer.len()), Some(vec![7; 256])),
+        };
+        seen.push(shown);
+        let Some(reply) = reply else { break };
+        raw.send(sequence + 1, &reply).await;
+    }
+    seen
+}
+
+#[tokio::test]
+async fn answers_do_not_show_which_accounts_exist() {
+    let limits = "login_delay_max_s = 0\nlogin_failures_max = 0";
+    for version in ["9.7.4", "11.8.3-MariaDB-log"] {
+        let fixture = Fixture::with(Setup { limits, version, ..Setup::default() }).await;
+        for (plugin, len) in [
+            (CACHING_SHA2_PASSWORD, 32),
+            (CACHING_SHA2_PASSWORD, 0),
+            (MYSQL_NATIVE_PASSWORD, 20),
+            (MYSQL_NATIVE_PASSWORD, 0),
+            (CLIENT_ED25519, 64),
+            (CLIENT_ED25519, 0),
+            ("dialog", 0),
+        ] {
+            let response = vec![7; len];
+            let unknown = course(&fixture, "unknown", plugin, &response).await;
+            assert!(unknown.last().unwrap().starts_with("ERROR 1045"), "{unknown:?}");
+            for user in ["repl", "native", "tls", "strict", "signs"] {
+                let known = course(&fixture, user, plugin, &response).await;
+                assert_eq!(known, unknown, "{user} by {plugin} with {len} bytes");
+            }
+            if len > 0 {
+                assert_eq!(course(&fixture, "open", plugin, &response).await, unknown);
+            }
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use binlogd_client::{
 };
 use binlogd_event::GtidSet;
 use binlogd_server::downstream::ChecksumWish;
-use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, native, sha2};
+use binlogd_wire::auth::{
+    CACHING_SHA2_PASSWORD, CLIENT_ED25519, MYSQL_NATIVE_PASSWORD, native, sha2,
+};
 use binlogd_wire::command::{ChangeUser, Command, CommandKind};
 use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica};
 use binlogd_wire::handshake::{AuthSwitchRequest, Scramble};
@@ -250,8 +252,16 @@ async fn a_session_can_change_its_user() {
     }
     let mut raw = Raw::logged_in(&fixture).await;
     raw.ask(&change("repl", Some(MYSQL_NATIVE_PASSWORD))).await.unwrap();
+    // A wrong proof is followed by the other plugins that accounts of this server have.
     raw.send(2, &[7; 20]).await;
-    assert_eq!(raw.last_error().await, (3, 1045));
+    for (sequence, plugin, proof_len) in [(3, CLIENT_ED25519, 64), (5, CACHING_SHA2_PASSWORD, 32)] {
+        let (at, asked) = raw.packet().await.unwrap();
+        assert_eq!((at, AuthSwitchRequest::parse(&asked).unwrap().plugin), (sequence, plugin));
+        raw.send(sequence + 1, &vec![7; proof_len]).await;
+    }
+    assert_eq!(raw.packet().await.unwrap(), (7, b"\x01\x04".to_vec()), "the password itself");
+    raw.send(8, &[7; 256]).await;
+    assert_eq!(raw.last_error().await, (9, 1045));
 }
 
 #[tokio::test]

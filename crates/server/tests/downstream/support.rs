@@ -260,6 +260,7 @@ impl Fixture {
             .user(user)
             .password(password)
             .ssl_mode(SslMode::Disabled)
+            .fetch_public_key(true)
     }
 
     /// Logs `user` in, whose password is its name.

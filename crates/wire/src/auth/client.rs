@@ -43,6 +43,15 @@ pub enum AuthError {
     TooManySwitches,
 }
 
+/// As much of a plugin's name is shown, in characters: MySQL's names have at most 64.
+const SHOWN_PLUGIN_CHARS: usize = 64;
+
+impl AuthError {
+    fn unsupported(plugin: &str) -> Self {
+        Self::UnsupportedPlugin(plugin.chars().take(SHOWN_PLUGIN_CHARS).collect())
+    }
+}
+
 /// What a client brings along.
 #[derive(Debug, Default)]
 pub struct ClientAuthOptions {
@@ -162,8 +171,8 @@ impl ClientAuth {
         if self.switches > MAX_SWITCHES {
             return Err(AuthError::TooManySwitches);
         }
-        self.plugin = Plugin::of(request.plugin)
-            .ok_or_else(|| AuthError::UnsupportedPlugin(request.plugin.to_owned()))?;
+        self.plugin =
+            Plugin::of(request.plugin).ok_or_else(|| AuthError::unsupported(request.plugin))?;
         self.awaits_public_key = false;
         match self.plugin {
             Plugin::Clear => {}

@@ -6,6 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::crypt::{self, CryptHash};
 use super::ed25519;
+use super::kinds::AccountKinds;
 use super::native::{self, NativeHash};
 use super::sha2::{self, Sha2Digest};
 use crate::handshake::{Scramble, fill_random};
@@ -25,6 +26,8 @@ pub struct Credential {
     pub(super) kind: Kind,
     /// caching_sha2_password's digest, once the password was seen.
     cached: Option<Sha2Digest>,
+    /// mysql_native_password does not do.
+    refuses_native: bool,
     /// No password matches.
     decoy: bool,
 }
@@ -52,7 +55,7 @@ impl Credential {
             return Self::of(Kind::Empty);
         }
         let kind = Kind::Password { native: native::hash(password) };
-        Self { kind, cached: Some(sha2::digest(password)), decoy: false }
+        Self { cached: Some(sha2::digest(password)), ..Self::of(kind) }
     }
 
     /// Of a hash as `mysql.user.authentication_string` shows it, for mysql_native_password,
@@ -79,21 +82,19 @@ impl Credential {
         CryptHash::parse(stored).map(|hash| Self::of(Kind::Crypt(hash))).ok_or(CredentialError)
     }
 
-    /// A credential that looks like this one to a client and that no password satisfies: for users
-    /// that do not exist, so that nobody can find out which do.
+    /// Of a user that does not exist: no password matches.
     #[must_use]
-    pub fn decoy(&self) -> Self {
+    pub fn nobody() -> Self {
         let mut native = [0; 20];
         fill_random(&mut native);
-        let random_digest = || sha2::digest(&Scramble::random().0);
-        let (kind, cached) = match &self.kind {
-            Kind::Empty => (Kind::Password { native }, Some(random_digest())),
-            Kind::Password { .. } => (Kind::Password { native }, Some(random_digest())),
-            Kind::Native(_) => (Kind::Native(native), self.cached.map(|_| random_digest())),
-            Kind::Crypt(hash) => (Kind::Crypt(hash.decoy()), self.cached.map(|_| random_digest())),
-            Kind::Ed25519(key) => (Kind::Ed25519(*key), None),
-        };
-        Self { kind, cached, decoy: true }
+        let cached = Some(sha2::digest(&Scramble::random().0));
+        Self { cached, decoy: true, ..Self::of(Kind::Password { native }) }
+    }
+
+    /// This credential, for which a proof of mysql_native_password does not do.
+    #[must_use]
+    pub fn without_native(self) -> Self {
+        Self { refuses_native: true, ..self }
     }
 
     /// This credential with the digest that [`ServerAuth::learned`](super::ServerAuth::learned)
@@ -105,7 +106,7 @@ impl Credential {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, cached: None, decoy: false }
+        Self { kind, cached: None, refuses_native: false, decoy: false }
     }
 
     /// Whether no password is needed.
@@ -113,18 +114,25 @@ impl Credential {
         matches!(self.kind, Kind::Empty)
     }
 
-    /// Whether only a signature proves the password, for which
-    /// [`ServerAuth::start`](super::ServerAuth::start) asks whatever the client has sent.
-    #[must_use]
-    pub fn wants_signature(&self) -> bool {
-        matches!(self.kind, Kind::Ed25519(_))
+    /// How many rounds it takes to verify a password.
+    pub(super) fn rounds(&self) -> u32 {
+        match &self.kind {
+            Kind::Crypt(hash) => hash.rounds(),
+            _ => 0,
+        }
     }
 
     /// What mysql_native_password needs, if it is known.
     pub(super) fn native_hash(&self) -> Option<&NativeHash> {
         match &self.kind {
-            Kind::Password { native } | Kind::Native(native) => Some(native),
-            Kind::Empty | Kind::Crypt(_) | Kind::Ed25519(_) => None,
+            Kind::Password { native } | Kind::Native(native) if !self.refuses_native => {
+                Some(native)
+            }
+            Kind::Password { .. }
+            | Kind::Native(_)
+            | Kind::Empty
+            | Kind::Crypt(_)
+            | Kind::Ed25519(_) => None,
         }
     }
 
@@ -143,17 +151,28 @@ impl Credential {
         verified && !self.decoy
     }
 
-    /// Whether `nonce` was signed with the password.
-    pub(super) fn verify_ed25519(&self, nonce: &[u8], signature: &[u8]) -> bool {
-        let verified = match &self.kind {
-            Kind::Ed25519(key) => key.verify(nonce, signature),
+    /// Whether `nonce` was signed with the password. What is not signed by any takes as long as with an
+    /// account of the server that has a key.
+    pub(super) fn verify_ed25519(
+        &self,
+        nonce: &[u8],
+        signature: &[u8],
+        kinds: &AccountKinds,
+    ) -> bool {
+        let verified = match (&self.kind, &kinds.key) {
+            (Kind::Ed25519(key), _) => key.verify(nonce, signature),
+            (_, Some(key)) => {
+                std::hint::black_box(key.verify(nonce, signature));
+                false
+            }
             _ => false,
         };
         verified && !self.decoy
     }
 
-    /// Whether this is the password.
-    pub(super) fn verify_password(&self, password: &[u8]) -> bool {
+    /// Whether this is the password. If not, finding out takes as long as with the server's slowest
+    /// account.
+    pub(super) fn verify_password(&self, password: &[u8], kinds: &AccountKinds) -> bool {
         if password.len() > crypt::MAX_PASSWORD_LEN {
             return false;
         }
@@ -165,7 +184,19 @@ impl Credential {
             Kind::Crypt(hash) => hash.verify(password),
             Kind::Ed25519(key) => *key == ed25519::PublicKey::of_password(password),
         };
-        verified && !self.decoy
+        let verified = verified && !self.decoy;
+        if !verified {
+            self.dawdle(password, kinds);
+        }
+        verified
+    }
+
+    /// Computes what other kinds of accounts would have computed.
+    fn dawdle(&self, password: &[u8], kinds: &AccountKinds) {
+        crypt::dawdle(password, kinds.rounds.saturating_sub(self.rounds()));
+        if kinds.key.is_some() && !matches!(self.kind, Kind::Ed25519(_)) {
+            std::hint::black_box(ed25519::PublicKey::of_password(password));
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::credential::Kind;
 use super::sha2::Sha2Digest;
 use super::{
-    CACHING_SHA2_PASSWORD, CLIENT_ED25519, Credential, FAST_AUTH_OK, FULL_AUTH,
+    AccountKinds, CACHING_SHA2_PASSWORD, CLIENT_ED25519, Credential, FAST_AUTH_OK, FULL_AUTH,
     MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, RsaPrivateKey, SHA256_PASSWORD,
     SHA256_REQUEST_PUBLIC_KEY, ed25519, sha2,
 };
@@ -17,9 +16,11 @@ use crate::response::ServerError;
 /// What a server brings along.
 #[derive(Debug, Clone)]
 pub struct ServerAuthOptions {
-    /// What is known of the account's password. For an account that does not exist, a
-    /// [`decoy`](Credential::decoy) of one that does.
+    /// What is known of the account's password; for an account that does not exist,
+    /// [`nobody`](Credential::nobody)'s.
     pub credential: Credential,
+    /// The kinds of all accounts, which decide what is tried before a login fails.
+    pub kinds: AccountKinds,
     /// The scramble of the greeting.
     pub scramble: Scramble,
     /// The channel is TLS or a unix socket: the client will send the password through it.
@@ -50,13 +51,18 @@ pub struct ServerReply {
 
 /// The server's side of authentication.
 ///
+/// A client that proves its password is accepted at once. One that does not is taken through every way of
+/// proof that any of the server's accounts needs, so that a failing login looks the same for each user,
+/// whether it exists or not. caching_sha2_password comes last: the client sends its password then, which
+/// settles every kind of account.
+///
 /// The plugin and data of the handshake response (or of COM_CHANGE_USER) go into
 /// [`start`](Self::start), every later payload into [`on_payload`](Self::on_payload), until the
 /// outcome is not [`Outcome::Continue`].
 pub struct ServerAuth {
     options: ServerAuthOptions,
     state: State,
-    switched: bool,
+    tried: Tried,
     used_password: bool,
     learned: Option<Sha2Digest>,
 }
@@ -80,25 +86,68 @@ enum Plugin {
     CachingSha2,
     Native,
     Sha256,
+    Ed25519,
+}
+
+impl Plugin {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            MYSQL_NATIVE_PASSWORD => Some(Self::Native),
+            CACHING_SHA2_PASSWORD => Some(Self::CachingSha2),
+            SHA256_PASSWORD => Some(Self::Sha256),
+            CLIENT_ED25519 => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+}
+
+/// Which ways of proof a client was given.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tried {
+    native: bool,
+    signature: bool,
+    sha2: bool,
 }
 
 impl ServerAuth {
     /// Authentication of one client.
     #[must_use]
     pub fn new(options: ServerAuthOptions) -> Self {
-        Self { options, state: State::Over, switched: false, used_password: false, learned: None }
+        let tried = Tried::default();
+        Self { options, state: State::Over, tried, used_password: false, learned: None }
     }
 
-    /// Takes the client's plugin, if it named one, and its data.
-    pub fn start(&mut self, plugin: Option<&str>, response: &[u8]) -> ServerReply {
-        if self.options.credential.wants_signature() {
+    /// Takes the client's plugin, if it named one, and its data. `greeted` is the plugin that the greeting
+    /// named: a client that prefers another one names its own and sends no proof, because the scramble was
+    /// not for it. Connector/C names `dummy_fallback_auth` if it lacks the greeting's.
+    pub fn start(&mut self, plugin: Option<&str>, response: &[u8], greeted: &str) -> ServerReply {
+        let name = plugin.filter(|name| !name.is_empty()).unwrap_or(MYSQL_NATIVE_PASSWORD);
+        let plugin = Plugin::of(name);
+        if self.options.credential.is_empty() && is_no_password(response) {
+            return self.verdict(true);
+        }
+        match plugin {
+            Some(Plugin::Native | Plugin::CachingSha2 | Plugin::Sha256)
+                if name == greeted || !response.is_empty() =>
+            {
+                self.respond(plugin.unwrap_or(Plugin::Native), response)
+            }
+            _ => self.ask_first(plugin, greeted),
+        }
+    }
+
+    /// Asks a client for its first proof that has sent none.
+    fn ask_first(&mut self, plugin: Option<Plugin>, greeted: &str) -> ServerReply {
+        let kinds = &self.options.kinds;
+        if kinds.are_signatures_alone() {
             return self.ask_for_signature();
         }
         match plugin {
-            None | Some("" | MYSQL_NATIVE_PASSWORD) => self.respond(Plugin::Native, response),
-            Some(CACHING_SHA2_PASSWORD) => self.respond(Plugin::CachingSha2, response),
-            Some(SHA256_PASSWORD) => self.respond(Plugin::Sha256, response),
-            Some(_) => self.switch(),
+            Some(Plugin::Native) if kinds.native => self.ask(Plugin::Native),
+            Some(Plugin::Ed25519) if kinds.signature => self.ask_for_signature(),
+            Some(Plugin::CachingSha2) => self.ask(Plugin::CachingSha2),
+            _ if kinds.native && greeted == CACHING_SHA2_PASSWORD => self.ask(Plugin::Native),
+            _ => self.ask(Plugin::CachingSha2),
         }
     }
 
@@ -111,7 +160,11 @@ impl ServerAuth {
             State::Encrypted => self.encrypted(payload),
             State::Signature(nonce) => {
                 self.used_password = true;
-                self.verdict(self.options.credential.verify_ed25519(&nonce, payload))
+                let ServerAuthOptions { credential, kinds, .. } = &self.options;
+                match credential.verify_ed25519(&nonce, payload, kinds) {
+                    true => self.verdict(true),
+                    false => self.try_next(),
+                }
             }
         }
     }
@@ -131,47 +184,57 @@ impl ServerAuth {
 
     /// A plugin's first data.
     fn respond(&mut self, plugin: Plugin, response: &[u8]) -> ServerReply {
-        // Some plugins say that there is no password by a NUL.
-        if matches!(response, [] | [0]) {
+        if is_no_password(response) {
             return self.verdict(self.options.credential.is_empty());
         }
         self.used_password = true;
-        let credential = &self.options.credential;
+        let ServerAuthOptions { credential, kinds, scramble, .. } = &self.options;
         match plugin {
-            Plugin::Native if credential.native_hash().is_some() || credential.is_empty() => {
-                self.verdict(credential.verify_native(response, &self.options.scramble))
+            Plugin::Native => {
+                self.tried.native = true;
+                let verified = credential.verify_native(response, scramble);
+                if verified { self.verdict(true) } else { self.try_next() }
             }
-            Plugin::Native => self.switch(),
-            Plugin::CachingSha2 if credential.is_empty() => self.verdict(false),
-            Plugin::CachingSha2 if credential.sha2_digest().is_some() => {
-                let verified = credential.verify_sha2(response, &self.options.scramble);
-                let fast_ok = more_data(&[FAST_AUTH_OK]);
-                let reply = self.verdict(verified);
-                ServerReply { payload: verified.then_some(fast_ok), ..reply }
+            _ if kinds.are_signatures_alone() => self.try_next(),
+            Plugin::CachingSha2 if credential.verify_sha2(response, scramble) => {
+                let payload = Some(more_data(&[FAST_AUTH_OK]));
+                ServerReply { payload, ..self.verdict(true) }
             }
-            Plugin::CachingSha2 if self.can_take_password() => {
-                self.expect(State::Password { key_request: REQUEST_PUBLIC_KEY }, &[FULL_AUTH])
+            Plugin::CachingSha2 => {
+                self.tried.sha2 = true;
+                match kinds.needs_password {
+                    false => denied(),
+                    true if !self.can_take_password() => self.try_next(),
+                    true => self
+                        .expect(State::Password { key_request: REQUEST_PUBLIC_KEY }, &[FULL_AUTH]),
+                }
             }
-            Plugin::CachingSha2 => self.switch(),
             Plugin::Sha256 if self.can_take_password() => {
                 self.password(response, SHA256_REQUEST_PUBLIC_KEY)
             }
-            Plugin::Sha256 => self.switch(),
+            Plugin::Sha256 | Plugin::Ed25519 => self.try_next(),
         }
     }
 
-    /// Asks for a plugin that can prove this account's password, once.
-    fn switch(&mut self) -> ServerReply {
-        if self.switched {
-            return denied();
+    /// Asks for another proof if some account of the server is not settled by those that were tried;
+    /// else that is the end.
+    fn try_next(&mut self) -> ServerReply {
+        let (kinds, tried) = (&self.options.kinds, self.tried);
+        let native_is_left = kinds.native && !tried.native;
+        if kinds.signature && !tried.signature {
+            return self.ask_for_signature();
         }
-        self.switched = true;
-        let sha2_works =
-            self.can_take_password() || self.options.credential.sha2_digest().is_some();
-        let (plugin, name) = match &self.options.credential.kind {
-            Kind::Native(_) if !sha2_works => (Plugin::Native, MYSQL_NATIVE_PASSWORD),
-            Kind::Crypt(_) if !sha2_works => return denied(),
-            _ => (Plugin::CachingSha2, CACHING_SHA2_PASSWORD),
+        if !tried.sha2 && (kinds.neither || native_is_left) {
+            return self.ask(Plugin::CachingSha2);
+        }
+        if native_is_left { self.ask(Plugin::Native) } else { denied() }
+    }
+
+    /// Asks for a plugin's proof.
+    fn ask(&mut self, plugin: Plugin) -> ServerReply {
+        let name = match plugin {
+            Plugin::Native => MYSQL_NATIVE_PASSWORD,
+            _ => CACHING_SHA2_PASSWORD,
         };
         self.options.scramble = Scramble::random();
         let mut payload = Vec::new();
@@ -180,8 +243,8 @@ impl ServerAuth {
         ServerReply { payload: Some(payload), outcome: Outcome::Continue }
     }
 
-    /// Nothing else proves the password of an account whose key is all that is known.
     fn ask_for_signature(&mut self) -> ServerReply {
+        self.tried.signature = true;
         let mut nonce = [0; ed25519::NONCE_LEN];
         fill_random(&mut nonce);
         let mut payload = Vec::new();
@@ -217,7 +280,8 @@ impl ServerAuth {
     }
 
     fn verify_password(&mut self, password: &[u8]) -> ServerReply {
-        let verified = self.options.credential.verify_password(password);
+        let ServerAuthOptions { credential, kinds, .. } = &self.options;
+        let verified = credential.verify_password(password, kinds);
         if verified && self.options.credential.sha2_digest().is_none() {
             self.learned = Some(sha2::digest(password));
         }
@@ -243,6 +307,11 @@ impl fmt::Debug for ServerAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerAuth").field("state", &self.state).finish_non_exhaustive()
     }
+}
+
+/// Some plugins say that there is no password by a NUL.
+fn is_no_password(response: &[u8]) -> bool {
+    matches!(response, [] | [0])
 }
 
 fn denied() -> ServerReply {

@@ -21,9 +21,19 @@ enum Channel {
 const CHANNELS: [Channel; 3] = [Channel::Secure, Channel::Rsa, Channel::Plain];
 const PLUGINS: [&str; 3] = [CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD, SHA256_PASSWORD];
 
-/// A login of both machines. Returns the payloads the server sent, and the server's machine if it
-/// let the client in.
+/// A login of both machines, at a server that has this account alone. Returns the payloads the server
+/// sent, and the server's machine if it let the client in.
 fn login(
+    credential: &Credential,
+    password: &str,
+    plugin: &str,
+    channel: Channel,
+) -> (Vec<Vec<u8>>, Option<ServerAuth>) {
+    login_among(&AccountKinds::of([credential]), credential, password, plugin, channel)
+}
+
+fn login_among(
+    kinds: &AccountKinds,
     credential: &Credential,
     password: &str,
     plugin: &str,
@@ -31,15 +41,19 @@ fn login(
 ) -> (Vec<Vec<u8>>, Option<ServerAuth>) {
     let secure = channel == Channel::Secure;
     let rsa_key = (channel == Channel::Rsa).then(|| Arc::clone(&RSA));
-    let options =
-        ServerAuthOptions { credential: credential.clone(), scramble: SCRAMBLE, secure, rsa_key };
-    let mut server = ServerAuth::new(options);
+    let mut server = ServerAuth::new(ServerAuthOptions {
+        credential: credential.clone(),
+        kinds: kinds.clone(),
+        scramble: SCRAMBLE,
+        secure,
+        rsa_key,
+    });
     let options =
         ClientAuthOptions { secure, fetch_public_key: true, ..ClientAuthOptions::default() };
     let mut client = ClientAuth::new(options, password.as_bytes(), plugin, SCRAMBLE);
 
     let (name, data) = client.response().unwrap();
-    let mut reply = server.start(Some(name), &data);
+    let mut reply = server.start(Some(name), &data, plugin);
     let mut sent = Vec::new();
     loop {
         let step = reply.payload.as_ref().map(|payload| client.on_payload(payload).unwrap());
@@ -81,8 +95,6 @@ fn the_right_password_gets_in_and_no_other_whatever_is_stored_and_asked() {
                 for wrong in ["Secret", "secret2", ""] {
                     assert!(login(&credential, wrong, plugin, channel).1.is_none(), "{case}");
                 }
-                let decoy = credential.decoy();
-                assert!(login(&decoy, "secret", plugin, channel).1.is_none(), "{case} decoy");
             }
         }
     }
@@ -95,7 +107,9 @@ fn an_account_without_password_takes_none() {
         for channel in CHANNELS {
             assert!(login(&credential, "", plugin, channel).1.is_some(), "{plugin} {channel:?}");
             assert!(login(&credential, "x", plugin, channel).1.is_none(), "{plugin} {channel:?}");
-            assert!(login(&credential.decoy(), "", plugin, channel).1.is_none(), "decoy");
+            let kinds = AccountKinds::of([&credential]);
+            let nobody = Credential::nobody();
+            assert!(login_among(&kinds, &nobody, "", plugin, channel).1.is_none(), "nobody");
         }
     }
 }
@@ -114,39 +128,91 @@ fn the_second_login_is_the_fast_one() {
             assert_eq!(sent, [b"\x01\x03"], "fast");
             assert_eq!(server.unwrap().learned(), None);
             assert!(login(&cached, "wrong", CACHING_SHA2_PASSWORD, channel).1.is_none());
-            // And a decoy of the cached one is as fast to refuse.
-            let (sent, _) = login(&cached.decoy(), "x", CACHING_SHA2_PASSWORD, channel);
-            assert_eq!(sent, login(&cached, "x", CACHING_SHA2_PASSWORD, channel).0);
+            // A wrong password is asked for in full, as before it was learned.
+            let (sent, _) = login(&cached, "x", CACHING_SHA2_PASSWORD, channel);
+            assert_eq!(sent[0], b"\x01\x04", "full");
+        }
+    }
+}
+
+fn stored_key(password: &str) -> Credential {
+    let key = ed25519::PublicKey::of_password(password.as_bytes());
+    Credential::from_stored(key.stored().as_bytes()).unwrap()
+}
+
+/// One of each kind of account, all with the same password.
+fn accounts() -> Vec<Credential> {
+    vec![
+        Credential::from_password("secret"),
+        Credential::from_password("secret").without_native(),
+        stored_native("secret"),
+        stored_crypt("secret"),
+        stored_crypt("secret").with_learned(sha2::digest(b"secret")),
+        stored_key("secret"),
+        Credential::from_password(""),
+    ]
+}
+
+#[test]
+fn a_failing_login_is_the_same_for_every_account_and_for_nobody() {
+    let accounts = accounts();
+    // One, two of them, and all.
+    let pairs = (0..accounts.len()).flat_map(|a| (0..=a).map(move |b| vec![a, b]));
+    for set in pairs.chain([(0..accounts.len()).collect()]) {
+        let kinds = AccountKinds::of(set.iter().map(|i| &accounts[*i]));
+        for plugin in PLUGINS {
+            let shape = |credential: &Credential| {
+                let (sent, accepted) =
+                    login_among(&kinds, credential, "wrong", plugin, Channel::Secure);
+                assert!(accepted.is_none());
+                let plugin = |p: &[u8]| AuthSwitchRequest::parse(p).map(|r| r.plugin.to_owned());
+                sent.iter().map(|p| (p[0], p.len(), plugin(p).ok())).collect::<Vec<_>>()
+            };
+            let nobody = shape(&Credential::nobody());
+            for account in set.iter().map(|i| &accounts[*i]) {
+                assert_eq!(shape(account), nobody, "{account:?} of {set:?} by {plugin}");
+            }
+            let (_, accepted) =
+                login_among(&kinds, &Credential::nobody(), "secret", plugin, Channel::Secure);
+            assert!(accepted.is_none(), "nobody");
         }
     }
 }
 
 #[test]
-fn a_decoy_says_what_its_model_says() {
-    for credential in
-        [Credential::from_password("secret"), stored_native("secret"), stored_crypt("secret")]
-    {
-        for plugin in PLUGINS {
-            for channel in CHANNELS {
-                let shape = |credential| {
-                    let (sent, _) = login(credential, "wrong", plugin, channel);
-                    sent.iter().map(|p| (p[0], p.len())).collect::<Vec<_>>()
-                };
-                assert_eq!(shape(&credential.decoy()), shape(&credential));
+fn every_account_can_log_in_beside_every_other() {
+    let accounts = accounts();
+    let (_, with_password) = accounts.split_last().unwrap();
+    for other in &accounts {
+        for account in with_password {
+            let kinds = AccountKinds::of([account, other]);
+            for plugin in PLUGINS {
+                for channel in [Channel::Secure, Channel::Rsa] {
+                    let (_, accepted) = login_among(&kinds, account, "secret", plugin, channel);
+                    assert!(accepted.is_some(), "{account:?} beside {other:?} by {plugin}");
+                }
             }
         }
     }
 }
 
+#[test]
+fn the_work_of_a_failing_login_is_that_of_the_slowest_account() {
+    let kinds = AccountKinds::of(&accounts());
+    assert_eq!((kinds.rounds, kinds.key.is_some()), (5000, true));
+    assert_eq!(Credential::nobody().rounds(), 0, "the difference is made up for");
+}
+
 fn server(credential: Credential, secure: bool) -> ServerAuth {
     let rsa_key = Some(Arc::clone(&RSA));
-    ServerAuth::new(ServerAuthOptions { credential, scramble: SCRAMBLE, secure, rsa_key })
+    let kinds = AccountKinds::of([&credential]);
+    ServerAuth::new(ServerAuthOptions { credential, kinds, scramble: SCRAMBLE, secure, rsa_key })
 }
 
 #[test]
 fn a_client_with_an_unknown_plugin_is_switched_once() {
     let mut auth = server(Credential::from_password("secret"), false);
-    let reply = auth.start(Some("dialog"), b"whatever");
+    let reply = auth.start(Some("dialog"), b"whatever", MYSQL_NATIVE_PASSWORD);
     let payload = reply.payload.unwrap();
     let request = AuthSwitchRequest::parse(&payload).unwrap();
     assert_eq!(request.plugin, CACHING_SHA2_PASSWORD);
@@ -162,7 +228,7 @@ fn a_client_with_an_unknown_plugin_is_switched_once() {
 #[test]
 fn an_old_client_names_no_plugin() {
     let mut auth = server(Credential::from_password("secret"), false);
-    let reply = auth.start(None, &native::respond(b"secret", &SCRAMBLE));
+    let reply = auth.start(None, &native::respond(b"secret", &SCRAMBLE), MYSQL_NATIVE_PASSWORD);
     assert_eq!(reply.outcome, Outcome::Accepted);
     assert!(auth.used_password());
 }
@@ -172,14 +238,14 @@ fn nonsense_from_a_client_is_denied() {
     for secure in [false, true] {
         for payload in [&b""[..], b"\x02\x02", b"secret", &[7; 256], &[7; 10_000]] {
             let mut auth = server(stored_crypt("secret"), secure);
-            let reply = auth.start(Some(CACHING_SHA2_PASSWORD), &[1; 32]);
+            let reply = auth.start(Some(CACHING_SHA2_PASSWORD), &[1; 32], CACHING_SHA2_PASSWORD);
             assert_eq!(reply.payload.unwrap(), b"\x01\x04");
             assert_eq!(auth.on_payload(payload).outcome, Outcome::Denied, "{payload:?}");
             assert_eq!(auth.on_payload(b"secret\0").outcome, Outcome::Denied, "it is over");
         }
     }
     let mut auth = server(Credential::from_password("secret"), false);
-    let denied = auth.start(Some(CACHING_SHA2_PASSWORD), b"too short");
+    let denied = auth.start(Some(CACHING_SHA2_PASSWORD), b"too short", CACHING_SHA2_PASSWORD);
     assert_eq!(denied, ServerReply { payload: None, outcome: Outcome::Denied });
 }
 
@@ -210,7 +276,7 @@ fn a_pinned_key_needs_no_request() {
     assert_eq!(RSA.decrypt_password(&encrypted, &SCRAMBLE).unwrap(), b"secret\0");
 
     let mut server = server(stored_crypt("secret"), false);
-    server.start(Some(CACHING_SHA2_PASSWORD), &[1; 32]);
+    server.start(Some(CACHING_SHA2_PASSWORD), &[1; 32], CACHING_SHA2_PASSWORD);
     assert_eq!(server.on_payload(&encrypted).outcome, Outcome::Accepted);
 }
 
@@ -264,16 +330,19 @@ fn nonsense_from_a_server_is_an_error() {
 
 #[test]
 fn stored_hashes_are_recognised() {
+    let verify = |credential: &Credential, password: &[u8]| {
+        credential.verify_password(password, &AccountKinds::default())
+    };
     // PASSWORD('secret') on MySQL 5.6.
     let native = b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7";
     let credential = Credential::from_stored(native).unwrap();
-    assert!(credential.verify_password(b"secret"));
-    assert!(!credential.verify_password(b"Secret"));
+    assert!(verify(&credential, b"secret"));
+    assert!(!verify(&credential, b"Secret"));
 
     let crypt = CryptHash::generate(b"secret").stored();
-    assert!(Credential::from_stored(&crypt).unwrap().verify_password(b"secret"));
+    assert!(verify(&Credential::from_stored(&crypt).unwrap(), b"secret"));
     let hex = format!("0x{}", crypt.iter().map(|b| format!("{b:02X}")).collect::<String>());
-    assert!(Credential::from_stored(hex.as_bytes()).unwrap().verify_password(b"secret"));
+    assert!(verify(&Credential::from_stored(hex.as_bytes()).unwrap(), b"secret"));
 
     for wrong in [&b""[..], b"secret", &native[..40], b"0x2", b"0xzz", b"*xyz"] {
         assert!(Credential::from_stored(wrong).is_err(), "{}", wrong.escape_ascii());
@@ -301,7 +370,6 @@ fn an_account_of_which_only_the_key_is_known_wants_a_signature() {
             for wrong in ["Secret", ""] {
                 assert!(login(&credential, wrong, plugin, channel).1.is_none(), "{plugin}");
             }
-            assert!(login(&credential.decoy(), "secret", plugin, channel).1.is_none());
         }
     }
 }

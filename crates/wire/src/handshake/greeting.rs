@@ -70,6 +70,9 @@ impl Greeting {
     /// The protocol version, the payload's first byte.
     pub const PROTOCOL_VERSION: u8 = 10;
 
+    /// The longest version that a server may have, in bytes. Real ones have less than 100.
+    pub const SERVER_VERSION_BYTES_MAX: usize = 512;
+
     /// Parses a payload. If it starts with `ff`, it is an error packet instead.
     ///
     /// # Errors
@@ -81,6 +84,9 @@ impl Greeting {
             other => return Err(r.bad_value("protocol version", u64::from(other))),
         }
         let version = r.nul_bytes("server version")?;
+        if version.len() > Self::SERVER_VERSION_BYTES_MAX {
+            return Err(r.bad_value("length of the server version", version.len() as u64));
+        }
         let server_version = String::from_utf8_lossy(version).into_owned();
         let connection_id = r.u32("connection id")?;
         let first: [u8; 8] = r.array("scramble, first part")?;

@@ -236,8 +236,10 @@ impl Servers {
 
 fn start_binlogd(primary: &Server, binary: &Path) -> Result<Acknowledger> {
     let to = primary.endpoint();
-    let url =
-        format!("mysql://{}:{}@{}:{}/?ssl-mode=DISABLED", to.user, to.password, to.host, to.port);
+    let url = format!(
+        "mysql://{}:{}@{}:{}/?ssl-mode=DISABLED&get-server-public-key=true",
+        to.user, to.password, to.host, to.port
+    );
     let daemon = Daemon::new(binary, &to)?
         .upstream(&url)
         .arg("--start=current")

@@ -307,8 +307,8 @@ fn the_primary_is_asked_in_words_of_our_own() {
         &[
             (
                 "show /* a */ full\nfields in `a``b`.t where Field<>'it''s' or not type in (1, \"\\\\\")",
-                "ASKS in utf8mb4: SHOW FULL COLUMNS FROM `a``b`.`t` WHERE (NOT (`Field` = 'it''s')) \
-                 OR (NOT (`type` IN ('1', '\\\\')))",
+                "ASKS in utf8mb4: SHOW FULL COLUMNS FROM `a``b`.`t` WHERE (NOT (`Field` = \
+                 _utf8mb4 x'69742773')) OR (NOT (`type` IN ('1', _utf8mb4 x'5c')))",
             ),
             ("SHOW DATABASES LIKE 'a\\_%\\0'", "ASKS in utf8mb4: SHOW DATABASES LIKE 'a\\\\_%\\0'"),
             (
@@ -327,9 +327,28 @@ fn the_primary_is_asked_in_words_of_our_own() {
             ("SET character_set_results = NULL", "OK"),
             ("SHOW TABLES FROM `x`", "ASKS in NULL: SHOW TABLES FROM `x`"),
             ("SHOW TABLES FROM `ü`", "ASKS from latin1 in NULL: SHOW TABLES FROM `ü`"),
+            (
+                "SELECT a FROM columns WHERE a = 'ü' AND b = 'a b'",
+                "ASKS in NULL: SELECT `a` FROM `information_schema`.`columns` WHERE (`a` = _latin1 \
+                 x'c3bc') AND (`b` = 'a b')",
+            ),
+            ("SET character_set_client = utf8", "OK"),
+            (
+                "SHOW TABLES FROM x WHERE a LIKE 'ü'",
+                "ASKS in NULL: SHOW TABLES FROM `x` WHERE `a` LIKE _utf8mb4 x'c3bc'",
+            ),
+            (
+                "SHOW TABLES FROM x LIKE 'ü'''",
+                "ASKS from utf8mb3 in NULL: SHOW TABLES FROM `x` LIKE 'ü'''",
+            ),
             ("SET character_set_client = gbk", "OK"),
             (
                 "SHOW TABLES FROM `ü`",
+                "ERROR 1235: This version of MySQL doesn't yet support 'questions about tables in \
+                 this character set'",
+            ),
+            (
+                "SHOW TABLES FROM x WHERE a = 'ü'",
                 "ERROR 1235: This version of MySQL doesn't yet support 'questions about tables in \
                  this character set'",
             ),

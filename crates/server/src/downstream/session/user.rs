@@ -7,7 +7,6 @@ use tracing::info;
 use super::{Next, Session};
 use crate::downstream::account::Claim;
 use crate::downstream::connection::ReadError;
-use crate::downstream::error::SqlError;
 use crate::downstream::login::admit;
 use crate::downstream::reply::Reply;
 
@@ -23,14 +22,6 @@ impl Session {
         let Ok(verdict) = tokio::time::timeout(limits.login_timeout, authenticate).await else {
             return Ok(Next::Leave("changing the user took too long"));
         };
-        let account = self.service.accounts.find(change.user);
-        let insecure = account.is_some_and(|account| account.require_tls)
-            && !self.connection.transport.is_secure();
-        if insecure {
-            verdict?;
-            self.answer(&Err(SqlError::secure_transport_required()));
-            return Ok(Next::Leave("its new user needs TLS"));
-        }
         let (id, host) = (self.state.id, &self.state.host);
         let admitted =
             admit(&self.connection, &self.service, verdict?, change.user, id, host).await;

@@ -1,10 +1,18 @@
 //! Questions about tables, of which only the primary knows: what they can ask, and the SQL that asks it.
 //!
-//! That SQL is made of what was understood, never of the reader's text. It means the same whatever the
-//! primary's `ANSI_QUOTES`, but wants backslashes to escape.
+//! That SQL is made of what was understood, never of the reader's text. Constants are hexadecimal where
+//! the grammar allows it, so that no character set of a session makes something else of them; names and the
+//! patterns of `SHOW` cannot be, and for those that are not ASCII `upstream::ask` makes sure of the character
+//! set. The SQL means the same whatever the primary's `ANSI_QUOTES`, but wants backslashes to escape.
+
+use std::fmt::Write as _;
 
 use super::{Comparison, Condition, Filter, Limit, Operator};
+use crate::downstream::charset::hides_ascii;
 use crate::downstream::error::SqlError;
+
+/// The character set of a session that says nothing else.
+const CHARSET: &str = "utf8mb4";
 
 /// The schema whose tables say what tables there are.
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -101,12 +109,15 @@ impl Selection {
 }
 
 impl Inquiry {
-    /// The statement that asks this with `db` in use.
+    /// The statement that asks this with `db` in use. Its names and constants are in `charset`, as the
+    /// reader says; none is utf8mb4.
     ///
     /// # Errors
-    /// 1046 if no database is in use and none is named.
-    pub fn to_sql(&self, db: Option<&str>) -> Result<String, SqlError> {
-        let mut sql = Sql { text: String::new(), db };
+    /// 1046 if no database is in use and none is named; or there is text other than ASCII in a character
+    /// set of which our lexer cannot tell where text ends.
+    pub fn to_sql(&self, db: Option<&str>, charset: Option<&str>) -> Result<String, SqlError> {
+        let charset = charset.unwrap_or(CHARSET);
+        let mut sql = Sql { text: String::new(), db, charset, is_ascii: true };
         match self {
             Self::Columns { full, table, filter } => {
                 sql.word(if *full { "SHOW FULL COLUMNS FROM" } else { "SHOW COLUMNS FROM" });
@@ -133,6 +144,9 @@ impl Inquiry {
             }
             Self::Select(selection) => sql.select(selection)?,
         }
+        if !sql.is_ascii && hides_ascii(charset) {
+            return Err(SqlError::not_supported("questions about tables in this character set"));
+        }
         Ok(sql.text)
     }
 }
@@ -141,6 +155,9 @@ impl Inquiry {
 struct Sql<'a> {
     text: String,
     db: Option<&'a str>,
+    charset: &'a str,
+    /// Whether all names and constants are ASCII.
+    is_ascii: bool,
 }
 
 impl Sql<'_> {
@@ -182,7 +199,7 @@ impl Sql<'_> {
             Filter::All => {}
             Filter::Like(pattern) => {
                 self.word("LIKE");
-                self.constant(pattern);
+                self.pattern_of_show(pattern);
             }
             Filter::Where(condition) => {
                 self.word("WHERE");
@@ -263,12 +280,30 @@ impl Sql<'_> {
     }
 
     fn quote(&mut self, name: &str) {
+        self.is_ascii &= name.is_ascii();
         self.text.push('`');
         self.text.push_str(&name.replace('`', "``"));
         self.text.push('`');
     }
 
+    /// A constant where any expression may stand.
     fn constant(&mut self, text: &[u8]) {
+        self.is_ascii &= text.is_ascii();
+        if text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\')) {
+            return self.pattern_of_show(text);
+        }
+        // All its names; old servers do not know the last one.
+        let charset = if self.charset == "utf8mb3" { CHARSET } else { self.charset };
+        self.word(&format!("_{charset} x'"));
+        for byte in text {
+            let _ = write!(self.text, "{byte:02x}");
+        }
+        self.text.push('\'');
+    }
+
+    /// The pattern of a `SHOW`, for which the grammar wants a quoted text.
+    fn pattern_of_show(&mut self, text: &[u8]) {
+        self.is_ascii &= text.is_ascii();
         self.word("'");
         for c in String::from_utf8_lossy(text).chars() {
             match c {

@@ -88,7 +88,11 @@ fn silent(options: &ConnectOptions) -> ClientError {
 /// With settings under which definitions are what a dump has.
 async fn connect(options: &ConnectOptions) -> Result<Connection, ClientError> {
     let mut connection = Connection::connect(options).await?;
-    let set = connection.execute("SET sql_mode = '', sql_quote_show_create = 1");
+    let set = async {
+        connection.execute("SET sql_mode = '', sql_quote_show_create = 1").await?;
+        // Names of tables come from a binlog, and need not be ASCII.
+        connection.verify_charset("utf8mb4").await
+    };
     timeout(ANSWER_TIMEOUT, set).await.unwrap_or_else(|_| Err(silent(options)))?;
     Ok(connection)
 }
