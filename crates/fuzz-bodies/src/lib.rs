@@ -90,12 +90,53 @@ pub fn sql(data: &[u8]) {
 /// A question about tables means the same in the words in which the primary is asked.
 fn inquired(inquiry: &Inquiry, dialect: Dialect) {
     const DEPTH_OR_LENGTH: u16 = 1235;
-    let Ok(sql) = inquiry.to_sql(Some("information_schema")) else { return };
-    match sql::parse(sql.as_bytes(), dialect) {
-        Ok(Statement::Inquiry(again)) => assert_eq!(again.to_sql(None).as_ref(), Ok(&sql)),
+    let Ok(sql) = inquiry.to_sql(Some("information_schema"), None) else { return };
+    match sql::parse(&quoted(sql.as_bytes()), dialect) {
+        Ok(Statement::Inquiry(again)) => assert_eq!(again.to_sql(None, None).as_ref(), Ok(&sql)),
         Err(error) if error.code == DEPTH_OR_LENGTH => {}
         other => panic!("{sql} is {other:?}"),
     }
+}
+
+/// The same statement with its hexadecimal constants as quoted ones, which readers send.
+fn quoted(sql: &[u8]) -> Vec<u8> {
+    const CONSTANT: &[u8] = b"_utf8mb4 x'";
+    let (mut out, mut rest) = (Vec::new(), sql);
+    let mut quote = None;
+    while let Some((&byte, after)) = rest.split_first() {
+        if let (None, Some(hex)) = (quote, rest.strip_prefix(CONSTANT)) {
+            let len = hex.iter().position(|byte| *byte == b'\'').unwrap_or(hex.len());
+            out.push(b'\'');
+            for pair in hex[..len].chunks(2) {
+                let pair = std::str::from_utf8(pair).unwrap_or_default();
+                match u8::from_str_radix(pair, 16) {
+                    Ok(0) => out.extend_from_slice(b"\\0"),
+                    Ok(byte) => {
+                        if matches!(byte, b'\'' | b'\\') {
+                            out.push(b'\\');
+                        }
+                        out.push(byte);
+                    }
+                    Err(error) => panic!("{}: {error}", sql.escape_ascii()),
+                }
+            }
+            out.push(b'\'');
+            rest = &hex[(len + 1).min(hex.len())..];
+            continue;
+        }
+        out.push(byte);
+        rest = after;
+        match (quote, byte) {
+            (Some(b'\''), b'\\') => {
+                out.extend(rest.first());
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            (Some(open), byte) if byte == open => quote = None,
+            (None, b'\'' | b'`') => quote = Some(byte),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// The format description that events are read by, where it is a fixed one.
