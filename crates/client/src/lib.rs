@@ -21,6 +21,7 @@
 
 mod answer;
 mod binlog;
+mod clock;
 pub mod compressed;
 mod connection;
 mod error;
@@ -33,6 +34,7 @@ mod version;
 pub use answer::{AnswerLimits, Exceeded};
 pub use binlog::{AckSender, BinlogStream, DEFAULT_STREAM_BUFFER_LEN, DumpOptions};
 pub use binlogd_wire as wire;
+pub use clock::CertificateClock;
 pub use connection::Connection;
 pub use error::ClientError;
 pub use options::{

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use crate::clock::CertificateClock;
 use crate::error::ClientError;
 use crate::options::{SslMode, TlsOptions};
 
@@ -37,7 +38,7 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, C
         .map_err(|error| ClientError::BadOption(format!("TLS: {error}")))?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let config = match (&options.cert, &options.key) {
+    let mut config = match (&options.cert, &options.key) {
         (None, None) => config.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let chain = certificates("ssl-cert", cert)?;
@@ -52,6 +53,7 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, C
             return Err(ClientError::BadOption(message.to_owned()));
         }
     };
+    config.time_provider = Arc::new(CertificateClock);
     Ok(Arc::new(config))
 }
 

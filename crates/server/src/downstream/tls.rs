@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use binlogd_client::CertificateClock;
 use binlogd_store::{Access, Fs, OsFs, StoreError, atomic_write, restrict};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -95,7 +96,9 @@ pub fn server_config(
             builder.with_client_cert_verifier(verifier.map_err(|e| bad_ca(e.to_string()))?)
         }
     };
-    builder.with_single_cert(chain, key).map(Arc::new).map_err(bad_identity)
+    let mut config = builder.with_single_cert(chain, key).map_err(bad_identity)?;
+    config.time_provider = Arc::new(CertificateClock);
+    Ok(Arc::new(config))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
