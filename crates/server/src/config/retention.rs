@@ -120,11 +120,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is no duration: write a number and s, m, h, d or w: 30d"))
 }
 
-/// `500GiB`: a number, and if it is not of bytes a unit.
+/// `500GiB`: a number and a unit. A bare number is refused: somebody may mean GiB, and lose files.
 fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
     let size: u64 = match unit {
-        "" | "B" => 1,
+        "B" => 1,
         "KiB" | "K" => 1 << 10,
         "MiB" | "M" => 1 << 20,
         "GiB" | "G" => 1 << 30,
@@ -136,7 +136,7 @@ fn bytes(text: &str) -> Result<u64, String> {
         _ => 0,
     };
     number.filter(|_| size > 0).and_then(|number| number.checked_mul(size)).ok_or_else(|| {
-        format!("{text:?} is no size: write a number and KiB, MiB, GiB or TiB: 500GiB")
+        format!("{text:?} is no size: write a number and B, KiB, MiB, GiB or TiB: 500GiB")
     })
 }
 
@@ -165,9 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn sizes_may_have_a_unit() {
+    fn sizes_have_a_unit() {
         let cases = [
-            ("1048576", 1 << 20),
+            ("1048576B", 1 << 20),
             ("10B", 10),
             ("512MiB", 512 << 20),
             ("500 GiB", 500 << 30),
@@ -177,7 +177,7 @@ mod tests {
         for (text, size) in cases {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for wrong in ["", "GiB", "-1", "1.5GiB", "1gib", "16777216TiB", "1 GiB "] {
+        for wrong in ["", "500", "GiB", "-1", "1.5GiB", "1gib", "16777216TiB", "1 GiB "] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
