@@ -1,5 +1,7 @@
 //! All streams of a process, from start to stop.
 
+mod concerns;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use binlogd_store::{Fs, OsFs, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span};
 
 use crate::config::{Config, Limits, StreamConfig};
 use crate::downstream::{Downstream, ListenError};
@@ -85,20 +88,29 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Daem
     let mut opened = Vec::new();
     for stream in config.streams {
         let dir = config.data_dir.join(&stream.name);
-        let (stream, store) = open(fs.clone(), dir, stream).await?;
-        stream.catalog().set_tail_bytes_max(config.limits.tail_bytes_max);
-        let downstream = bind(&stream, &config.limits, &config.data_dir.join("tls")).await?;
-        opened.push((stream, store, downstream));
+        let span = info_span!("open", stream = stream.name);
+        let opening = async {
+            concerns::warn(&stream);
+            let (stream, store) = open(fs.clone(), dir, stream).await?;
+            stream.catalog().set_tail_bytes_max(config.limits.tail_bytes_max);
+            let downstream = bind(&stream, &config.limits, &config.data_dir.join("tls")).await?;
+            Ok((stream, store, downstream))
+        };
+        opened.push(opening.instrument(span).await?);
     }
     let mut followers = JoinSet::new();
     let mut tasks = JoinSet::new();
     for (stream, store, downstream) in opened {
         tasks.spawn(downstream.serve(stop.clone()));
         let (catalog, policy) = (stream.catalog().clone(), stream.config().retention);
-        tasks.spawn(Retention::new(stream.name(), catalog, policy).run(stop.clone()));
-        let name = stream.name().to_owned();
-        tasks.spawn(indexer::run(name, stream.catalog().clone(), stop.clone()));
-        tasks.spawn(observe(stream.clone(), stop.clone()));
+        let primary = stream.clone();
+        let retention = Retention::new(catalog, policy);
+        let retention = retention.run(move || primary.primary_time(), stop.clone());
+        tasks.spawn(retention.instrument(info_span!("retention", stream = stream.name())));
+        let indexing = indexer::run(stream.catalog().clone(), stop.clone());
+        tasks.spawn(indexing.instrument(info_span!("index", stream = stream.name())));
+        let observing = observe(stream.clone(), stop.clone());
+        tasks.spawn(observing.instrument(info_span!("observe", stream = stream.name())));
         let follower = Follower::new(stream.clone(), store);
         let ended = follow_on_thread(stream.name(), follower, stop.clone())?;
         followers.spawn(async move { (stream, ended.await) });
@@ -121,7 +133,9 @@ fn follow_on_thread(
     let runtime = runtime.map_err(no_thread)?;
     let (sender, ended) = oneshot::channel();
     let name = format!("follow {stream}");
+    let span = info_span!("follow", stream);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _entered = span.entered();
         // Nobody waits any more if the daemon is ending with an error.
         let _ = sender.send(runtime.block_on(follower.run(stop)));
     });
@@ -181,7 +195,9 @@ async fn open(
     let in_store = |source| DaemonError::Store { stream: name.clone(), source };
     let server_id = config.server_id.map(Into::into);
     let folder = dir.clone();
+    let span = tracing::Span::current();
     let opening = tokio::task::spawn_blocking(move || {
+        let _entered = span.entered();
         let store = Store::open(fs.clone(), &dir)?;
         let identity = Identity::load(&*fs, &dir, server_id)?;
         Ok((store, identity))
@@ -190,7 +206,7 @@ async fn open(
         Ok(opened) => opened.map_err(in_store)?,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     };
-    log_opened(&name, &store);
+    log_opened(&store);
     let stream = Stream::new(config, identity, store.catalog().clone())
         .map_err(|source| DaemonError::Upstream { stream: name.clone(), source })?;
     stream
@@ -211,15 +227,15 @@ fn report_open_folder(dir: &Path) {
     }
 }
 
-fn log_opened(stream: &str, store: &Store) {
+fn log_opened(store: &Store) {
     let Some(resume) = store.resume() else {
-        return tracing::info!(stream, "the data directory is empty");
+        return tracing::info!("the data directory is empty");
     };
     let files = store.catalog().files().len();
-    tracing::info!(stream, files, last = %resume.file.name, end = resume.end(), "opened");
+    tracing::info!(files, last = %resume.file.name, end = resume.end(), "opened");
     if resume.cut > 0 {
         tracing::warn!(
-            stream, file = %resume.file.name, bytes = resume.cut,
+            file = %resume.file.name, bytes = resume.cut,
             "cut the beginning of an event from the end of the last file; it was never acknowledged \
              and comes again"
         );

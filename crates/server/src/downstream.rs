@@ -8,6 +8,7 @@ pub mod sql;
 
 mod account;
 mod answer;
+mod certificate;
 mod charset;
 mod connection;
 mod dump;

@@ -198,7 +198,7 @@ impl Follower {
     async fn pause(&mut self, shutdown: &CancellationToken) -> bool {
         self.stream.set_upstream(UpstreamState::Stopped);
         self.stream.control().set_active(false);
-        tracing::info!(stream = self.stream.name(), "not following the primary, as ordered");
+        tracing::info!("not following the primary, as ordered");
         self.backoff.reset();
         tokio::select! {
             () = self.stream.control().until_wanted(true) => {
@@ -225,13 +225,13 @@ impl Follower {
         self.next_file = match found {
             Ok(next) => next,
             Err(error) => {
-                tracing::debug!(stream = self.stream.name(), "{error}");
+                tracing::debug!("{error}");
                 None
             }
         };
         let Some(next) = &self.next_file else { return false };
         tracing::warn!(
-            stream = self.stream.name(), file = %tail.file.name, offset = tail.verifier.offset(),
+            file = %tail.file.name, offset = tail.verifier.offset(),
             torn_at = torn.end, gtid = torn.gtid.map(tracing::field::display), %next,
             "the primary has died while it wrote: what its file holds behind this offset was never \
              committed, and cannot be sent. Going on with its next file ({error})"
@@ -279,7 +279,7 @@ impl Follower {
             Ok(_) => Some(error),
             Err(cause) if cause.needs_somebody() => Some(cause),
             Err(cause) => {
-                tracing::debug!(stream = self.stream.name(), "asking for the cause: {cause}");
+                tracing::debug!("asking for the cause: {cause}");
                 Some(error)
             }
         }
@@ -368,7 +368,7 @@ impl Follower {
         }
         if let Some(tail) = &self.tail {
             tracing::warn!(
-                stream = self.stream.name(), from = %tail.file.timeline.source,
+                from = %tail.file.timeline.source,
                 to = %chosen.primary.source, file = %new.file, forked = %new.forked,
                 "beginning a new timeline"
             );
@@ -480,18 +480,18 @@ impl Follower {
         } else {
             self.backoff.next_wait()
         };
-        let (stream, failure) = (self.stream.name(), error.failure());
+        let failure = error.failure();
         let text = &failure.text;
         let retry_in_s = tracing::field::display(format!("{:.1}", wait.as_secs_f64()));
         // A stream that never was connected may have a wrong flag: somebody is waiting to hear of it.
         let is_urgent = error.needs_somebody() || self.stream.counters().connects() == 0;
         match self.repeats.should_say(text, Instant::now()) {
-            None => tracing::debug!(stream, retry_in_s, "{text}"),
+            None => tracing::debug!(retry_in_s, "{text}"),
             Some(before) => {
                 let repeated = (before > 0).then_some(before);
                 match is_urgent {
-                    true => tracing::error!(stream, retry_in_s, repeated, "{text}"),
-                    false => tracing::warn!(stream, retry_in_s, repeated, "{text}"),
+                    true => tracing::error!(retry_in_s, repeated, "{text}"),
+                    false => tracing::warn!(retry_in_s, repeated, "{text}"),
                 }
             }
         }
@@ -518,12 +518,18 @@ fn announce(
 ) {
     let state = primary.semi_sync;
     tracing::info!(
-        stream = stream.name(), primary = %options.address(), version = %primary.version,
+        primary = %options.address(), version = %primary.version,
         server = %primary.source, file = %dump.file, offset = dump.offset,
         semi_sync = %if dump.semi_sync { state.to_string() } else { "off".to_owned() },
         compression,
         "connected to the primary"
     );
+    if stream.connect_options().len() > 1 && !primary.has_gtids() {
+        tracing::warn!(
+            "there are standby upstreams, but the primary has no GTIDs: another server cannot be followed. \
+             Set gtid_mode = ON on all of them"
+        );
+    }
     stream.set_upstream(UpstreamState::Following { asks: dump.semi_sync, semi_sync: false });
     stream.set_primary(primary);
     stream.set_followed(options);

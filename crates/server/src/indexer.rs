@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`.
-pub(crate) async fn run(stream: String, catalog: Arc<Catalog>, stop: CancellationToken) {
+pub(crate) async fn run(catalog: Arc<Catalog>, stop: CancellationToken) {
     let mut frontier = catalog.watch();
     let mut indexed = Position::default();
     let mut from = catalog.files().last().map_or(FileId(0), |file| file.id);
@@ -37,7 +37,7 @@ pub(crate) async fn run(stream: String, catalog: Arc<Catalog>, stop: Cancellatio
         };
         match tokio::task::spawn_blocking(update).await {
             Ok(Ok(())) => from = durable.file,
-            Ok(Err(error)) => tracing::warn!(stream, "no index: {error}"),
+            Ok(Err(error)) => tracing::warn!("no index: {error}"),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
         tokio::select! {

@@ -15,7 +15,6 @@ use crate::config::AckConfig;
 /// What readers of a stream have acknowledged.
 #[derive(Debug)]
 pub struct ReaderAcks {
-    stream: String,
     config: AckConfig,
     state: Mutex<State>,
     /// An acknowledgement came that may be enough.
@@ -58,7 +57,7 @@ pub struct AckStatus {
 impl ReaderAcks {
     /// Nobody reads yet.
     #[must_use]
-    pub fn new(stream: &str, config: AckConfig) -> Self {
+    pub fn new(config: AckConfig) -> Self {
         let state = State {
             readers: HashMap::new(),
             waits: true,
@@ -66,7 +65,7 @@ impl ReaderAcks {
             counts: AckCounts::default(),
         };
         let (state, changed) = (Mutex::new(state), Notify::new());
-        Self { stream: stream.to_owned(), config, state, changed }
+        Self { config, state, changed }
     }
 
     /// Whether readers may ask to acknowledge.
@@ -135,7 +134,6 @@ impl ReaderAcks {
         state.waits = false;
         drop(state);
         tracing::warn!(
-            stream = self.stream,
             wanted = self.config.wait_for_readers,
             "too few readers acknowledged in time: commits are acknowledged without them, until \
              they have caught up"
@@ -163,10 +161,7 @@ impl ReaderAcks {
         drop(state);
         self.changed.notify_waiters();
         if is_back {
-            tracing::info!(
-                stream = self.stream,
-                "readers acknowledge again: commits wait for them"
-            );
+            tracing::info!("readers acknowledge again: commits wait for them");
         }
     }
 
@@ -179,8 +174,8 @@ impl ReaderAcks {
         };
         if readers + 1 == self.config.wait_for_readers {
             tracing::warn!(
-                stream = self.stream, readers, wanted = self.config.wait_for_readers,
-                timeout = ?self.config.timeout,
+                readers, wanted = self.config.wait_for_readers,
+                timeout_s = self.config.timeout.as_secs_f64(),
                 "a reader that acknowledged has left: the primary's next commit waits for so long, and then \
                  commits are acknowledged without readers"
             );
@@ -260,7 +255,7 @@ mod tests {
     use super::*;
 
     fn acks(wait_for_readers: usize, timeout: Duration) -> Arc<ReaderAcks> {
-        Arc::new(ReaderAcks::new("s", AckConfig { wait_for_readers, timeout, offer: true }))
+        Arc::new(ReaderAcks::new(AckConfig { wait_for_readers, timeout, offer: true }))
     }
 
     const LONG: Duration = Duration::from_secs(3600);

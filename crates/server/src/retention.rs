@@ -5,16 +5,19 @@
 //! bytes came here. Times in events would be no help: a session on the primary sets them as it
 //! likes, and a restored dump has old ones.
 
+mod ages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use binlogd_store::{Catalog, FileId, Held, Holds, LogFile, Position, Purge, StoreError};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::RetentionConfig;
+use ages::Ages;
 
 /// Between two looks, apart from those at rotations.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -22,14 +25,15 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// Holds up one stream's policy.
 #[derive(Debug)]
 pub struct Retention {
-    /// The stream's name, for logs.
-    stream: String,
     catalog: Arc<Catalog>,
     policy: RetentionConfig,
     /// Since when files are due that could not go.
     due_since: BTreeMap<FileId, Instant>,
     /// The readers that a warning has named.
     warned: BTreeSet<u32>,
+    ages: Ages,
+    /// A warning has said that more files are old than may go at once.
+    has_backlog: bool,
 }
 
 /// Why a file is to go.
@@ -61,13 +65,19 @@ struct Due {
 impl Retention {
     /// A policy for the files of a stream.
     #[must_use]
-    pub fn new(stream: &str, catalog: Arc<Catalog>, policy: RetentionConfig) -> Self {
+    pub fn new(catalog: Arc<Catalog>, policy: RetentionConfig) -> Self {
         let (due_since, warned) = (BTreeMap::new(), BTreeSet::new());
-        Self { stream: stream.to_owned(), catalog, policy, due_since, warned }
+        let ages = Ages::default();
+        Self { catalog, policy, due_since, warned, ages, has_backlog: false }
     }
 
-    /// Looks at every rotation and every minute until `stop`. Returns at once if all is kept.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Looks at every rotation and every minute until `stop`. Returns at once if all is kept. What the
+    /// primary's clock says now is asked of `primary_time`.
+    pub async fn run(
+        mut self,
+        primary_time: impl Fn() -> Option<SystemTime> + Send,
+        stop: CancellationToken,
+    ) {
         if self.policy.keeps_all() {
             return;
         }
@@ -83,9 +93,14 @@ impl Retention {
                     return;
                 },
             }
-            let pass = tokio::task::block_in_place(|| self.pass(SystemTime::now(), Instant::now()));
+            let (now, clock) = (SystemTime::now(), Instant::now());
+            self.ages.note(now, clock, primary_time());
+            if let Some(max_age) = self.policy.max_age {
+                self.ages.allow(self.catalog.files().len(), max_age, PERIOD, clock);
+            }
+            let pass = tokio::task::block_in_place(|| self.pass(now, clock));
             if let Err(error) = pass {
-                tracing::warn!(stream = self.stream, "cannot remove old files: {error}");
+                tracing::warn!("cannot remove old files: {error}");
             }
         }
     }
@@ -103,6 +118,7 @@ impl Retention {
     ) -> Result<Vec<Arc<LogFile>>, StoreError> {
         let files = self.catalog.files();
         let due = self.due(&files, now)?;
+        self.warn_of_backlog(&files, &due, now)?;
         let ids: BTreeSet<FileId> = due.iter().map(|due| due.file.id).collect();
         self.due_since.retain(|id, _| ids.contains(id));
         for id in ids {
@@ -138,12 +154,13 @@ impl Retention {
     fn due(&self, files: &[Arc<LogFile>], now: SystemTime) -> Result<Vec<Due>, StoreError> {
         let Some((_, candidates)) = files.split_last() else { return Ok(Vec::new()) };
         let mut total: u64 = files.iter().map(|file| self.catalog.readable_len(file)).sum();
-        let mut all_due = Vec::new();
+        let (mut all_due, mut old) = (Vec::new(), 0);
         for file in candidates {
             let bytes = self.catalog.readable_len(file);
             let reason = if self.policy.max_bytes.is_some_and(|max| total > max) {
                 Reason::Size
-            } else if self.is_old(file, now)? {
+            } else if old < self.ages.files_max && self.is_old(file, now)? {
+                old += 1;
                 Reason::Age
             } else {
                 break;
@@ -157,11 +174,54 @@ impl Retention {
     fn is_old(&self, file: &LogFile, now: SystemTime) -> Result<bool, StoreError> {
         let Some(max_age) = self.policy.max_age else { return Ok(false) };
         match self.catalog.modified(file) {
-            Ok(modified) => Ok(now.duration_since(modified).is_ok_and(|age| age > max_age)),
+            Ok(modified) => {
+                let written = self.begun(file, now).map_or(modified, |begun| begun.max(modified));
+                Ok(self.ages.age(written, now) > max_age)
+            }
             // Somebody was faster.
             Err(StoreError::Purged { .. }) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// When the primary began a file, by its own clock: nothing in it is older, whatever the clock here said
+    /// when it came. `None` if that cannot be.
+    fn begun(&self, file: &LogFile, now: SystemTime) -> Option<SystemTime> {
+        let head = self.catalog.head(file).ok()?;
+        let since = Duration::from_secs(head.format.timestamp.into());
+        UNIX_EPOCH.checked_add(since).filter(|begun| *begun <= now)
+    }
+
+    /// Warns once when more files are old than may go at once.
+    fn warn_of_backlog(
+        &mut self,
+        files: &[Arc<LogFile>],
+        due: &[Due],
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let old = due.iter().filter(|due| due.reason == Reason::Age).count();
+        if self.ages.files_max == 0 || old < self.ages.files_max {
+            self.has_backlog &= self.ages.files_max == 0;
+            return Ok(());
+        }
+        let Some((_, rest)) = files.split_last() else { return Ok(()) };
+        let mut waiting = 0;
+        for file in rest.iter().skip(due.len()) {
+            if !self.is_old(file, now)? {
+                break;
+            }
+            waiting += 1;
+        }
+        if waiting > 0 && !self.has_backlog {
+            tracing::warn!(
+                files = waiting,
+                a_minute = self.ages.files_max,
+                "many files are older than retention.max_age at once: they are removed one after the \
+                 other. If the system clock is wrong, stop binlogd and set it"
+            );
+        }
+        self.has_backlog = waiting > 0;
+        Ok(())
     }
 
     fn log(
@@ -172,15 +232,15 @@ impl Retention {
     ) -> Vec<Arc<LogFile>> {
         for file in &removed {
             let Some(due) = due.iter().find(|due| due.file.id == file.id) else { continue };
-            let (stream, bytes, reason) = (&self.stream, due.bytes, due.reason);
+            let (bytes, reason) = (due.bytes, due.reason);
             if under_readers {
                 tracing::warn!(
-                    stream, file = %file.name, timeline = file.timeline.number, bytes, %reason,
+                    file = %file.name, timeline = file.timeline.number, bytes, %reason,
                     "removed under a reader, who had it for longer than retention.reader_hold_max"
                 );
             } else {
                 tracing::info!(
-                    stream, file = %file.name, timeline = file.timeline.number, bytes, %reason,
+                    file = %file.name, timeline = file.timeline.number, bytes, %reason,
                     "removed"
                 );
             }
@@ -195,9 +255,10 @@ impl Retention {
         if unknown.is_empty() && !self.warned.is_empty() {
             return;
         }
+        let connections: Vec<_> = unknown.iter().map(ToString::to_string).collect();
         tracing::warn!(
-            stream = self.stream, file = %held.file.name, files = held.files, connections = ?unknown,
-            reader_hold_max = ?self.policy.reader_hold_max,
+            file = %held.file.name, files = held.files, connections = %connections.join(", "),
+            reader_hold_max_s = self.policy.reader_hold_max.as_secs(),
             "files that should go are kept for readers, who are slow"
         );
         self.warned.extend(unknown);

@@ -10,6 +10,7 @@ mod source_file;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
@@ -51,6 +52,8 @@ pub struct Stream {
     primary: watch::Sender<Option<Primary>>,
     /// The same primary as it was seen last; `None` until it has been observed.
     observation: watch::Sender<Option<Observation>>,
+    /// When it was so.
+    asked: RwLock<Option<(SystemTime, Instant)>>,
     /// Who may ask it something now.
     questions: Arc<Semaphore>,
 }
@@ -169,7 +172,7 @@ impl Stream {
     ) -> Result<Self, ClientError> {
         let connect = config.upstreams.iter().map(connect_options).collect::<Result<_, _>>()?;
         let control = Control::new(connect);
-        let reader_acks = Arc::new(ReaderAcks::new(&config.name, config.ack));
+        let reader_acks = Arc::new(ReaderAcks::new(config.ack));
         Ok(Self {
             config,
             identity,
@@ -184,6 +187,7 @@ impl Stream {
             was_semi_sync: Mutex::default(),
             primary: watch::Sender::new(None),
             observation: watch::Sender::new(None),
+            asked: RwLock::default(),
             questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         })
     }
@@ -299,6 +303,8 @@ impl Stream {
                 seen.variables.renew(&primary.variables);
             }
         });
+        *self.asked.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((SystemTime::now(), Instant::now()));
         self.primary.send_replace(Some(primary));
     }
 
@@ -310,8 +316,8 @@ impl Stream {
     /// Takes what the observer has seen; nothing if that was another server than the one that is followed.
     pub(crate) fn set_observation(&self, observation: Observation) {
         if self.with_primary(|primary| primary.is_none_or(|p| p.source != observation.source)) {
-            let (stream, source) = (self.name(), &observation.source);
-            return tracing::debug!(stream, %source, "observed another server than is followed");
+            let source = &observation.source;
+            return tracing::debug!(%source, "observed another server than is followed");
         }
         self.note_semi_sync(observation.variables.semi_sync());
         self.observation.send_replace(Some(observation));
@@ -333,17 +339,27 @@ impl Stream {
             let mut was = self.was_semi_sync.lock().unwrap_or_else(PoisonError::into_inner);
             was.replace(now)
         };
-        let stream = self.name();
         match (before, now) {
             (Some(true), false) => tracing::warn!(
-                stream, semi_sync = %state,
+                semi_sync = %state,
                 "commits at the primary no longer wait until they are stored here"
             ),
             (Some(false), true) => tracing::warn!(
-                stream, semi_sync = %state, "commits at the primary now wait until they are stored here"
+                semi_sync = %state, "commits at the primary now wait until they are stored here"
             ),
             _ => {}
         }
+    }
+
+    /// What the primary's clock says now, by what it said at the last connection. Jumps of our clock do not
+    /// matter.
+    #[must_use]
+    pub fn primary_time(&self) -> Option<SystemTime> {
+        let (then, clock) = (*self.asked.read().unwrap_or_else(PoisonError::into_inner))?;
+        let ahead_s = self.with_primary(|primary| primary.map(|primary| primary.clock_ahead_s))?;
+        let ahead = Duration::from_secs(ahead_s.unsigned_abs());
+        let theirs = if ahead_s < 0 { then.checked_sub(ahead) } else { then.checked_add(ahead) };
+        theirs?.checked_add(clock.elapsed())
     }
 
     fn with_primary<T>(&self, f: impl FnOnce(Option<&Primary>) -> T) -> T {

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::account::Accounts;
+use super::certificate;
 use super::dump::DumpService;
 use super::error::SqlError;
 use super::facts::StreamFacts;
@@ -65,6 +66,8 @@ pub enum ListenError {
 pub struct Downstream {
     service: Arc<Service>,
     listeners: Vec<Listener>,
+    /// The certificates that it shows and trusts.
+    certificates: Vec<PathBuf>,
 }
 
 enum Listener {
@@ -134,7 +137,9 @@ impl Downstream {
             tls: Some(TlsAcceptor::from(tls)),
             dumps,
         };
-        Ok(Self { service: Arc::new(service), listeners })
+        let mut certificates = vec![identity.cert];
+        certificates.extend(stream.tls.client_ca.clone());
+        Ok(Self { service: Arc::new(service), listeners, certificates })
     }
 
     /// The addresses that are listened on; a port that was 0 is now the one taken.
@@ -153,19 +158,21 @@ impl Downstream {
     ///
     /// Not cancel safe: dropping the future cuts all sessions off at once.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { service, listeners } = self;
-        let stream = service.stream.clone();
+        let Self { service, listeners, certificates } = self;
+        let span = info_span!("downstream", stream = service.stream);
         let mut tasks = JoinSet::new();
+        if !listeners.is_empty() {
+            let watch = certificate::watch(certificates, shutdown.clone());
+            tasks.spawn(watch.instrument(span.clone()));
+        }
         // The first client over plain TCP should not have to wait for it.
         let warm = Arc::clone(&service);
         tasks.spawn(async move {
             warm.accounts.rsa_key().await;
         });
         for listener in listeners {
-            info!(stream, address = %listener.address(), "listening");
             let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
-            let span = info_span!("downstream", stream);
-            tasks.spawn(listener.serve(service, shutdown).instrument(span));
+            tasks.spawn(listener.serve(service, shutdown).instrument(span.clone()));
         }
         while tasks.join_next().await.is_some() {}
     }
@@ -192,6 +199,7 @@ impl Listener {
     }
 
     async fn serve(self, service: Arc<Service>, shutdown: CancellationToken) {
+        info!(address = %self.address(), "listening");
         let mut sessions = JoinSet::new();
         loop {
             let accepted = tokio::select! {

@@ -424,7 +424,6 @@ impl Session {
         session.update(|shown| shown.dumping = Some(reader));
         info!(
             connection = state.id,
-            stream = service.stream,
             server_id = request.server_id,
             uuid = wishes.uuid.as_deref().unwrap_or(""),
             file = request.file,

@@ -64,13 +64,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     };
     sender.set_reader(session.who.connection_id);
     let (file, offset) = sender.place();
-    tracing::debug!(
-        stream = stream.name(),
-        connection = session.who.connection_id,
-        file,
-        offset,
-        "dump begins"
-    );
+    tracing::debug!(connection = session.who.connection_id, file, offset, "dump begins");
     let semi_sync = session.wishes.semi_sync;
     let mut acks = semi_sync.then(|| stream.reader_acks().join(session.who.connection_id));
     let mut waiter = Waiter {

@@ -43,7 +43,7 @@ impl Fixture {
     }
 
     fn retention(&self, policy: RetentionConfig) -> Retention {
-        Retention::new("test", self.store.catalog().clone(), policy)
+        Retention::new(self.store.catalog().clone(), policy)
     }
 
     fn left(&self) -> Vec<u64> {
@@ -119,6 +119,51 @@ fn either_limit_is_enough() {
 }
 
 #[test]
+fn what_is_old_at_once_goes_one_after_the_other() {
+    let fixture = Fixture::new(6);
+    let mut retention = fixture.retention(by_age(10));
+    let clock = Instant::now();
+    for minute in 0..3 {
+        let clock = clock + PERIOD * minute;
+        retention.ages.allow(6, 10 * DAY, PERIOD, clock);
+        retention.pass(day(1000), clock).unwrap();
+        assert!(retention.has_backlog);
+        // A rotation in between changes nothing.
+        retention.ages.allow(6, 10 * DAY, PERIOD, clock);
+        retention.pass(day(1000), clock).unwrap();
+    }
+    assert_eq!(fixture.left(), [4, 5, 6]);
+}
+
+#[test]
+fn a_jump_of_the_clock_removes_nothing() {
+    let fixture = Fixture::new(6);
+    let mut retention = fixture.retention(by_age(10));
+    let clock = Instant::now();
+    retention.ages.note(day(10), clock, None);
+    retention.ages.note(day(1000), clock + DAY, None);
+    retention.pass(day(1000), clock + DAY).unwrap();
+    assert_eq!(fixture.left(), [1, 2, 3, 4, 5, 6], "it is the eleventh day");
+    retention.ages.note(day(1001), clock + 2 * DAY, None);
+    retention.pass(day(1001), clock + 2 * DAY).unwrap();
+    assert_eq!(fixture.left(), [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_file_is_no_older_than_the_primary_says_it_is() {
+    let fixture = Fixture::new(3);
+    let catalog = fixture.store.catalog();
+    let head = catalog.head(&catalog.files()[0]).unwrap();
+    let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(head.format.timestamp.into());
+    // It came while the clock here said 1970, which has been set right since.
+    let mut retention = fixture.retention(by_age(10));
+    retention.pass(begun + 9 * DAY, Instant::now()).unwrap();
+    assert_eq!(fixture.left(), [1, 2, 3]);
+    retention.pass(begun + 11 * DAY, Instant::now()).unwrap();
+    assert_eq!(fixture.left(), [3]);
+}
+
+#[test]
 fn readers_hold_files_for_as_long_as_they_may() {
     let fixture = Fixture::new(6);
     let policy = RetentionConfig { reader_hold_max: Duration::from_secs(60), ..by_age(10) };
@@ -190,7 +235,7 @@ async fn the_task_looks_at_the_start_and_at_each_rotation() {
     let mut writer = store.writer(&SourceId::new("aa").unwrap()).unwrap();
     let mut source = BinlogGen::new(1, Options::default());
     let stop = CancellationToken::new();
-    let task = Retention::new("test", store.catalog().clone(), by_size(1)).run(stop.clone());
+    let task = Retention::new(store.catalog().clone(), by_size(1)).run(|| None, stop.clone());
     let task = tokio::spawn(task);
     for _ in 0..10 {
         writer.start_file(&LogName::new(&source.file_name()).unwrap()).unwrap();

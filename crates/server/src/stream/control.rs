@@ -72,7 +72,7 @@ impl Control {
         let Some(kept) = kept else { return Ok(()) };
         if kept.of != of {
             tracing::warn!(
-                stream = config.name, file = %path.display(),
+                file = %path.display(),
                 "the configured upstream is another one than CHANGE REPLICATION SOURCE changed: \
                  the configuration holds, the change is forgotten"
             );
@@ -81,7 +81,7 @@ impl Control {
         let sources = apply(&self.configured, &kept.change)
             .map_err(|what| format!("{}: {what}", path.display()))?;
         tracing::warn!(
-            stream = config.name, file = %path.display(), upstream = %listed(&sources),
+            file = %path.display(), upstream = %listed(&sources),
             "following what CHANGE REPLICATION SOURCE said, not the configuration; RESET REPLICA ALL \
              goes back"
         );

@@ -78,7 +78,8 @@ async fn observe_one(stream: &Stream, options: &ConnectOptions) {
     loop {
         if let Err(error) = observe_over_connection(stream, options, &mut backoff).await {
             let wait = backoff.next_wait();
-            tracing::debug!(stream = stream.name(), retry_in = ?wait, "observing: {error}");
+            let retry_in_ms = wait.as_millis();
+            tracing::debug!(retry_in_ms, "observing: {error}");
             tokio::time::sleep(wait).await;
         }
     }

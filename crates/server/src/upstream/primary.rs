@@ -5,7 +5,7 @@
 //! acknowledgements of the dump that is being prepared. All else is asked by the [`observer`](super::observer), or after a
 //! refusal.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use binlogd_client::{ClientError, Connection};
 use binlogd_event::{ChecksumAlgorithm, ServerVersion};
@@ -134,8 +134,11 @@ async fn ask_optional(
     }
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970; below 0 before.
 pub(crate) fn now_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    let whole = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => whole(since),
+        Err(until) => -whole(until.duration()),
+    }
 }

@@ -35,9 +35,21 @@ pub(super) fn run(query: &Query<'_>, verb: Replica, channel: &Channel) -> Result
         OrderError::NoUpstream => SqlError::not_a_replica(),
         error => SqlError::replica_order_failed(&error.to_string()),
     });
-    tracing::info!(
-        connection = session.id, user = session.user, done = ?obeyed.as_ref().ok(), "{name}"
-    );
+    let (connection, user) = (session.id, &session.user);
+    match &obeyed {
+        Ok(Obeyed::Already) => tracing::info!(connection, user, "{name}: it was so already"),
+        Err(error) => tracing::warn!(connection, user, "{name} was refused: {}", error.message),
+        Ok(Obeyed::Done) => {
+            let source = query.server.facts.replica_status();
+            let source = source.map(|to| format!("{}@{}:{}", to.user, to.host, to.port));
+            tracing::info!(
+                connection,
+                user,
+                source = source.map(tracing::field::display),
+                "{name}"
+            );
+        }
+    }
     Ok(match (obeyed?, order) {
         (Obeyed::Already, Order::Start) => {
             Reply::warned(vec![SqlError::replica_runs_already(dialect.mariadb)])
