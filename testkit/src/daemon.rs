@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ pub struct Daemon {
     config: Option<PathBuf>,
     /// The data directory is a file system of its own, with so many MiB, so many of them taken.
     small_disk: Option<(u32, u32)>,
+    /// Where stderr goes, if not into the log.
+    stderr: Option<OwnedFd>,
+    env: Vec<(String, String)>,
     /// What a shell does before it becomes the process.
     shell: Option<String>,
     child: Option<Child>,
@@ -74,6 +78,8 @@ impl Daemon {
             lease,
             config: None,
             small_disk: None,
+            stderr: None,
+            env: Vec::new(),
             shell: None,
             child: None,
             watchdog: None,
@@ -111,6 +117,20 @@ impl Daemon {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Gives it another stderr for its next start; [`Daemon::log`] stays empty then.
+    #[must_use]
+    pub fn stderr(mut self, stderr: impl Into<OwnedFd>) -> Self {
+        self.stderr = Some(stderr.into());
         self
     }
 
@@ -192,6 +212,7 @@ impl Daemon {
             bail!("binlogd runs already");
         }
         let log = File::options().create(true).append(true).open(self.log_path())?;
+        let stdout = log.try_clone()?;
         let mut command = Command::new(&self.binary);
         if let Some((mib, filled_mib)) = self.small_disk {
             command = Command::new("unshare");
@@ -207,14 +228,16 @@ impl Daemon {
             Some(path) => (format!("--config={}", path.display()), Vec::new()),
             None => (format!("--data-dir={}", self.data_dir.display()), self.args.clone()),
         };
+        let stderr = self.stderr.take().map_or_else(|| Stdio::from(log), Stdio::from);
         let child = command
             .arg("serve")
             .arg(&mark)
             .args(args)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdout(stdout)
+            .stderr(stderr)
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", self.binary.display()))?;
@@ -389,7 +412,21 @@ impl Drop for Daemon {
         // Nothing can be done about a process that cannot be killed.
         let _ = self.kill();
         self.dir.disable_cleanup(std::env::var_os(crate::server::KEEP_VARIABLE).is_some());
+        // A test that fails already has something better to show.
+        if !std::thread::panicking() {
+            let log = self.log();
+            let bad = log.lines().find(|line| is_bad(line));
+            assert!(bad.is_none(), "binlogd logged {}\n{log}", bad.unwrap_or_default());
+        }
     }
+}
+
+/// Whether a line is one that binlogd must never log: of a panic, of Rust's debug output, or with the stream
+/// named twice.
+fn is_bad(line: &str) -> bool {
+    const NEVER: [&str; 4] = ["panicked at", "Some(", "SystemTime {", "Instant {"];
+    let streams = line.matches("{stream=").count() + line.matches(" stream=").count();
+    NEVER.iter().any(|never| line.contains(never)) || streams > 1
 }
 
 /// What a source server is called in the name of its timeline's folder.

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
             commands::hash_password::run(&args).map(|()| ExitCode::SUCCESS)
         }
     };
-    match outcome {
+    let code = match outcome {
         Ok(code) => code,
         Err(error) => {
             logging::print_error(&error);
@@ -60,5 +60,7 @@ fn main() -> ExitCode {
                 false => ExitCode::FAILURE,
             }
         }
-    }
+    };
+    logging::flush();
+    code
 }

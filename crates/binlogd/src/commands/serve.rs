@@ -117,13 +117,14 @@ Then, on a replica:
         SOURCE_PASSWORD='pw', SOURCE_SSL=1, SOURCE_AUTO_POSITION=1;
     START REPLICA;
 
-SIGTERM and SIGINT stop it cleanly. RUST_LOG sets what is logged, for example RUST_LOG=debug.
+SIGTERM and SIGINT stop it cleanly; SIGHUP, SIGUSR1 and SIGUSR2 change nothing. RUST_LOG sets what is logged, for example RUST_LOG=debug.
 
 Exit codes: 0 it was stopped, 1 it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    crate::logging::init()?;
+    crate::logging::init();
     let config = config(args)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "binlogd starts");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -131,7 +132,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         stop_on_signals(shutdown.clone())?;
-        Ok(daemon::run(config, shutdown).await?)
+        ignore_other_signals()?;
+        daemon::run(config, shutdown).await?;
+        tracing::info!("binlogd has stopped, as it was asked to");
+        Ok(())
     })
 }
 
@@ -179,11 +183,32 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
             };
             if asked {
                 tracing::warn!("{name} again: stopping at once");
+                crate::logging::flush();
                 std::process::exit(1);
             }
             tracing::info!("{name}: stopping");
             asked = true;
             shutdown.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// Logs the signals that would end the process by default, and that others use to reload or to rotate logs.
+fn ignore_other_signals() -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let mut user1 = signal(SignalKind::user_defined1()).context("cannot wait for SIGUSR1")?;
+    let mut user2 = signal(SignalKind::user_defined2()).context("cannot wait for SIGUSR2")?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => tracing::warn!(
+                    "SIGHUP is ignored: reload is not supported yet. Restart binlogd to apply a changed \
+                     configuration"
+                ),
+                _ = user1.recv() => tracing::warn!("SIGUSR1 is ignored: it has no meaning for binlogd"),
+                _ = user2.recv() => tracing::warn!("SIGUSR2 is ignored: it has no meaning for binlogd"),
+            }
         }
     });
     Ok(())

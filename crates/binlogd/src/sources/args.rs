@@ -59,7 +59,7 @@ impl SourceArgs {
         let [url] = &self.sources[..] else {
             return Err(misuse(anyhow!("a server can only be read alone: name no other sources")));
         };
-        logging::init()?;
+        logging::init();
         Ok(Place::Server(Box::new(self.server.place(url)?)))
     }
 
