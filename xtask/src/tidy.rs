@@ -36,6 +36,10 @@ pub(crate) fn complaints(root: &Path) -> Result<Vec<String>> {
         }
         let in_file = check_text(&text, file.extension().is_some_and(|e| e == "rs"));
         found.extend(in_file.into_iter().map(|complaint| format!("{name}{complaint}")));
+        if file.starts_with("crates/server/src") {
+            let in_log = check_log_fields(&text);
+            found.extend(in_log.into_iter().map(|complaint| format!("{name}{complaint}")));
+        }
         if file.extension().is_some_and(|e| e == "md") {
             for target in links(&text) {
                 let place = file.parent().unwrap_or(Path::new("")).join(target);
@@ -84,6 +88,28 @@ fn check_text(text: &str, rust: bool) -> Vec<String> {
     }
     if !text.is_empty() && !text.ends_with('\n') {
         found.push(": no line end at the end".into());
+    }
+    found
+}
+
+/// Complaints about fields of log lines: people read them.
+fn check_log_fields(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let mut complain = |what: &str| found.push(format!(":{}: {what}", index + 1));
+        let is_span = line.contains("span!(");
+        if !is_span && line.contains("stream = ") && line.contains("stream.name(),") {
+            complain("the span of a log line names the stream already");
+        }
+        // Neither in a text nor in a comment.
+        let code = line.split(['"', '/']).next().unwrap_or_default();
+        let is_field = |at: usize| {
+            let after = code[at + 1..].chars().next();
+            after.is_some_and(char::is_lowercase) && code[..at].ends_with([' ', '('])
+        };
+        if code.match_indices('?').any(|(at, _)| is_field(at)) {
+            complain("a log line in Rust's debug output");
+        }
     }
     found
 }
@@ -137,6 +163,23 @@ fn unmapped(files: &[PathBuf], map: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn log_lines_are_for_people() {
+        for bad in
+            ["stream = self.stream.name(), file", "    retry_in = ?wait, \"x\"", "info!(?likeness,"]
+        {
+            assert_eq!(check_log_fields(bad).len(), 1, "{bad}");
+        }
+        for good in [
+            "info_span!(\"follow\", stream = stream.name())",
+            "T: ?Sized",
+            "ask()?.it",
+            "// why ?so",
+        ] {
+            assert!(check_log_fields(good).is_empty(), "{good}");
+        }
+    }
 
     #[test]
     fn white_space_and_unfinished_work_are_found_with_their_lines() {

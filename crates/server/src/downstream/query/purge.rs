@@ -27,10 +27,15 @@ pub(super) fn run(query: &Query<'_>, purge: &Purge) -> Result<Reply, SqlError> {
         PurgeError::Ambiguous(ambiguous) => SqlError::ambiguous_log(&ambiguous.to_string()),
         PurgeError::Failed(why) => SqlError::purge_failed(&why),
     })?;
+    let (to, older_than_s) = match &target {
+        PurgeTarget::To(name) => (Some(name.as_str()), None),
+        PurgeTarget::Before(time) => (None, time.elapsed().ok().map(|age| age.as_secs())),
+    };
     tracing::info!(
         connection = session.id,
         user = session.user,
-        ?target,
+        to,
+        older_than_s,
         removed = outcome.removed,
         of = outcome.wanted,
         "PURGE BINARY LOGS"
