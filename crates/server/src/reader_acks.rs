@@ -98,11 +98,7 @@ impl ReaderAcks {
             state.readers.len()
         };
         if self.are_waited_for() && readers == self.config.wait_for_readers {
-            tracing::info!(
-                stream = self.stream,
-                readers,
-                "enough readers that acknowledge are connected"
-            );
+            tracing::info!(readers, "enough readers that acknowledge are connected");
         }
         AckingReader { acks: self.clone(), connection, expected: VecDeque::new() }
     }
@@ -174,7 +170,8 @@ impl ReaderAcks {
         };
         if readers + 1 == self.config.wait_for_readers {
             tracing::warn!(
-                readers, wanted = self.config.wait_for_readers,
+                readers,
+                wanted = self.config.wait_for_readers,
                 timeout_s = self.config.timeout.as_secs_f64(),
                 "a reader that acknowledged has left: the primary's next commit waits for so long, and then \
                  commits are acknowledged without readers"
