@@ -114,16 +114,35 @@ impl Ages {
         self.files_max = by_pace.max(stored / 60).max(1);
     }
 
-    /// How old something is that was written when the clock said `written`.
+    /// How old something is that was written when the clock said `written`. The clock may have said so more
+    /// than once: then it is as young as it can be. What it never said has no age.
     pub(super) fn age(&self, written: SystemTime, now: SystemTime) -> Duration {
-        let written_s = seconds(written);
-        let since = self.jumps.iter().filter(|jump| jump.before_s >= written_s);
-        let jumped_s = since.fold(0_i64, |sum, jump| sum.saturating_add(jump.by_s));
+        let (written_s, now_s) = (seconds(written), seconds(now));
+        let mut jumped_s = 0_i64;
+        let mut end_s = now_s;
+        for jump in self.jumps.iter().rev() {
+            if (jump.after_s()..=end_s).contains(&written_s) {
+                break;
+            }
+            jumped_s = jumped_s.saturating_add(jump.by_s);
+            end_s = jump.before_s;
+        }
+        // Before the first jump the clock may have said anything up to there.
+        if written_s > end_s {
+            return Duration::ZERO;
+        }
         if jumped_s == 0 {
             return now.duration_since(written).unwrap_or_default();
         }
-        let age_s = seconds(now).saturating_sub(written_s).saturating_sub(jumped_s);
+        let age_s = now_s.saturating_sub(written_s).saturating_sub(jumped_s);
         Duration::from_secs(u64::try_from(age_s).unwrap_or(0))
+    }
+}
+
+impl Jump {
+    /// What the clock said after it, in seconds since 1970.
+    fn after_s(&self) -> i64 {
+        self.before_s.saturating_add(self.by_s)
     }
 }
 
@@ -159,6 +178,7 @@ mod tests {
         assert_eq!(ages.age(old, back), DAY + 2 * HOUR);
         assert_eq!(ages.age(new, back), HOUR, "written while the clock was wrong");
         assert_eq!(ages.age(back + DAY, back), Duration::ZERO, "in the future");
+        assert_eq!(ages.age(back, back + HOUR), HOUR, "written after it was set right");
     }
 
     #[test]
@@ -169,6 +189,17 @@ mod tests {
         let right = UNIX_EPOCH + 20_000 * DAY;
         ages.note(right, clock + HOUR, None);
         assert_eq!(ages.age(wrong, right), HOUR);
+    }
+
+    #[test]
+    fn a_time_that_came_twice_is_the_younger_one() {
+        let mut ages = Ages::default();
+        let (start, clock) = (UNIX_EPOCH + 10_000 * DAY, Instant::now());
+        ages.note(start, clock, None);
+        ages.note(start - HOUR, clock + HOUR, None);
+        let now = start + DAY;
+        assert_eq!(ages.age(start - HOUR / 2, now), DAY + HOUR / 2);
+        assert_eq!(ages.age(start - 2 * HOUR, now), DAY + 4 * HOUR, "it came once");
     }
 
     #[test]
