@@ -260,7 +260,7 @@ impl Follower {
         match found {
             Ok(Some(Instead::File(file))) => {
                 tracing::info!(
-                    stream = self.stream.name(), %file,
+                    %file,
                     "the primary has purged the last stored file: going on with the oldest one that it has, if that \
                      follows what is stored"
                 );
@@ -269,7 +269,6 @@ impl Follower {
             }
             Ok(Some(Instead::End(end))) if self.unshown.as_ref() != Some(&end) => {
                 tracing::warn!(
-                    stream = self.stream.name(),
                     "the primary does not send the last stored transaction again, as after a change of gtid_mode, but \
                      its file begins like the stored one: going on after that transaction ({error})"
                 );
