@@ -1,5 +1,6 @@
 //! Questions of readers that only the primary can answer.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use binlogd_client::{AnswerLimits, ClientError, ConnectOptions, Connection};
@@ -49,17 +50,20 @@ pub(crate) async fn ask(
     }
 }
 
-/// What the session must be set to first.
+/// What the session must be set to first. Connecting has set all character sets to [`CHARSET`]; setting one
+/// to the same again would change its collation on a MariaDB 11, and so the columns of the answer.
 fn settings(question: &Question) -> String {
+    let mut sql = "SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')".to_owned();
     let asked_in = asked_in(question);
-    let results = match question.answered_in.as_deref() {
-        Some(charset) => format!("'{charset}'"),
-        None => "NULL".to_owned(),
-    };
-    format!(
-        "SET sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''), character_set_client = \
-         '{asked_in}', character_set_results = {results}"
-    )
+    if asked_in != CHARSET {
+        let _ = write!(sql, ", character_set_client = '{asked_in}'");
+    }
+    match question.answered_in.as_deref() {
+        Some(CHARSET) => {}
+        Some(charset) => _ = write!(sql, ", character_set_results = '{charset}'"),
+        None => sql.push_str(", character_set_results = NULL"),
+    }
+    sql
 }
 
 fn asked_in(question: &Question) -> &str {
