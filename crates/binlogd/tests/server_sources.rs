@@ -216,7 +216,11 @@ fn what_is_damaged_on_the_way_is_asked_for_again(proxy: &Proxy, url: &str, file:
     // TLS finds it out itself, where there is it; else the event's checksum does.
     for (way, says) in [("preferred", "again in"), ("disabled", "asking again")] {
         proxy.flip_bit_after(2_000_000);
-        let copy = binlogd(&["tail", "--format=raw", &format!("{url}?ssl-mode={way}")]);
+        let copy = binlogd(&[
+            "tail",
+            "--format=raw",
+            &format!("{url}?ssl-mode={way}&get-server-public-key=true"),
+        ]);
         let log = String::from_utf8(copy.stderr).unwrap();
         assert!(proxy.has_flipped() && copy.status.success(), "{log}");
         assert!(log.contains(says), "{log}");

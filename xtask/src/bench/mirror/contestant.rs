@@ -95,7 +95,7 @@ impl Clock {
 fn binlogd(binary: &Path, corpus: &Corpus, tls: bool) -> Result<Sample> {
     let to = corpus.primary.endpoint();
     let url = format!(
-        "mysql://{}:{}@{}:{}/?ssl-mode={}",
+        "mysql://{}:{}@{}:{}/?ssl-mode={}&get-server-public-key=true",
         to.user,
         to.password,
         to.host,
