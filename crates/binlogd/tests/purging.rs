@@ -307,7 +307,7 @@ fn retention_warns_of_readers_by_their_connection() {
         primary.sql(LARGE).unwrap();
     }
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
-    let named = format!("connections=[{}]", reader.id);
+    let named = format!("connections={}", reader.id);
     wait_until("the warning", PATIENCE, || Ok(daemon.log().contains(&named)))
         .unwrap_or_else(|e| panic!("{e:#}\n{}", daemon.log()));
     assert_eq!(logs(&daemon, &primary)[0], "binlog.000002");

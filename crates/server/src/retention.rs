@@ -10,7 +10,7 @@ mod ages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use binlogd_store::{Catalog, FileId, Held, Holds, LogFile, Position, Purge, StoreError};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -174,22 +174,11 @@ impl Retention {
     fn is_old(&self, file: &LogFile, now: SystemTime) -> Result<bool, StoreError> {
         let Some(max_age) = self.policy.max_age else { return Ok(false) };
         match self.catalog.modified(file) {
-            Ok(modified) => {
-                let written = self.begun(file, now).map_or(modified, |begun| begun.max(modified));
-                Ok(self.ages.age(written, now) > max_age)
-            }
+            Ok(modified) => Ok(self.ages.age(modified, now) > max_age),
             // Somebody was faster.
             Err(StoreError::Purged { .. }) => Ok(true),
             Err(error) => Err(error),
         }
-    }
-
-    /// When the primary began a file, by its own clock: nothing in it is older, whatever the clock here said
-    /// when it came. `None` if that cannot be.
-    fn begun(&self, file: &LogFile, now: SystemTime) -> Option<SystemTime> {
-        let head = self.catalog.head(file).ok()?;
-        let since = Duration::from_secs(head.format.timestamp.into());
-        UNIX_EPOCH.checked_add(since).filter(|begun| *begun <= now)
     }
 
     /// Warns once when more files are old than may go at once.

@@ -1,9 +1,8 @@
 //! How old files are, by a system clock that may jump, and how many may go for their age at once.
 //!
 //! While binlogd runs it compares the system clock with the monotonic one: a jump does not make files older or
-//! younger. After a start there is nothing to compare with. Then a file is no older than its format
-//! description says, by the primary's clock; nothing goes for its age while the system clock is ahead of the
-//! primary's; and in any case files go slowly, so that somebody can step in.
+//! younger. After a start there is nothing to compare with. Then nothing goes for its age while the system clock is
+//! ahead of the primary's; and in any case files go slowly, so that an operator can step in.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

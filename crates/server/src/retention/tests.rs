@@ -150,20 +150,6 @@ fn a_jump_of_the_clock_removes_nothing() {
 }
 
 #[test]
-fn a_file_is_no_older_than_the_primary_says_it_is() {
-    let fixture = Fixture::new(3);
-    let catalog = fixture.store.catalog();
-    let head = catalog.head(&catalog.files()[0]).unwrap();
-    let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(head.format.timestamp.into());
-    // It came while the clock here said 1970, which has been set right since.
-    let mut retention = fixture.retention(by_age(10));
-    retention.pass(begun + 9 * DAY, Instant::now()).unwrap();
-    assert_eq!(fixture.left(), [1, 2, 3]);
-    retention.pass(begun + 11 * DAY, Instant::now()).unwrap();
-    assert_eq!(fixture.left(), [3]);
-}
-
-#[test]
 fn readers_hold_files_for_as_long_as_they_may() {
     let fixture = Fixture::new(6);
     let policy = RetentionConfig { reader_hold_max: Duration::from_secs(60), ..by_age(10) };
