@@ -312,6 +312,14 @@ impl Report {
 mod tests {
     use super::*;
 
+    fn sample(commits_per_s: f64) -> Sample {
+        Sample {
+            seen: Seen { commits: 1, commits_per_s, p50_ms: 1.0, p99_ms: 2.0 },
+            cpu_us: 0.0,
+            sync_ms: 0.0,
+        }
+    }
+
     #[test]
     fn settings_are_named_by_durability_and_clients() {
         assert_eq!(setting("durable,16"), Ok(Setting { durable: true, clients: 16 }));
@@ -321,11 +329,6 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_setting() {
-        let sample = |commits_per_s| Sample {
-            seen: Seen { commits: 1, commits_per_s, p50_ms: 1.0, p99_ms: 2.0 },
-            cpu_us: 0.0,
-            sync_ms: 0.0,
-        };
         let [one, many, ..] = Setting::ALL;
         let results = Results(vec![
             (one, Mode::Binlogd, sample(100.0)),
@@ -345,11 +348,6 @@ mod tests {
 
     #[test]
     fn a_change_may_cost_3_percent() {
-        let sample = |commits_per_s| Sample {
-            seen: Seen { commits: 1, commits_per_s, p50_ms: 1.0, p99_ms: 2.0 },
-            cpu_us: 0.0,
-            sync_ms: 0.0,
-        };
         let [one, many, ..] = Setting::ALL;
         let results = Results(vec![
             (one, Mode::Binlogd, sample(97.0)),
