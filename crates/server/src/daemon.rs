@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
 use crate::config::{Config, Limits, StreamConfig};
+use crate::descriptors;
 use crate::downstream::{Downstream, ListenError};
 use crate::follow::{FollowError, Follower};
 use crate::identity::Identity;
@@ -79,9 +80,10 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// If a stream cannot start; or if every stream has failed and none has anything to serve.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), DaemonError> {
+pub async fn run(mut config: Config, shutdown: CancellationToken) -> Result<(), DaemonError> {
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
     report_open_folder(&config.data_dir);
+    descriptors::fit(&mut config.limits, descriptors::raise_limit(), config.streams.len());
     let stop = shutdown.child_token();
     // Ends the streams that have started if another one cannot.
     let _stop_on_error = stop.clone().drop_guard();

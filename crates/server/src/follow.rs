@@ -3,6 +3,7 @@
 mod plan;
 mod refusal;
 mod repeats;
+mod retry;
 mod timeline;
 mod torn;
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use binlogd_client::ConnectOptions;
 use binlogd_client::wire::compress::Compression;
-use binlogd_store::{LogFile, LogName, Remedy, Store, StoreError};
+use binlogd_store::{LogFile, LogName, Position, Remedy, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Choose, OnFork, SemiSync};
@@ -54,6 +55,12 @@ pub struct Follower {
     unshown: Option<End>,
     backoff: Backoff,
     repeats: Repeats,
+    /// How far the stream was durable at the last failure, or further.
+    furthest: Position,
+    /// When the last wait ended.
+    resumed: Instant,
+    /// How many bytes did not fit on the disk at the last failure.
+    refused: u64,
 }
 
 /// How long a primary may take to start a dump.
@@ -105,6 +112,11 @@ impl FollowError {
         matches!(self, Self::Store(error) if error.remedy() == Remedy::Stop)
     }
 
+    /// Whether there is no room for what comes.
+    fn needs_room(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+
     /// Whether the same server shows another history than the one that is stored.
     fn is_another_history(&self) -> bool {
         matches!(
@@ -139,6 +151,7 @@ impl Follower {
     #[must_use]
     pub fn new(stream: Arc<Stream>, store: Store) -> Self {
         let tail = store.resume().map(Tail::from);
+        let furthest = store.catalog().frontier().durable;
         Self {
             stream,
             store,
@@ -153,6 +166,9 @@ impl Follower {
             unshown: None,
             backoff: Backoff::new(),
             repeats: Repeats::default(),
+            furthest,
+            resumed: Instant::now(),
+            refused: 0,
         }
     }
 
@@ -454,6 +470,7 @@ impl Follower {
         if let Err(FollowError::Store(error)) = &outcome
             && let Some(committer) = self.committer.take()
         {
+            self.refused = committer.refused();
             committer.give_up(error);
             self.must_recover = true;
         }
@@ -466,44 +483,6 @@ impl Follower {
             committer.close()?;
         }
         Ok(())
-    }
-
-    async fn wait_after(&mut self, error: &FollowError, shutdown: &CancellationToken) {
-        // What has to be mended comes again at once, behind events that came before it.
-        if self.stream.counters().take_progress() && !error.needs_somebody() {
-            self.backoff.reset();
-            self.repeats.forget();
-        }
-        let wait = if error.is_refused() {
-            self.backoff.next_wait_if_refused()
-        } else {
-            self.backoff.next_wait()
-        };
-        let failure = error.failure();
-        let text = &failure.text;
-        let retry_in_s = tracing::field::display(format!("{:.1}", wait.as_secs_f64()));
-        // A stream that never was connected may have a wrong flag: somebody is waiting to hear of it.
-        let is_urgent = error.needs_somebody() || self.stream.counters().connects() == 0;
-        match self.repeats.should_say(text, Instant::now()) {
-            None => tracing::debug!(retry_in_s, "{text}"),
-            Some(before) => {
-                let repeated = (before > 0).then_some(before);
-                match is_urgent {
-                    true => tracing::error!(retry_in_s, repeated, "{text}"),
-                    false => tracing::warn!(retry_in_s, repeated, "{text}"),
-                }
-            }
-        }
-        self.stream.set_upstream(match error.needs_somebody() {
-            true => UpstreamState::Blocked(failure),
-            false => UpstreamState::Waiting(failure),
-        });
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = shutdown.cancelled() => {}
-            () = self.stream.control().until_wanted(false) => {}
-            () = self.stream.control().until_hurried() => {}
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod descriptors;
 pub mod downstream;
 pub mod dump;
 pub mod follow;

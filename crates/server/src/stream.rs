@@ -105,8 +105,6 @@ struct Counts {
     connects: AtomicU64,
     /// The time stamp of the newest event, in seconds since 1970; 0 if none has come for a while.
     newest_time: AtomicU32,
-    /// Events at the last call of `take_progress`.
-    events_before: AtomicU64,
 }
 
 impl Counters {
@@ -133,12 +131,6 @@ impl Counters {
     #[must_use]
     pub fn newest_time(&self) -> Option<u32> {
         Some(self.0.newest_time.load(Ordering::Relaxed)).filter(|&time| time != 0)
-    }
-
-    /// Whether anything came since the last call.
-    pub(crate) fn take_progress(&self) -> bool {
-        let events = self.0.events.load(Ordering::Relaxed);
-        self.0.events_before.swap(events, Ordering::Relaxed) != events
     }
 
     /// Events received, artificial ones included.

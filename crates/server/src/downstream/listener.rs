@@ -35,6 +35,10 @@ use crate::config::{Limits, ListenAddr, StreamConfig};
 
 /// How long to wait after a failed accept: most often there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often an accept that keeps failing is logged.
+const ACCEPT_FAILURE_EVERY: Duration = Duration::from_secs(60);
+/// Clients beyond the limit on connections that are told so at once; others wait in the system's queue.
+const TURNED_AWAY_MAX: usize = 8;
 /// How long sessions may take to end at a shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// When a silent TCP peer is asked whether it is still there.
@@ -201,6 +205,8 @@ impl Listener {
     async fn serve(self, service: Arc<Service>, shutdown: CancellationToken) {
         info!(address = %self.address(), "listening");
         let mut sessions = JoinSet::new();
+        let sessions_max = service.server.limits.connections_max.saturating_add(TURNED_AWAY_MAX);
+        let mut failure_logged: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -209,7 +215,7 @@ impl Listener {
                     log_panic(ended);
                     continue;
                 }
-                accepted = self.accept() => accepted,
+                accepted = self.accept(), if sessions.len() < sessions_max => accepted,
             };
             match accepted {
                 Ok((plain, peer)) => {
@@ -218,8 +224,14 @@ impl Listener {
                     let session = greet(service, plain, peer, shutdown.clone()).instrument(span);
                     sessions.spawn(session);
                 }
+                Err(error) if is_of_the_client(&error) => {
+                    debug!(address = %self.address(), %error, "a client left before it was accepted");
+                }
                 Err(error) => {
-                    warn!(address = %self.address(), %error, "cannot accept");
+                    if failure_logged.is_none_or(|at| at.elapsed() >= ACCEPT_FAILURE_EVERY) {
+                        failure_logged = Some(Instant::now());
+                        warn!(address = %self.address(), %error, "cannot accept clients; trying on");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -252,6 +264,18 @@ impl Listener {
             }
         }
     }
+}
+
+/// Whether accepting failed for what the client did, so that the next one can be accepted at once.
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::Interrupted
+    )
 }
 
 /// Sends small packets at once and notices dead peers. It can only fail where the client has left

@@ -60,6 +60,9 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
     });
     let mut sender = match begun {
         Ok(sender) => sender,
+        Err(error) if error.closes_connection() => {
+            return DumpEnd::Io(std::io::Error::other(error.to_string()));
+        }
         Err(error) => return session.refuse(error.to_server_error()).await,
     };
     sender.set_reader(session.who.connection_id);
@@ -77,7 +80,9 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
             Ok(Progress::OnDisk) => tokio::task::block_in_place(|| sender.fill(&mut out, true)),
             other => other,
         };
-        if let Err(error @ DumpError::CutBack(_)) = &progress {
+        if let Err(error) = &progress
+            && error.closes_connection()
+        {
             return DumpEnd::Io(std::io::Error::other(error.to_string()));
         }
         let refused = progress.as_ref().err().map(DumpError::to_server_error);

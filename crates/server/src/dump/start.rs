@@ -81,6 +81,16 @@ impl DumpError {
         Self::Reader(ServerError::new(ErrorCode::SOURCE_FATAL_ERROR_READING_BINLOG, text.into()))
     }
 
+    /// Whether the connection is closed without an error, so that the reader asks anew: an error 1236
+    /// would make a replica stop for good.
+    pub(crate) fn closes_connection(&self) -> bool {
+        match self {
+            Self::CutBack(_) => true,
+            Self::Store(error) => error.is_transient(),
+            Self::Reader(_) => false,
+        }
+    }
+
     /// What the reader is told.
     #[must_use]
     pub fn to_server_error(&self) -> ServerError {

@@ -99,6 +99,12 @@ impl Committer {
         Ok(())
     }
 
+    /// How many bytes could not be kept when a write failed.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.writer.refused()
+    }
+
     /// After an error: keeps what can be kept. What that is, a new recovery finds out.
     pub fn give_up(mut self, error: &StoreError) {
         if !matches!(error, StoreError::SyncFailed { .. } | StoreError::Poisoned) {

@@ -8,10 +8,9 @@ use binlogd_event::{ChecksumAlgorithm, EventPart, MAGIC, Splitter};
 use binlogd_server::ingest::{
     Committer, Intake, IntakeError, Overlap, Predecessor, Tail, apply_all,
 };
-use binlogd_store::{Cursor, LogName, Read, SourceId, Store, StoreError};
-use rustix::io::Errno;
+use binlogd_store::{Cursor, LogName, Read, Remedy, SourceId, Store, StoreError};
 use testkit::rng::Rng;
-use testkit::sim_disk::{Fault, Op, SimDisk};
+use testkit::sim_disk::{ERRORS, Fault, Op, SimDisk};
 
 use crate::primary::{BinlogFile, Dump, Primary};
 
@@ -37,6 +36,7 @@ pub(crate) struct Tally {
     served: u64,
     files: u64,
     torn: u64,
+    healed: u64,
 }
 
 impl Tally {
@@ -50,6 +50,7 @@ impl Tally {
         self.served += other.served;
         self.files += other.files;
         self.torn += other.torn;
+        self.healed += other.healed;
     }
 
     pub(crate) fn check_busy(&self) {
@@ -63,6 +64,7 @@ impl Tally {
             ("bytes served", self.served, 1_000_000),
             ("files", self.files, 500),
             ("torn files left", self.torn, 100),
+            ("failures that healed", self.healed, 200),
         ];
         for (what, count, at_least) in counts {
             assert!(count >= at_least, "only {count} {what}");
@@ -135,7 +137,9 @@ impl World {
         // At last everything is well again, and everything must arrive.
         self.disk.clear_faults();
         self.disk.set_capacity(None);
-        self.restart(false)?;
+        if self.node.is_none() || self.rng.one_in(2) {
+            self.restart(false)?;
+        }
         for _ in 0..10_000 {
             if self.node.as_ref().is_some_and(|node| node.link.is_none()) {
                 self.connect()?;
@@ -207,6 +211,7 @@ impl World {
             node.committer = None;
             match node.store.recover() {
                 Ok(resume) => node.tail = resume.map(Tail::from),
+                Err(error) if error.remedy() == Remedy::Stop => return self.restart(false),
                 Err(_) => return Ok(()),
             }
             node.must_recover = false;
@@ -234,6 +239,7 @@ impl World {
         if node.committer.is_none() {
             match node.store.writer(&SourceId::new(UUID).unwrap()) {
                 Ok(writer) => node.committer = Some(Committer::new(writer)),
+                Err(error) if error.remedy() == Remedy::Stop => return self.restart(false),
                 Err(_) => return Ok(()),
             }
         }
@@ -262,6 +268,7 @@ impl World {
             len => len,
         };
         let (head, rest) = sent.bytes.split_at(cut);
+        let hits = self.disk.faults_hit();
         let first = EventPart { first: true, last: rest.is_empty(), bytes: head };
         let mut outcome = link.intake.part(first, sent.wants_ack);
         if outcome.is_ok() && !rest.is_empty() {
@@ -277,6 +284,7 @@ impl World {
             Ok(()) => {}
             Err(IntakeError::Fork { .. }) if self.old.is_some() => self.tally.forks += 1,
             Err(_) if garbles || self.old.is_some() => {}
+            Err(IntakeError::Store(_)) if self.disk.faults_hit() > hits => {}
             Err(error) => return Err(format!("a good event was refused: {error}")),
         }
         match (outcome, self.flaw) {
@@ -318,10 +326,11 @@ impl World {
             committer.give_up(error);
         }
         node.must_recover = true;
-        if matches!(error, StoreError::SyncFailed { .. } | StoreError::Poisoned) {
+        if error.remedy() == Remedy::Stop {
             // Only a restart helps, which is not a crash of the machine.
             return self.restart(false);
         }
+        self.tally.healed += 1;
         self.disk.set_capacity(None);
         Ok(())
     }
@@ -371,16 +380,15 @@ impl World {
 
     fn fault(&mut self) {
         self.tally.faults += 1;
-        let fault = match self.rng.below(5) {
-            0 => Fault::new(Op::Sync, Errno::IO),
-            1 => Fault::new(Op::Write, Errno::IO),
-            2 => Fault::new(Op::Create, Errno::NOSPC),
-            3 => Fault::new(Op::SetLen, Errno::IO),
-            _ => {
-                let room = self.rng.below(20_000);
-                return self.disk.set_capacity(Some(self.disk.used() + room));
-            }
+        if self.rng.one_in(5) {
+            let room = self.rng.below(20_000);
+            return self.disk.set_capacity(Some(self.disk.used() + room));
+        }
+        let op = match self.rng.one_in(2) {
+            true => self.rng.pick(&[Op::Sync, Op::Write, Op::Create, Op::SetLen]),
+            false => self.rng.pick(&Op::ALL),
         };
+        let fault = Fault::new(op, self.rng.pick(&ERRORS));
         self.disk.fail(fault.after(self.rng.below(4) as u64));
     }
 
@@ -406,11 +414,21 @@ impl World {
         }
         let file = files[self.rng.below(files.len())].clone();
         let name = file.name.to_string();
-        let mut cursor = Cursor::open(catalog.clone(), file, 0).map_err(|e| e.to_string())?;
+        let hits = self.disk.faults_hit();
         let mut bytes = Vec::new();
         let mut chunk = vec![0; self.rng.between(1, 5_000)];
-        while let Read::Bytes(len) = cursor.read(&mut chunk, false).map_err(|e| e.to_string())? {
-            bytes.extend_from_slice(&chunk[..len]);
+        let mut read_all = || -> Result<(), StoreError> {
+            let mut cursor = Cursor::open(catalog.clone(), file.clone(), 0)?;
+            while let Read::Bytes(len) = cursor.read(&mut chunk, false)? {
+                bytes.extend_from_slice(&chunk[..len]);
+            }
+            Ok(())
+        };
+        match read_all() {
+            Ok(()) => {}
+            // It comes again.
+            Err(_) if self.disk.faults_hit() > hits => return Ok(()),
+            Err(error) => return Err(error.to_string()),
         }
         self.tally.served += bytes.len() as u64;
         let end = self.served.entry(name.clone()).or_default();
