@@ -49,18 +49,28 @@ pub async fn choose(upstreams: &[ConnectOptions], how: Choose) -> Result<Chosen,
     if let [only] = upstreams {
         return ask(only).await;
     }
-    let (mut reasons, mut refused) = (Vec::new(), false);
+    let (mut read_only, mut errors) = (Vec::new(), Vec::new());
     for options in upstreams {
         match ask(options).await {
             Ok(chosen) if chosen.primary.writable || how == Choose::First => return Ok(chosen),
-            Ok(_) => reasons.push(format!("{} is read-only", options.address())),
-            Err(error) => {
-                refused |= error.is_refused();
-                reasons.push(error.to_string());
-            }
+            Ok(_) => read_only.push(format!("{} is read-only", options.address())),
+            Err(error) => errors.push(error),
         }
     }
-    Err(UpstreamError::NoneToFollow { reasons: reasons.join("; "), refused })
+    Err(none_to_follow(read_only, &errors))
+}
+
+/// What is wrong with all upstreams together. A server that is read-only may be promoted, and one that is down may
+/// come back; but where all others refuse binlogd, somebody has to change something.
+fn none_to_follow(read_only: Vec<String>, errors: &[UpstreamError]) -> UpstreamError {
+    let stuck = !errors.is_empty() && errors.iter().all(UpstreamError::needs_somebody);
+    let reasons = errors.iter().map(UpstreamError::to_string).chain(read_only);
+    UpstreamError::NoneToFollow {
+        reasons: reasons.collect::<Vec<_>>().join("; "),
+        refused: errors.iter().any(UpstreamError::is_refused),
+        stuck,
+        number: errors.iter().find_map(UpstreamError::number),
+    }
 }
 
 /// Waits until `followed`, as it is observed, cannot be written to any more and another upstream can.
@@ -91,4 +101,32 @@ async fn ask(options: &ConnectOptions) -> Result<Chosen, UpstreamError> {
         .await
         .map_err(|_| UpstreamError::Silent(options.address(), ASK_TIMEOUT.as_secs()))??;
     Ok(Chosen { options: options.clone(), connection, primary })
+}
+
+#[cfg(test)]
+mod tests {
+    use binlogd_client::ClientError;
+
+    use super::*;
+
+    #[test]
+    fn upstreams_that_all_refuse_need_somebody() {
+        let read_only = || vec!["b:3306 is read-only".to_owned()];
+        let refuses = || UpstreamError::SameServerId(1);
+        let down = || {
+            let error = std::io::Error::from_raw_os_error(111);
+            UpstreamError::from(ClientError::Connect { address: "a:3306".into(), error })
+        };
+        for (read_only, errors, needs_somebody, number) in [
+            (read_only(), vec![], false, None),
+            (read_only(), vec![down()], false, Some(2003)),
+            (read_only(), vec![refuses()], true, None),
+            (vec![], vec![refuses(), refuses()], true, None),
+            (vec![], vec![refuses(), down()], false, Some(2003)),
+        ] {
+            let error = none_to_follow(read_only, &errors);
+            assert_eq!(error.needs_somebody(), needs_somebody, "{error}");
+            assert_eq!(error.number(), number, "{error}");
+        }
+    }
 }

@@ -77,6 +77,10 @@ pub enum UpstreamError {
         reasons: String,
         /// Whether one of them refused the connection.
         refused: bool,
+        /// Whether it will not pass by itself, unless a server that is read-only is promoted.
+        stuck: bool,
+        /// The number of the first error that has one.
+        number: Option<u16>,
     },
     /// Another upstream has become the one that can be written to.
     #[error("{from} is read-only now and {to} can be written to: following that one")]
@@ -207,6 +211,7 @@ impl UpstreamError {
             Self::Client(error) => client_error_number(error),
             Self::NotAfter { error, .. } => Some(error.code.0),
             Self::Privilege { .. } => Some(ErrorCode::SPECIFIC_ACCESS_DENIED.0),
+            Self::NoneToFollow { number, .. } => *number,
             _ => None,
         }
     }
@@ -259,8 +264,8 @@ impl UpstreamError {
             Self::Nonsense { .. }
             | Self::Moved { .. }
             | Self::Silent(..)
-            | Self::SemiSyncAppeared(_)
-            | Self::NoneToFollow { .. } => false,
+            | Self::SemiSyncAppeared(_) => false,
+            Self::NoneToFollow { stuck, .. } => *stuck,
             _ => true,
         }
     }
