@@ -1,9 +1,10 @@
 //! Kills at random moments under load, and what must hold after each.
 //!
-//! One file per kind of trouble: `binlogd` dies, the `primary` dies, a file grows `large`. The moments
-//! follow from a seed, as far as processes on a busy machine follow anything.
+//! One file per kind of trouble: `binlogd` dies, the `primary` dies, a file grows `large`; a `crowd` of clients takes
+//! what it can. The moments follow from a seed, as far as processes on a busy machine follow anything.
 
 mod binlogd;
+mod crowd;
 mod large;
 mod primary;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub use binlogd::kill_binlogd;
+pub use binlogd::{Killed, kill_binlogd};
 pub use large::large_file;
 pub use primary::{kill_mariadb, kill_primary};
 

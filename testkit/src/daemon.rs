@@ -152,8 +152,13 @@ impl Daemon {
     /// Lets a shell do this before it becomes the process: set limits, or a umask.
     #[must_use]
     pub fn after_shell(mut self, commands: &str) -> Self {
-        self.shell = Some(commands.to_owned());
+        self.let_shell(Some(commands.to_owned()));
         self
+    }
+
+    /// The same from the next start on; `None` for nothing any more.
+    pub fn let_shell(&mut self, commands: Option<String>) {
+        self.shell = commands;
     }
 
     /// Frees what [`Daemon::small_disk`] has filled.

@@ -26,7 +26,8 @@ the seed, which is printed; what processes were doing at those moments does not.
 #[command(after_help = EXAMPLES)]
 pub(crate) enum ChaosTask {
     /// SIGKILL binlogd at random moments under load and rotations: nothing acknowledged may be missing, commits
-    /// go on once it is back, and all files are the primary's
+    /// go on once it is back, and all files are the primary's. In one of four rounds it comes back with few
+    /// file descriptors, which idle clients use up; in one of four its log is on a full disk
     Binlogd(Rounds),
     /// SIGKILL the primary under load, a MySQL and a MariaDB in turn: a replica of binlogd alone has
     /// every commit that a client was told of
@@ -71,12 +72,15 @@ pub(crate) fn run(task: ChaosTask) -> Result<bool> {
             format!(
                 "binlogd was killed {} times in {} rounds, under {} clients: of {} acknowledged \
                  commits none was missing after any restart, none waited longer than {:.1} s once \
-                 binlogd was back, and all {} files are the primary's",
+                 binlogd was back, also in {} rounds with few file descriptors and {} with a full disk \
+                 for its log, and all {} files are the primary's",
                 killed.kills,
                 plan.rounds,
                 plan.clients,
                 killed.commits,
                 killed.longest_stall.as_secs_f64(),
+                killed.few_descriptors,
+                killed.full_log,
                 killed.files
             )
         }

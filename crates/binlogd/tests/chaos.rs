@@ -14,6 +14,7 @@ fn plan(rounds: u32) -> Plan {
 fn what_was_acknowledged_is_found_after_any_death_of_binlogd() {
     let killed = chaos::kill_binlogd(&plan(8), |_| {}).unwrap();
     assert!(killed.kills >= 8 && killed.commits > 16 && killed.files > 0, "{killed:?}");
+    assert_eq!((killed.few_descriptors, killed.full_log), (2, 2));
 }
 
 #[test]

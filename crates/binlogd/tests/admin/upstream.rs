@@ -1,6 +1,6 @@
 //! The way to the primary: seen, stopped, started, moved.
 
-use testkit::{Daemon, Flavour, Server, wait_until};
+use testkit::{Daemon, Endpoint, Flavour, Server, wait_until};
 
 use crate::client::{client, error, rows, with_admin};
 use crate::common::{PATIENCE, primary};
@@ -162,6 +162,34 @@ fn the_upstream_is_stopped_started_and_moved() {
         .unwrap();
     assert_eq!(status(&daemon, "Last_IO_Errno"), "0");
     rows(&daemon, "stop replica");
+}
+
+#[test]
+fn a_stream_that_all_its_upstreams_refuse_is_shown_as_stopped() {
+    let primary = primary();
+    let url = |host: &str| {
+        let Endpoint { port, user, password, .. } = primary.endpoint();
+        format!("mysql://{user}:{password}@{host}:{port}")
+    };
+    let daemon =
+        with_admin(&primary).arg(format!("--upstream={}", url("localhost"))).started().unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let password = primary.endpoint().password;
+    primary.sql("alter user repl identified by 'another'").unwrap();
+    rows(&daemon, "stop replica; start replica");
+    wait_until("it is refused", PATIENCE, || Ok(status(&daemon, "Last_IO_Errno") == "1045"))
+        .unwrap();
+    assert_eq!(status(&daemon, "Replica_IO_Running"), "No");
+    let shown = status(&daemon, "Last_IO_Error");
+    assert_eq!(shown.matches("Access denied for user 'repl'").count(), 2, "{shown}");
+    let log = daemon.log();
+    let errors: Vec<_> = log.lines().filter(|line| line.contains("Access denied")).collect();
+    assert!(errors.len() == 1 && errors[0].contains("ERROR"), "{log}");
+    primary.sql(&format!("alter user repl identified by '{password}'")).unwrap();
+    rows(&daemon, "start replica");
+    wait_until("it follows", PATIENCE, || Ok(status(&daemon, "Replica_IO_Running") == "Yes"))
+        .unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
 }
 
 mod on_mariadb {
