@@ -3,11 +3,9 @@
 
 mod common;
 
-use std::time::Duration;
-
 use binlogd_client::wire::dump::DumpFlags;
-use common::dumps::{Ask, assert_all_same, assert_same_heartbeats};
-use common::{BINLOGD, PATIENCE, follow, follow_semi_sync, primary};
+use common::dumps::{Ask, assert_all_same, assert_same_after_waiting, assert_same_heartbeats};
+use common::{BINLOGD, PATIENCE, follow, follow_semi_sync, logs, primary};
 use testkit::{Daemon, Flavour, Server, wait_until, workload};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,9 +68,20 @@ async fn whatever_a_reader_asks_it_gets_what_the_primary_sends() {
     let odd = odd_positions(&primary).into_iter();
     asks.extend(odd.map(|(file, position)| ask(&file, position, None, CRC32)));
     assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
+    // The newest file has a transaction that the reader has.
+    primary.sql("create database skipped").unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let now = primary.executed_gtids().unwrap();
     for flags in [DumpFlags::default(), DumpFlags::ANNOTATE_OR_HEARTBEAT_V2] {
         let says = &format!("{CRC32}, @source_heartbeat_period = 500000000");
-        let asks = [ask("", 4, Some(&all), says), ask(&unchecked, inside_unchecked, None, says)];
+        // Such a reader gets its position at once, and not with the next periodic heartbeat.
+        let hourly = &format!("{CRC32}, @source_heartbeat_period = 3600000000000");
+        let asks = [
+            ask("", 4, Some(&all), says),
+            ask(&unchecked, inside_unchecked, None, says),
+            ask("", 4, Some(&now), hourly),
+            ask("", 4, Some(&now), CRC32),
+        ];
         let asks = asks.map(|ask| Ask { flags, ..ask });
         assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &asks).await;
     }
@@ -124,17 +133,18 @@ async fn a_reader_is_waited_for_whose_transactions_are_still_on_their_way() {
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     daemon.sql(primary.prefix(), "stop replica").unwrap();
     primary.sql("create database e").unwrap();
+    let uuid = primary.sql("select @@server_uuid").unwrap();
     let mut ask = by_gtid(primary.executed_gtids().unwrap());
     ask.says += ", @source_heartbeat_period = 500000000";
     let (theirs, ours) = (primary.endpoint(), daemon.endpoint());
-    let reader = tokio::spawn(async move { assert_same_heartbeats(&theirs, &ours, &[ask]).await });
+    let reader = tokio::spawn(async move { assert_same_after_waiting(&theirs, &ours, &ask).await });
     wait_until("the reader waits", PATIENCE, || {
         let shown = daemon.sql(primary.prefix(), "show processlist")?;
         Ok(shown.contains("Waiting for transactions that the replica has"))
     })
     .unwrap();
     // The primary is asked, and has them.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    logs(&daemon, &["INFO", "a reader waits", &format!("{uuid}:2"), "with server id 4242"]);
     assert!(!reader.is_finished());
     daemon.sql(primary.prefix(), "start replica").unwrap();
     reader.await.unwrap();
@@ -187,7 +197,10 @@ mod on_mysql_5_6 {
         assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
         let ask = ask("binlog.000002".to_owned(), 4);
         let newer = Ask { flags: DumpFlags::ANNOTATE_OR_HEARTBEAT_V2, ..ask.clone() };
-        assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &[ask, newer]).await;
+        let mut leaves_out = by_gtid(primary.executed_gtids().unwrap());
+        leaves_out.says += ", @master_heartbeat_period = 3600000000000";
+        let asks = [ask, newer, leaves_out];
+        assert_same_heartbeats(&primary.endpoint(), &daemon.endpoint(), &asks).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod mariadb;
 mod sender;
 mod serve;
 mod start;
+mod wait_log;
 
 pub use filter::GtidFilter;
 pub(crate) use herald::Herald;
@@ -21,3 +22,4 @@ pub use mariadb::MariadbWishes;
 pub(crate) use mariadb::position_at;
 pub use sender::{Progress, Sender};
 pub use start::{DumpError, Options, Start, StartPoint, find};
+pub(crate) use wait_log::WaitLog;

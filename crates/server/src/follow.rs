@@ -197,6 +197,9 @@ impl Follower {
             if self.leaves_torn_file(&error, &shutdown).await {
                 continue;
             }
+            if self.is_unlogged(&error, &shutdown).await {
+                continue;
+            }
             let Some(mut error) = self.explained(error, &shutdown).await else { continue };
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
                 error = FollowError::SameServer(Box::new(error));
@@ -253,6 +256,24 @@ impl Follower {
              committed, and cannot be sent. Going on with its next file ({error})"
         );
         true
+    }
+
+    /// Whether the gap of `error` is none, because the primary has the missing transactions in no file.
+    async fn is_unlogged(&self, error: &FollowError, shutdown: &CancellationToken) -> bool {
+        let FollowError::Receive(ReceiveError::Intake(IntakeError::NotNext(error))) = error else {
+            return false;
+        };
+        let asking = refusal::is_unlogged(&self.stream, error, |chosen| {
+            self.is_same_history(&chosen.primary)
+        });
+        tokio::select! {
+            answer = asking => answer.unwrap_or_else(|error| {
+                tracing::debug!("asking for gtid_purged: {error}");
+                false
+            }),
+            () = shutdown.cancelled() => false,
+            () = self.stream.control().until_wanted(false) => false,
+        }
     }
 
     /// The error that is behind a refusal, as the list of the primary's files shows it; `None` if there is a file to go on
@@ -371,10 +392,12 @@ impl Follower {
     async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
         let next = self.next_file.take();
         if self.is_same_history(&chosen.primary) {
-            self.intake = Some(match next {
+            let intake = match next {
                 Some(file) => Intake::at_file(file, self.predecessor(), chosen.primary.checksum),
                 None => self.intake_for(&mut chosen).await?,
-            });
+            };
+            let unlogged = self.stream.catalog().unlogged();
+            self.intake = Some(intake.with_unlogged(unlogged.unwrap_or_default()));
             return Ok(chosen);
         }
         let new = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await?;
@@ -448,6 +471,7 @@ impl Follower {
             other => other,
         };
         (self.torn, self.is_refused) = (None, false);
+        self.stream.counters().note_proven(false);
         let (intake, committer) = (self.intake.take(), self.committer.as_mut());
         if let (Some(mut intake), Some(committer)) = (intake, committer)
             && !matches!(outcome, Err(FollowError::Store(_)))

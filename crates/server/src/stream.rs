@@ -8,7 +8,7 @@ mod replica;
 mod source_file;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +23,7 @@ use crate::downstream::{
     LastError, Obeyed, Order, OrderError, PurgeError, PurgeOutcome, PurgeTarget, Question,
     ReplicaStatus, StreamFacts,
 };
-use crate::dump::Herald;
+use crate::dump::{Herald, WaitLog};
 use crate::identity::Identity;
 use crate::listing::Listing;
 use crate::reader_acks::{AckStatus, ReaderAcks};
@@ -37,6 +37,7 @@ pub struct Stream {
     identity: Identity,
     catalog: Arc<Catalog>,
     herald: Herald,
+    wait_log: WaitLog,
     reader_acks: Arc<ReaderAcks>,
     /// How to reach the primary, and those that may take its place; and whether to.
     control: Control,
@@ -105,6 +106,8 @@ struct Counts {
     connects: AtomicU64,
     /// The time stamp of the newest event, in seconds since 1970; 0 if none has come for a while.
     newest_time: AtomicU32,
+    /// Whether the primary's history is the stored one, as far as this connection shows.
+    is_proven: AtomicBool,
 }
 
 impl Counters {
@@ -131,6 +134,17 @@ impl Counters {
     #[must_use]
     pub fn newest_time(&self) -> Option<u32> {
         Some(self.0.newest_time.load(Ordering::Relaxed)).filter(|&time| time != 0)
+    }
+
+    /// Notes whether all that comes over the present connection is new: what is stored has come again,
+    /// and was the same.
+    pub(crate) fn note_proven(&self, is_proven: bool) {
+        self.0.is_proven.store(is_proven, Ordering::Relaxed);
+    }
+
+    /// Whether the present connection brings what follows the stored history.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.0.is_proven.load(Ordering::Relaxed)
     }
 
     /// Events received, artificial ones included.
@@ -170,6 +184,7 @@ impl Stream {
             identity,
             catalog,
             herald: Herald::default(),
+            wait_log: WaitLog::default(),
             reader_acks,
             control,
             followed: watch::Sender::new(None),
@@ -216,6 +231,11 @@ impl Stream {
     /// What tells the stream's readers of news.
     pub(crate) fn herald(&self) -> &Herald {
         &self.herald
+    }
+
+    /// Which readers were reported to wait.
+    pub(crate) fn wait_log(&self) -> &WaitLog {
+        &self.wait_log
     }
 
     /// How to reach the primary, and those that may take its place.
@@ -289,6 +309,7 @@ impl Stream {
     pub(crate) fn set_primary(&self, primary: Primary) {
         self.counters.0.connects.fetch_add(1, Ordering::Relaxed);
         self.counters.note_quiet();
+        self.counters.note_proven(false);
         self.observation.send_modify(|seen| {
             *seen = seen.take().filter(|seen| seen.source == primary.source);
             if let Some(seen) = seen {
@@ -437,15 +458,21 @@ impl StreamFacts for Stream {
     fn executed(&self, gtids: Gtids) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let catalog = self.catalog.clone();
         Box::pin(async move {
-            let mut frontier = catalog.watch();
+            let (mut frontier, mut unlogged) = (catalog.watch(), catalog.watch_unlogged());
             loop {
                 // In this order, so that nothing is missed between.
                 let durable = frontier.now().durable;
+                unlogged.mark_unchanged();
                 if has(&catalog, &gtids) {
                     return;
                 }
-                if frontier.past(durable).await.is_none() {
-                    std::future::pending::<()>().await;
+                tokio::select! {
+                    moved = frontier.past(durable) => if moved.is_none() {
+                        std::future::pending::<()>().await;
+                    },
+                    changed = unlogged.changed() => if changed.is_err() {
+                        std::future::pending::<()>().await;
+                    },
                 }
             }
         })

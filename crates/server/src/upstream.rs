@@ -13,6 +13,7 @@ mod logs;
 mod observer;
 mod primary;
 mod session;
+mod unlogged;
 mod variables;
 
 pub(crate) use ask::ask;
@@ -27,4 +28,5 @@ pub use observer::{Observation, observe, semi_sync_appears};
 pub use primary::Primary;
 pub(crate) use primary::now_s;
 pub use session::{Dump, HEARTBEAT_PERIOD, start_dump};
+pub(crate) use unlogged::note_unlogged_between;
 pub use variables::{SemiSyncState, Variables};

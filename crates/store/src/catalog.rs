@@ -1,5 +1,6 @@
 //! What files a stream has, in order, and how far each may be read.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use crate::index::FileIndex;
 use crate::purge::Purging;
 use crate::recovery::scan::scan;
 use crate::tail::Tail;
+use crate::unlogged::Unlogged;
 use crate::{File, Frontier, FrontierWatch, Fs, LogName, Resume, StoreError, Timeline};
 
 /// A file's place in the stream: larger is later, across timelines. Holds for one process.
@@ -72,13 +74,23 @@ const GTID_EVENT_LEN: usize = 256;
 /// The largest format description event, in bytes; real ones have about 120 (MariaDB's 250).
 pub(crate) const FORMAT_SIZE_MAX: u32 = 1024;
 
+/// The GTIDs of what is durable.
+#[derive(Debug, Default)]
+struct Executed {
+    /// Of all timelines, without those that the newest one has forked off, and of those before.
+    all: GtidSet,
+    /// Those that stand in files of the newest timeline, or that its files list.
+    newest: GtidSet,
+}
+
 /// The files of a stream and its frontier, shared by the writer and all readers.
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) files: RwLock<Vec<Arc<LogFile>>>,
     pub(crate) frontier: FrontierCell,
-    executed: Mutex<GtidSet>,
+    executed: Mutex<Executed>,
+    pub(crate) unlogged: Unlogged,
     pub(crate) purging: Purging,
     pub(crate) tail: Tail,
     /// In bytes; 0 is the usual one.
@@ -87,7 +99,11 @@ pub struct Catalog {
 
 impl Catalog {
     /// All files but the last are durable to their ends.
-    pub(crate) fn new(fs: Arc<dyn Fs>, files: Vec<Arc<LogFile>>) -> Self {
+    pub(crate) fn new(
+        fs: Arc<dyn Fs>,
+        files: Vec<Arc<LogFile>>,
+        unlogged: BTreeMap<u32, GtidSet>,
+    ) -> Self {
         let durable = match files.split_last() {
             Some((_, [.., closed])) => {
                 let offset = closed.closed_len.load(Ordering::Acquire);
@@ -95,13 +111,14 @@ impl Catalog {
             }
             _ => Position::default(),
         };
-        let (frontier, executed) = (FrontierCell::new(durable), Mutex::new(GtidSet::new()));
+        let (frontier, executed) = (FrontierCell::new(durable), Mutex::default());
         let (files, purging) = (RwLock::new(files), Purging::default());
         Self {
             fs,
             files,
             frontier,
             executed,
+            unlogged: Unlogged::new(unlogged),
             purging,
             tail: Tail::default(),
             index_distance: AtomicU64::new(0),
@@ -163,25 +180,33 @@ impl Catalog {
         self.tail.set_bytes_max(bytes);
     }
 
-    /// The GTIDs of all durable transactions, and of those before the first file.
+    /// The GTIDs of all durable transactions, of those before the first file, and of those that
+    /// stand in none of MySQL's files. Never of one that is still to come.
     #[must_use]
     pub fn executed(&self) -> GtidSet {
-        self.executed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut executed = self.logged();
+        match self.unlogged() {
+            // A MariaDB does not count them, it only serves those who have them.
+            Some(unlogged) if unlogged.is_mysqls() => executed.extend(&unlogged),
+            _ => {}
+        }
+        executed
     }
 
-    /// The GTIDs of the transactions before the first file.
-    ///
-    /// # Errors
-    /// If the first file's head cannot be read.
-    pub fn purged(&self) -> Result<GtidSet, StoreError> {
-        loop {
-            let Some(file) = self.files().into_iter().next() else { return Ok(GtidSet::new()) };
-            match self.head(&file) {
-                // Another one is the first now.
-                Err(StoreError::Purged { .. }) => {}
-                head => return Ok(head?.previous_gtids.clone()),
-            }
-        }
+    /// The GTIDs of all durable transactions, and of those before the first file.
+    #[must_use]
+    pub fn logged(&self) -> GtidSet {
+        self.lock_executed().all.clone()
+    }
+
+    /// The GTIDs of the newest timeline's durable transactions, and of those that its files list.
+    #[must_use]
+    pub fn logged_by_newest(&self) -> GtidSet {
+        self.lock_executed().newest.clone()
+    }
+
+    fn lock_executed(&self) -> MutexGuard<'_, Executed> {
+        self.executed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The timelines that have files, oldest first.
@@ -273,8 +298,10 @@ impl Catalog {
         let id = FileId(files.last().map_or(1, |last| last.id.0 + 1));
         if files.last().is_some_and(|last| last.timeline.number != timeline.number) {
             // From now on another source's transactions are what counts.
-            let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
-            *executed = executed.difference(&timeline.forked);
+            let mut executed = self.lock_executed();
+            executed.all = executed.all.difference(&timeline.forked);
+            executed.all.extend(&timeline.inherited);
+            executed.newest = GtidSet::new();
         }
         let file = Arc::new(LogFile::new(id, timeline, name, path, 0));
         files.push(file.clone());
@@ -289,18 +316,23 @@ impl Catalog {
             let what = format!("it ends at {}, but {} was durable", end.offset, durable.offset);
             return Err(StoreError::Foreign { path: resume.file.path.clone(), what });
         }
-        self.publish(end, &resume.executed);
+        self.add_executed(&resume.file.timeline.inherited, &resume.executed);
+        self.move_durable(end);
         Ok(())
     }
 
     /// Lets readers have everything up to `end`, which is durable. A file that has no event yet
     /// is not there for them, and must not wake them.
     pub(crate) fn publish(&self, end: Position, gtids: &GtidSet) -> Position {
-        self.add_executed(gtids);
+        self.add_executed(&GtidSet::new(), gtids);
+        self.move_durable(end);
+        self.frontier.now().durable
+    }
+
+    fn move_durable(&self, end: Position) {
         if end.offset > FIRST_EVENT {
             self.frontier.set_durable(end);
         }
-        self.frontier.now().durable
     }
 
     /// Takes back what was published behind `end`, which will never be a whole transaction.
@@ -325,9 +357,12 @@ impl Catalog {
         here.map(|file| file.name.clone()).collect()
     }
 
-    fn add_executed(&self, gtids: &GtidSet) {
-        if !gtids.is_empty() {
-            self.executed.lock().unwrap_or_else(PoisonError::into_inner).extend(gtids);
+    fn add_executed(&self, inherited: &GtidSet, gtids: &GtidSet) {
+        if !inherited.is_empty() || !gtids.is_empty() {
+            let mut executed = self.lock_executed();
+            executed.all.extend(inherited);
+            executed.all.extend(gtids);
+            executed.newest.extend(gtids);
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct FileBefore<'a> {
     pub end: &'a FileEnd,
     /// The GTIDs that it accounts for; `None` if it is not known to its end.
     pub logged: Option<&'a LoggedGtids>,
+    /// The GTIDs that the source has in no file. MySQL 5.6 lists them in later files all the same.
+    pub unlogged: &'a GtidSet,
 }
 
 /// Two files in a row, compared.
@@ -55,10 +57,13 @@ impl Seam {
     #[must_use]
     pub fn new(before: FileBefore<'_>, name: &LogName, listed: Option<&GtidSet>) -> Self {
         let logged = before.logged.filter(|logged| logged.has_list());
-        let (gtids, has_gtids) = match (logged, listed) {
+        let (mut gtids, has_gtids) = match (logged, listed) {
             (Some(logged), Some(listed)) => (logged.compare(listed), !logged.all().is_empty()),
             _ => (ListDifference::default(), false),
         };
+        if !gtids.missing.is_empty() && gtids.missing.is_mysqls() {
+            gtids.missing = gtids.missing.difference(before.unlogged);
+        }
         Self { order: order(before, name), gtids, has_gtids }
     }
 
@@ -100,7 +105,12 @@ fn order(before: FileBefore<'_>, name: &LogName) -> Order {
 impl<'a> FileBefore<'a> {
     /// The end at which a verifier stands, whose [`Verifier::logged`] is `logged`.
     #[must_use]
-    pub fn at(name: &'a LogName, verifier: &'a Verifier, logged: &'a LoggedGtids) -> Self {
-        Self { name, end: verifier.end(), logged: Some(logged) }
+    pub fn at(
+        name: &'a LogName,
+        verifier: &'a Verifier,
+        logged: &'a LoggedGtids,
+        unlogged: &'a GtidSet,
+    ) -> Self {
+        Self { name, end: verifier.end(), logged: Some(logged), unlogged }
     }
 }

@@ -10,7 +10,7 @@ use crate::{Fs, LogName, StoreError, index};
 pub(crate) fn is_ours(name: &str) -> bool {
     let name = name.trim_end_matches(TEMPORARY);
     LogName::new(name).is_none()
-        && (matches!(name, "DURABLE" | "JOURNAL" | "FORKED" | "INHERITED" | "EARLIER")
+        && (matches!(name, "DURABLE" | "JOURNAL" | "FORKED" | "INHERITED" | "EARLIER" | "UNLOGGED")
             || [".index", index::SUFFIX].iter().any(|suffix| name.ends_with(suffix)))
 }
 

@@ -26,6 +26,7 @@ mod space;
 mod store;
 mod tail;
 mod timeline;
+mod unlogged;
 pub mod verify;
 mod watermark;
 mod writer;

@@ -48,7 +48,7 @@ pub struct Resume {
     pub file: Arc<LogFile>,
     /// A verifier that has seen all of it.
     pub verifier: Verifier,
-    /// The GTIDs of all whole transactions, also of those before this file.
+    /// The GTIDs of all whole transactions of the timeline, and of those that its files list.
     pub executed: GtidSet,
     /// How many bytes were cut from the end of the file.
     pub cut: u64,
@@ -182,15 +182,14 @@ fn missing(watermark: &Watermark, mark: &Mark, dir: &Path) -> StoreError {
     StoreError::Lost { path, len: 0, durable: mark.offset, watermark }
 }
 
-/// The GTIDs up to where `verifier` stands in the last file.
+/// The GTIDs of the timeline up to where `verifier` stands in the last file.
 fn executed(
     fs: &dyn Fs,
     before: &[Arc<LogFile>],
     last: &LogFile,
     verifier: &mut Verifier,
 ) -> Result<GtidSet, StoreError> {
-    let mut gtids = last.timeline.inherited.clone();
-    gtids.extend(&verifier.take_committed());
+    let mut gtids = verifier.take_committed();
     // A file's second event lists what was before it. While it is missing, the file before knows.
     let mut knows = verifier.last_event().is_some_and(|start| start > FIRST_EVENT);
     let is_here = |file: &&Arc<LogFile>| file.timeline.number == last.timeline.number;

@@ -10,8 +10,10 @@
 //!     FORKED              after a fork: GTIDs that only earlier timelines have
 //!     INHERITED           all other GTIDs of earlier timelines
 //!     EARLIER             how far the file names of earlier timelines went
+//!     UNLOGGED            GTIDs of the source that stand in none of its files
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use crate::timeline::EarlierLog;
 use crate::watermark::{Mark, Watermark, read_mark};
 use crate::{
     Catalog, FileId, Fs, FsLock, LogFile, LogName, Position, StoreError, Timeline, Writer, access,
-    leftovers, space,
+    leftovers, space, unlogged,
 };
 
 /// What tells the history of one source server from that of another: MySQL's server UUID. MariaDB
@@ -94,8 +96,11 @@ impl Store {
             tracing::warn!("{error}");
         }
         let timelines = timelines(&*fs, dir)?;
-        let mut files = Vec::new();
+        let (mut files, mut unlogged) = (Vec::new(), BTreeMap::new());
         for timeline in &timelines {
+            if let Some(set) = unlogged::read(&*fs, &timeline.dir(dir))? {
+                unlogged.insert(timeline.number, set);
+            }
             list_files(&*fs, timeline, &timeline.dir(dir), &mut files)?;
             leftovers::sweep(&*fs, &timeline.dir(dir));
         }
@@ -110,7 +115,7 @@ impl Store {
             Some((last, before)) => Some(recovery::recover(&*fs, before, last)?),
             None => None,
         };
-        let catalog = Arc::new(Catalog::new(fs.clone(), files));
+        let catalog = Arc::new(Catalog::new(fs.clone(), files, unlogged));
         if let Some(resume) = &resume {
             catalog.recovered(resume)?;
         }

@@ -1,5 +1,6 @@
 //! Dumps of any kind, compared event for event and byte for byte.
 
+use super::PATIENCE;
 use binlogd_client::wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags};
 use binlogd_client::{ClientError, ConnectOptions, Connection, DumpOptions};
 use binlogd_event::{EventHeader, EventKind, GtidSet};
@@ -17,7 +18,7 @@ pub(crate) struct Ask {
 }
 
 /// All events of a dump that does not wait, and the error that ended it, if one did.
-pub(crate) async fn dump(from: &Endpoint, ask: &Ask) -> (Vec<Vec<u8>>, Option<String>) {
+pub(crate) async fn dump(from: &Endpoint, ask: &Ask) -> Dump {
     dump_until(from, ask, DumpFlags::NON_BLOCKING, |_| false).await
 }
 
@@ -26,7 +27,7 @@ async fn dump_until(
     from: &Endpoint,
     ask: &Ask,
     flags: DumpFlags,
-    is_last: impl Fn(EventKind) -> bool,
+    is_last: impl Fn(&EventHeader) -> bool,
 ) -> (Vec<Vec<u8>>, Option<String>) {
     let options = ConnectOptions::new(&from.host)
         .port(from.port)
@@ -56,11 +57,14 @@ async fn dump_until(
     let mut events = Vec::new();
     loop {
         let mut event = Vec::new();
-        match stream.next_event(&mut event).await {
+        let coming = tokio::time::timeout(PATIENCE, stream.next_event(&mut event)).await;
+        match coming
+            .unwrap_or_else(|_| panic!("nothing more came from {from:?}: {ask:?}, {events:?}"))
+        {
             Ok(Some(_)) => {
-                let kind = EventHeader::parse(&event).unwrap().kind;
+                let header = EventHeader::parse(&event).unwrap();
                 events.push(event);
-                if is_last(kind) {
+                if is_last(&header) {
                     return (events, None);
                 }
             }
@@ -107,12 +111,51 @@ pub(crate) async fn assert_all_same(primary: &Endpoint, ours: &Endpoint, asks: &
     assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), asks.len(), differ.join("\n"));
 }
 
+/// What a server answers to each of these, to be compared with another one's answers later.
+pub(crate) async fn answers(of: &Endpoint, asks: &[Ask]) -> Vec<Dump> {
+    let mut answers = Vec::new();
+    for ask in asks {
+        answers.push(dump(of, ask).await);
+    }
+    answers
+}
+
+/// Asserts that a server answers each of these as another one did.
+pub(crate) async fn assert_answers(theirs: &[Dump], ours: &Endpoint, asks: &[Ask]) {
+    let mut differ = Vec::new();
+    for (ask, theirs) in asks.iter().zip(theirs) {
+        differ.extend(difference(theirs.clone(), dump(ours, ask).await, ask));
+    }
+    assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), asks.len(), differ.join("\n"));
+}
+
+/// Asserts that a reader that has to wait is sent what the primary sends, and heartbeats before that.
+pub(crate) async fn assert_same_after_waiting(primary: &Endpoint, ours: &Endpoint, ask: &Ask) {
+    let wait = DumpFlags::default();
+    let mut theirs = dump_until(primary, ask, wait, |header| header.kind.is_heartbeat()).await;
+    let end = EventHeader::parse(theirs.0.last().unwrap()).unwrap().log_pos;
+    let is_end = |header: &EventHeader| header.kind.is_heartbeat() && header.log_pos == end;
+    let mut ours = dump_until(ours, ask, wait, is_end).await;
+    let is_kept = |event: &Vec<u8>| {
+        let header = EventHeader::parse(event).unwrap();
+        !header.kind.is_heartbeat() || is_end(&header)
+    };
+    let sent = ours.0.len();
+    ours.0.retain(is_kept);
+    assert!(ours.0.len() < sent, "no heartbeat while it waited: {ours:?}");
+    theirs.0.retain(is_kept);
+    if let Some(differs) = difference(theirs, ours, ask) {
+        panic!("{differs}");
+    }
+}
+
 /// Asserts that both send the same up to the first heartbeat behind the end, and in the same form.
 pub(crate) async fn assert_same_heartbeats(primary: &Endpoint, ours: &Endpoint, asks: &[Ask]) {
     let wait = DumpFlags::default();
+    let is_heartbeat = |header: &EventHeader| header.kind.is_heartbeat();
     for ask in asks {
-        let theirs = dump_until(primary, ask, wait, EventKind::is_heartbeat).await;
-        let ours = dump_until(ours, ask, wait, EventKind::is_heartbeat).await;
+        let theirs = dump_until(primary, ask, wait, is_heartbeat).await;
+        let ours = dump_until(ours, ask, wait, is_heartbeat).await;
         assert!(theirs.1.is_none(), "{theirs:?}");
         if let Some(differs) = difference(theirs, ours, ask) {
             panic!("{differs}");
@@ -121,7 +164,7 @@ pub(crate) async fn assert_same_heartbeats(primary: &Endpoint, ours: &Endpoint, 
 }
 
 /// Events, and the error that ended them.
-type Dump = (Vec<Vec<u8>>, Option<String>);
+pub(crate) type Dump = (Vec<Vec<u8>>, Option<String>);
 
 fn difference((theirs, their_error): Dump, (ours, our_error): Dump, ask: &Ask) -> Option<String> {
     let theirs: Vec<_> = theirs.into_iter().map(normalised).collect();

@@ -6,13 +6,15 @@ mod list;
 mod stand_in;
 mod start;
 
+use std::collections::BTreeSet;
+
 use binlogd_event::{Gtid, GtidPosition, GtidSet};
 use binlogd_store::FileHead;
 use binlogd_wire::{ErrorCode, ServerError};
 
 pub(crate) use filter::{Action, MariadbFilter, Then};
 pub(crate) use list::gtid_list;
-pub(crate) use start::{find, position_at};
+pub(crate) use start::{find, position_at, resolve_own_position};
 
 use super::DumpError;
 
@@ -27,6 +29,8 @@ pub struct MariadbWishes {
     pub skip_replication: bool,
     /// A GTID that is missing here, with later ones of its domain there, is an error.
     pub strict: bool,
+    /// Domains in which that is no error: the reader's place there is a made one.
+    pub lenient_domains: BTreeSet<u32>,
     /// Begin behind these, instead of at a file and position.
     pub state: Option<GtidPosition>,
     /// End behind these.
@@ -41,7 +45,8 @@ impl MariadbWishes {
             let domain = gtid.domain().unwrap_or_default();
             // Domains that another source serves are not waited for.
             let is_stored = stored.last_of_domains().any(|gtid| gtid.domain() == Some(domain));
-            is_stored && before.of_domain(domain) != Some(gtid)
+            let is_made = self.lenient_domains.contains(&domain);
+            is_stored && !is_made && before.of_domain(domain) != Some(gtid)
         })
     }
 }

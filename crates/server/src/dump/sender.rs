@@ -53,6 +53,8 @@ pub struct Sender {
     lookout: Lookout,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
+    /// Where the reader was last told that events were left out up to there.
+    gap_told_at: Option<Position>,
     /// The checksum of events made for the reader.
     checksum: ChecksumAlgorithm,
     /// Whether the file's format knows heartbeats of version 2: replicas look there for the length.
@@ -150,6 +152,7 @@ impl Sender {
             is_done: false,
             lookout,
             dropping: false,
+            gap_told_at: None,
             checksum: options.checksum.unwrap_or(ChecksumAlgorithm::None),
             knows_heartbeat_v2: knows_heartbeat_v2(&head.format),
             says_master: says_master(&head.format.server_version),
@@ -231,7 +234,11 @@ impl Sender {
                     self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
                     return Ok(Progress::Ended);
                 }
-                Read::Frontier => return Ok(Progress::CaughtUp),
+                Read::Frontier => {
+                    // It may wait for this position, and the next event may be long in coming.
+                    self.tell_gap(out);
+                    return Ok(Progress::CaughtUp);
+                }
             }
         }
     }
@@ -450,7 +457,7 @@ impl Sender {
             Wanted::Yes => Ok(true),
             Wanted::No => Ok(false),
             Wanted::AfterGap => {
-                self.heartbeat(out);
+                self.tell_place(out);
                 Ok(true)
             }
             Wanted::Overlap => Err(self.refuse_overlap()),
@@ -518,9 +525,18 @@ impl Sender {
         ))
     }
 
-    /// Tells the reader where it is if the last transactions were left out.
+    /// Sends a heartbeat if the last transactions were left out: the reader does not know its place.
     fn tell_gap(&mut self, out: &mut Vec<u8>) {
         if self.filter.as_ref().is_some_and(GtidFilter::is_skipping) {
+            self.tell_place(out);
+        }
+    }
+
+    /// Sends a heartbeat behind events that were left out, once.
+    fn tell_place(&mut self, out: &mut Vec<u8>) {
+        let place = Some(self.cursor.position());
+        if self.gap_told_at != place {
+            self.gap_told_at = place;
             self.heartbeat(out);
         }
     }

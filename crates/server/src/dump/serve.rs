@@ -1,5 +1,6 @@
 //! One reader's dump, from its command until it leaves.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,11 +11,11 @@ use binlogd_event::ChecksumAlgorithm;
 use binlogd_wire::dump::DumpFlags;
 use tokio::time::Instant;
 
-use super::ahead::{Unfit, settle};
+use super::ahead::{Newcomer, Unfit};
 use super::first_file::wait_for_first_file;
 use super::herald::News;
 use super::mariadb::parse_position;
-use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start, find};
+use super::{DumpError, MariadbWishes, Options, Progress, Sender, Start};
 use crate::downstream::{
     ChecksumWish, DumpEnd, DumpFuture, DumpReader, DumpService, DumpSession, FromReader, Stop,
     StopReason,
@@ -46,26 +47,30 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         has: session.request.gtid_set.take(),
         mariadb,
     };
-    if let Some(has) = start.has.as_ref().filter(|_| start.file.is_empty()) {
-        match settle(&stream, &mut session, has).await {
-            Ok(()) => {}
-            Err(Unfit::Refused(error)) => return session.refuse(error.to_server_error()).await,
-            Err(Unfit::Over(end)) => return end,
-        }
-    }
     let mut out = Vec::new();
-    let begun = tokio::task::block_in_place(|| {
-        let point = find(catalog, &start)?;
-        Sender::begin(catalog, point, options, start.mariadb, &mut out)
-    });
+    let mut newcomer = Newcomer::new(&stream, &mut session, &start, options);
+    let settled = newcomer.settle().await;
+    let begun = match (settled, newcomer.sender.take()) {
+        (Err(unfit), begun) => Err((unfit, begun)),
+        (Ok(()), Some(begun)) => Ok(begun),
+        (Ok(()), None) => newcomer.begin(&mut out).map_err(|error| (Unfit::Refused(error), None)),
+    };
     let mut sender = match begun {
         Ok(sender) => sender,
-        Err(error) if error.closes_connection() => {
+        Err((Unfit::Over(end), _)) => return end,
+        Err((Unfit::Refused(error), _)) if error.closes_connection() => {
             return DumpEnd::Io(std::io::Error::other(error.to_string()));
         }
-        Err(error) => return session.refuse(error.to_server_error()).await,
+        Err((Unfit::Refused(error), None)) => return session.refuse(error.to_server_error()).await,
+        Err((Unfit::Refused(error), Some(mut begun))) => {
+            let error = error.to_server_error();
+            begun.error(&mut out, &error);
+            return match session.writer.write(&out).await {
+                Ok(()) => DumpEnd::Refused(error),
+                Err(error) => DumpEnd::Io(error),
+            };
+        }
     };
-    sender.set_reader(session.who.connection_id);
     let (file, offset) = sender.place();
     tracing::debug!(connection = session.who.connection_id, file, offset, "dump begins");
     let semi_sync = session.wishes.semi_sync;
@@ -135,7 +140,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
 }
 
 /// Sends packets, however long the reader takes.
-async fn send(session: &mut DumpSession, packets: &[u8]) -> Result<(), DumpEnd> {
+pub(super) async fn send(session: &mut DumpSession, packets: &[u8]) -> Result<(), DumpEnd> {
     // Nearly always all of it goes at once.
     let sent = session.writer.write_some(packets).await.map_err(DumpEnd::Io)?;
     if sent == packets.len() && !session.writer.must_flush() {
@@ -209,6 +214,7 @@ fn mariadb_wishes(
         annotate: session.request.flags.contains(DumpFlags::ANNOTATE_OR_HEARTBEAT_V2),
         skip_replication: said.skip_replication,
         strict: said.gtid_strict_mode,
+        lenient_domains: BTreeSet::new(),
         state: position(&said.slave_connect_state)?,
         until: position(&said.slave_until_gtid)?,
     }))

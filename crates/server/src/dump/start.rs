@@ -178,34 +178,55 @@ fn no_such_file() -> DumpError {
 
 /// The newest file before which the reader has everything.
 fn missing(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
-    let files = catalog.files();
-    for file in files.iter().rev() {
-        let head = match catalog.head(file) {
-            // So were those before it, meanwhile.
-            Err(StoreError::Purged { .. }) => break,
-            head => head?,
-        };
-        if head.previous_gtids.is_subset(has) {
-            // What a later source does not have is not for those who follow it.
-            let mut has = has.clone();
-            has.extend(&forked_after(catalog, &file.timeline));
-            return Ok(StartPoint {
-                file: file.clone(),
-                name: None,
-                offset: FIRST_EVENT,
-                has: Some(has),
-                before: None,
-                clear_log_pos: false,
-                newest_timeline: 0,
-            });
+    loop {
+        match newest_fit(catalog, has) {
+            // Files were purged meanwhile, and those before them.
+            Err(DumpError::Store(StoreError::Purged { .. })) => {}
+            found => return found,
         }
     }
+}
+
+fn newest_fit(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError> {
+    let files = catalog.files();
+    let Some(oldest) = files.first() else { return Err(no_such_file()) };
+    let refused = |lacks: &GtidSet| -> Result<DumpError, DumpError> {
+        let version = &catalog.head(oldest)?.format.server_version;
+        Ok(DumpError::fatal(missing_text(version, has, &lacks.difference(has))))
+    };
     let purged = catalog.purged()?;
-    if files.is_empty() {
-        return Err(no_such_file());
+    if !purged.is_subset(has) {
+        return Err(refused(&purged)?);
     }
-    let version = &catalog.head(&files[0])?.format.server_version;
-    Err(DumpError::fatal(missing_text(version, has, &purged.difference(has))))
+    for files in files.chunk_by(|a, b| a.timeline.number == b.timeline.number).rev() {
+        let Some(timeline) = files.first().map(|file| &file.timeline) else { continue };
+        if !catalog.needed_in(timeline)?.is_subset(has) {
+            continue;
+        }
+        for file in files.iter().rev() {
+            if catalog.head(file)?.previous_gtids.is_subset(has) {
+                return Ok(begin_at(catalog, file, has));
+            }
+        }
+    }
+    let mut lacks = catalog.head(oldest)?.previous_gtids.clone();
+    lacks.extend(&catalog.needed_in(&oldest.timeline)?);
+    Err(refused(&lacks)?)
+}
+
+fn begin_at(catalog: &Catalog, file: &Arc<LogFile>, has: &GtidSet) -> StartPoint {
+    // What a later source does not have is not for those who follow it.
+    let mut has = has.clone();
+    has.extend(&forked_after(catalog, &file.timeline));
+    StartPoint {
+        file: file.clone(),
+        name: None,
+        offset: FIRST_EVENT,
+        has: Some(has),
+        before: None,
+        clear_log_pos: false,
+        newest_timeline: 0,
+    }
 }
 
 /// The transactions that the sources of later timelines lack.
@@ -224,6 +245,7 @@ fn missing_text(version: &ServerVersion, has: &GtidSet, missing: &GtidSet) -> St
                 master has purged binary logs containing GTIDs that the slave requires."
             .to_owned();
     }
+    let (has, missing) = (has.to_lines(), missing.to_lines());
     let (source, replica) =
         if says_master(version) { ("master", "slave") } else { ("source", "replica") };
     format!(

@@ -7,9 +7,9 @@ use binlogd_wire::ErrorCode;
 
 use super::FollowError;
 use super::plan::{Plan, plan_by_list};
-use crate::ingest::{Intake, IntakeError, ReceiveError, Tail};
+use crate::ingest::{Intake, IntakeError, NotNext, ReceiveError, Tail};
 use crate::stream::Stream;
-use crate::upstream::{Chosen, Compared, UpstreamError, choose, compare};
+use crate::upstream::{Chosen, Compared, UpstreamError, choose, compare, note_unlogged_between};
 
 /// Whether the primary refused to send from where it was asked to.
 pub(super) fn is_refusal(outcome: &Result<(), FollowError>, intake: &Intake) -> bool {
@@ -62,6 +62,33 @@ pub(super) async fn instead(
         (Plan::Resume, Some(tail)) => end_instead(stream, tail, &chosen).await,
         _ => Ok(None),
     }
+}
+
+/// Whether the transactions that a new file lists, and that are not stored, are none that a file ever had. A MySQL 5.6 that is
+/// told `SET GLOBAL gtid_purged` begins a new file at once, and lists them in it. Then they are noted in the store, so that
+/// the file is accepted when it comes again.
+///
+/// # Errors
+/// The primary or the disk cannot be used.
+pub(super) async fn is_unlogged(
+    stream: &Stream,
+    error: &NotNext,
+    is_same_history: impl Fn(&Chosen) -> bool,
+) -> Result<bool, UpstreamError> {
+    let NotNext::Gap { between, .. } = error else { return Ok(false) };
+    let noted = stream.catalog().unlogged().unwrap_or_default();
+    if between.is_empty() || !between.is_mysqls() {
+        return Ok(false);
+    }
+    if between.is_subset(&noted) {
+        // They were noted after the dump had begun.
+        return Ok(true);
+    }
+    let mut chosen = choose(&stream.connect_options(), stream.config().choose).await?;
+    if !is_same_history(&chosen) {
+        return Ok(false);
+    }
+    note_unlogged_between(stream, &mut chosen.connection, between).await
 }
 
 /// A MySQL whose `gtid_mode` has changed does not send the transactions from before any more: no anonymous ones when it is

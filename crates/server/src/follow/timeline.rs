@@ -36,7 +36,9 @@ pub(super) async fn prepare(
     }
     let forked = executed.difference(&executed_gtids(connection, primary, &executed).await?);
     let shared = executed.difference(&forked);
-    if !forked.is_empty() && stream.config().on_fork == OnFork::Halt {
+    // Of those that stand in no file nothing is lost.
+    let is_forked = !forked.is_subset(&stream.catalog().unlogged().unwrap_or_default());
+    if is_forked && stream.config().on_fork == OnFork::Halt {
         let server = primary.source.clone();
         return Err(if shared.is_empty() {
             other_server()

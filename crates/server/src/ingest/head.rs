@@ -59,6 +59,9 @@ pub enum NotNext {
         before: String,
         /// What is missing, as sentences.
         what: String,
+        /// The missing transactions, if the primary itself went on from the stored file to this one: then
+        /// they never were in a file, if they are in its `gtid_purged`.
+        between: Box<GtidSet>,
     },
     /// Stored transactions are not in the new file's past.
     #[error(
@@ -82,8 +85,14 @@ impl Head {
         Self { before }
     }
 
-    /// Whether the file called `name`, which lists these GTIDs, may be stored.
-    pub(super) fn check(&self, name: &LogName, listed: Option<&GtidSet>) -> Result<(), NotNext> {
+    /// Whether the file called `name`, which lists these GTIDs, may be stored. The primary has those in
+    /// `unlogged` in no file.
+    pub(super) fn check(
+        &self,
+        name: &LogName,
+        listed: Option<&GtidSet>,
+        unlogged: &GtidSet,
+    ) -> Result<(), NotNext> {
         let (file, verifier, is_sent) = match &self.before {
             Predecessor::None => return Ok(()),
             Predecessor::Stored { file, verifier } => (file, verifier, false),
@@ -91,12 +100,12 @@ impl Head {
             Predecessor::Transactions(stored) => return check_among(name, listed, stored),
         };
         let logged = verifier.logged();
-        let seam = Seam::new(FileBefore::at(file, verifier, &logged), name, listed);
+        let seam = Seam::new(FileBefore::at(file, verifier, &logged, unlogged), name, listed);
         if seam.is_whole(is_sent) {
             log_odd_seam(file, name, &seam);
             return Ok(());
         }
-        Err(refusal(file, name, seam))
+        Err(refusal(file, name, seam, is_sent))
     }
 
     /// The file before, if the new one was to come in its place as the last.
@@ -117,10 +126,10 @@ fn check_among(name: &LogName, listed: Option<&GtidSet>, stored: &GtidSet) -> Re
         return Ok(());
     }
     let (before, what) = ("files".to_owned(), lacks(&missing));
-    Err(NotNext::Gap { file: name.clone(), before, what })
+    Err(NotNext::Gap { file: name.clone(), before, what, between: Box::default() })
 }
 
-fn refusal(before: &LogName, name: &LogName, seam: Seam) -> NotNext {
+fn refusal(before: &LogName, name: &LogName, seam: Seam, is_sent: bool) -> NotNext {
     let gtids = seam.gtids;
     let mut unknown = gtids.unknown;
     // Only a primary that has shown the file before may have forgotten domains.
@@ -133,6 +142,10 @@ fn refusal(before: &LogName, name: &LogName, seam: Seam) -> NotNext {
         };
         return NotNext::Fork { file, unknown, missing };
     }
+    let between = match &seam.order {
+        Order::Next if is_sent => Box::new(gtids.missing.clone()),
+        _ => Box::default(),
+    };
     let what = match seam.order {
         Order::WrongNext { named } => format!("that names {named} as the next one."),
         Order::Missing { first, last } if first == last => {
@@ -149,7 +162,7 @@ fn refusal(before: &LogName, name: &LogName, seam: Seam) -> NotNext {
         }
         Order::Next => lacks(&gtids.missing),
     };
-    NotNext::Gap { file, before: before.to_string(), what }
+    NotNext::Gap { file, before: before.to_string(), what, between }
 }
 
 fn lacks(missing: &GtidSet) -> String {

@@ -117,6 +117,8 @@ pub struct Intake {
     file: LogName,
     /// Of a file of which nothing was handed on yet.
     head: Option<Head>,
+    /// The primary's transactions that stand in none of its files, as they were known when the dump began.
+    unlogged: GtidSet,
     /// Where the dump was asked to begin.
     start: u64,
     verifier: Verifier,
@@ -181,10 +183,17 @@ impl Intake {
         Self::new(tail.file.name.clone(), start, verifier, phase)
     }
 
+    /// Sets which of the primary's transactions stand in none of its files: a file's head may list them.
+    #[must_use]
+    pub fn with_unlogged(self, unlogged: GtidSet) -> Self {
+        Self { unlogged, ..self }
+    }
+
     fn new(file: LogName, start: u64, verifier: Verifier, phase: Phase) -> Self {
         Self {
             file,
             head: None,
+            unlogged: GtidSet::new(),
             start,
             verifier,
             phase,
@@ -211,6 +220,12 @@ impl Intake {
     #[must_use]
     pub fn is_following(&self) -> bool {
         matches!(self.phase, Phase::Following)
+    }
+
+    /// Whether what comes was seen to follow what is stored: also of a new file, whose head was accepted.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.is_following() && self.head.is_none()
     }
 
     /// Gives up a transaction of which the rest will not come over this connection, and which therefore
@@ -450,7 +465,7 @@ impl Intake {
     /// Begins the file, if it follows what is stored.
     fn accept_head(&mut self, listed: Option<&GtidSet>) -> Result<(), IntakeError> {
         let Some(head) = &self.head else { return Ok(()) };
-        head.check(&self.file, listed)?;
+        head.check(&self.file, listed, &self.unlogged)?;
         self.head = None;
         self.commands.push_back(Command::StartFile(self.file.clone()));
         Ok(())

@@ -103,6 +103,7 @@ pub async fn receive(
         }
         intake.flush();
         apply_all(intake, committer)?;
+        counters.note_proven(intake.is_proven());
         if let Some(point) = committer.commit()? {
             acks.acknowledge(point).await?;
         }

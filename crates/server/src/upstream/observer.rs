@@ -1,7 +1,8 @@
 //! The observer: a second connection to the primary that is followed, on which its variables are read again and again.
 //!
 //! It begins after the dump has begun, so a primary that lets it wait delays nothing. What it sees is published as an
-//! [`Observation`]; readers are told from it, and the follower and the log learn of changes.
+//! [`Observation`]; readers are told from it, and the follower and the log learn of changes. The transactions that stand in
+//! none of the primary's files are noted in the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,10 @@ use binlogd_client::{ConnectOptions, Connection};
 use binlogd_event::ServerVersion;
 use binlogd_store::SourceId;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::unlogged::{note_unlogged, until_proven};
 use super::variables::{SEMI_SYNC_ENABLED, SemiSyncState, Variables};
 use super::{Backoff, UpstreamError};
 use crate::downstream::upstream_variables;
@@ -32,8 +35,8 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer may take. Longer than a commit usually waits for semi-sync, since variables may be locked as long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest row of an answer, in bytes.
-const ROW_BYTES_MAX: usize = 1 << 20;
+/// The longest row of an answer, in bytes: a set of GTIDs may be long.
+const ROW_BYTES_MAX: usize = 16 << 20;
 
 /// What binlogd itself wants to know.
 const OWN_VARIABLES: [&str; 6] =
@@ -93,14 +96,30 @@ async fn observe_over_connection(
     let options = options.clone().max_payload_len(ROW_BYTES_MAX);
     let mut connection = Connection::connect(&options).await?;
     let version = ServerVersion::new(connection.server_version().to_string());
+    let silent = || UpstreamError::Silent(options.address(), ANSWER_TIMEOUT.as_secs());
+    let mut may_list = true;
     loop {
+        let next = Instant::now() + OBSERVE_EVERY;
         let looking = look(&mut connection, &version);
-        let observation = tokio::time::timeout(ANSWER_TIMEOUT, looking)
-            .await
-            .map_err(|_| UpstreamError::Silent(options.address(), ANSWER_TIMEOUT.as_secs()))??;
-        backoff.reset();
+        let observation =
+            tokio::time::timeout(ANSWER_TIMEOUT, looking).await.map_err(|_| silent())??;
+        let source = observation.source.clone();
         stream.set_observation(observation);
-        tokio::time::sleep(OBSERVE_EVERY).await;
+        if may_list && until_proven(stream, next).await {
+            let noting = note_unlogged(stream, &mut connection, &version, &source);
+            match tokio::time::timeout(ANSWER_TIMEOUT, noting).await.map_err(|_| silent())? {
+                Err(error @ UpstreamError::Privilege { .. }) => {
+                    may_list = false;
+                    tracing::warn!(
+                        "it cannot be found out which of the primary's transactions stand in none of its \
+                         binlog files: readers that lack them are not refused ({error})"
+                    );
+                }
+                noted => noted?,
+            }
+        }
+        backoff.reset();
+        tokio::time::sleep_until(next).await;
     }
 }
 

@@ -252,6 +252,7 @@ fn reader(history: &History, rng: &mut Rng) -> (Start, Options) {
             annotate: rng.one_in(2),
             skip_replication: rng.one_in(3),
             strict: rng.one_in(4),
+            lenient_domains: std::collections::BTreeSet::new(),
             state: by_gtid.then(|| position(history, rng)),
             until: rng.one_in(3).then(|| position(history, rng)),
         });

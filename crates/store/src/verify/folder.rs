@@ -8,12 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use binlogd_event::GtidSet;
+
 use super::finding::Fault;
 use super::plan::{Plan, PlannedFile, Sequence};
 use crate::catalog::read_full;
 use crate::journal;
 use crate::watermark::{self, Mark, read_mark};
-use crate::{Fs, LogName, StoreError, Timeline};
+use crate::{Fs, LogName, StoreError, Timeline, unlogged};
 
 /// The longest list of files that is read, in bytes.
 const LIST_LEN_MAX: u64 = 64 << 20;
@@ -41,6 +43,7 @@ pub(super) fn add_folder(
         check_mark(plan, dir, mark, &folder, is_newest)?;
         check_list(plan, dir, &folder, &lists_before, is_newest)?;
     }
+    let unlogged = read_unlogged(plan, dir)?;
     for base in folder.bases() {
         let files: Vec<_> = folder.files(dir, base).collect();
         plan.sequences.push(Sequence {
@@ -48,6 +51,7 @@ pub(super) fn add_folder(
             timeline: timeline.cloned(),
             stream: stream.map(Path::to_owned),
             is_store,
+            unlogged: unlogged.clone(),
             is_whole: true,
             files,
         });
@@ -72,6 +76,7 @@ pub(super) fn add_named_files(
         let file = PlannedFile { path: path.clone(), name, len, is_last };
         by_base.entry(base).or_default().push(file);
     }
+    let unlogged = read_unlogged(plan, dir)?;
     for mut files in by_base.into_values() {
         files.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
         files.dedup_by(|a, b| a.path == b.path);
@@ -80,6 +85,7 @@ pub(super) fn add_named_files(
             timeline: None,
             stream: None,
             is_store: folder.has_mark,
+            unlogged: unlogged.clone(),
             is_whole: false,
             files,
         });
@@ -140,6 +146,17 @@ impl Folder {
 
     fn last(&self, base: &str) -> Option<&LogName> {
         self.names.iter().rev().find(|name| name.base() == base)
+    }
+}
+
+/// The GTIDs that the source of a folder's files has in no file.
+fn read_unlogged(plan: &mut Plan, dir: &Path) -> Result<GtidSet, StoreError> {
+    match unlogged::read(&*plan.fs, dir) {
+        Err(StoreError::Foreign { path, what }) => {
+            plan.found(path, Fault::Foreign { what });
+            Ok(GtidSet::new())
+        }
+        read => Ok(read?.unwrap_or_default()),
     }
 }
 

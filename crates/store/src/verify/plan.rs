@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use binlogd_event::GtidSet;
+
 use super::finding::{Fault, Finding};
 use super::folder;
 use crate::{Fs, LogName, StoreError, Timeline};
@@ -29,6 +31,8 @@ pub(super) struct Sequence {
     pub(super) stream: Option<PathBuf>,
     /// Whether binlogd keeps them; otherwise a server does, or somebody has copied them.
     pub(super) is_store: bool,
+    /// The GTIDs that their source has in no file.
+    pub(super) unlogged: GtidSet,
     /// Whether it is all files of a folder, and not some that were named.
     pub(super) is_whole: bool,
     pub(super) files: Vec<PlannedFile>,

@@ -111,7 +111,8 @@ impl<'a> Sequences<'a> {
     ) {
         let (Some(before), Some(name)) = (&last.file.name, &file.name) else { return };
         let logged = last.checked.is_complete.then_some(&last.checked.logged);
-        let end = FileBefore { name: before, end: &last.checked.summary.end, logged };
+        let (end, unlogged) = (&last.checked.summary.end, &sequence.unlogged);
+        let end = FileBefore { name: before, end, logged, unlogged };
         let seam = Seam::new(end, name, checked.previous.as_ref());
         match &seam.order {
             Order::Unrelated => return,

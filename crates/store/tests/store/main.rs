@@ -13,5 +13,6 @@ mod recovery;
 mod remedies;
 mod support;
 mod timelines;
+mod unlogged;
 mod watermark;
 mod writing;

@@ -197,3 +197,35 @@ fn ten_thousand_files_are_opened_and_checked() {
     assert_eq!(report.findings, []);
     assert_eq!(report.total().gtids.count(), u128::from(FILES));
 }
+
+/// A MySQL 5.6 lists in a new file what it was told with `SET GLOBAL gtid_purged`.
+#[test]
+fn listed_gtids_that_the_source_has_in_no_file_are_no_gap() {
+    let sample = Sample::new(1);
+    let mut source = BinlogGen::new(3, Options::default());
+    fs::write(sample.file(1), source.file(2)).unwrap();
+    let mut source = BinlogGen::new(3, Options::default());
+    source.file(4);
+    fs::write(sample.file(2), source.file(1)).unwrap();
+    fs::remove_file(sample.timeline().join("DURABLE")).unwrap();
+    let gaps = || {
+        let found = sample.report().findings.into_iter().filter(|f| f.code() == "gtid_gap");
+        found.map(|f| f.to_string()).collect::<String>()
+    };
+    assert!(gaps().contains("429562:3-4"), "{}", gaps());
+    let note = |numbers: &str| {
+        let text = format!("binlogd unlogged 1\n{}:{numbers}\n", &TIMELINE[5..]);
+        let text = format!("{text}end {:08x}\n", crc32fast::hash(text.as_bytes()));
+        fs::write(sample.timeline().join("UNLOGGED"), text).unwrap();
+    };
+    note("3-9");
+    assert_eq!(gaps(), "");
+    // What is missing besides is a gap all the same.
+    note("4-9");
+    assert!(gaps().contains("429562:3") && !gaps().contains("3-4"), "{}", gaps());
+    // A damaged note is reported, and excuses nothing.
+    fs::write(sample.timeline().join("UNLOGGED"), "binlogd unlogged 1\n").unwrap();
+    assert!(gaps().contains("429562:3-4"), "{}", gaps());
+    let findings = sample.findings();
+    assert!(findings.contains("UNLOGGED") && findings.contains("damaged"), "{findings}");
+}

@@ -131,8 +131,9 @@ impl MariadbFilter {
     /// Whether the reader stands further on: a format description must not tell it to drop the temporary
     /// tables that it made since.
     fn is_behind_reader(&self) -> bool {
-        // Domains that another source serves are not waited for.
-        self.ahead.iter().any(|gtid| self.stores_domain(&gtid))
+        // Domains that another source serves are not waited for, nor a made place.
+        let is_made = |gtid: &Gtid| gtid.domain().is_some_and(|domain| self.is_lenient(domain));
+        self.ahead.iter().any(|gtid| self.stores_domain(&gtid) && !is_made(&gtid))
     }
 
     /// All GTIDs of the stream up to here.
@@ -257,7 +258,8 @@ impl MariadbFilter {
                 skip = true;
             } else {
                 skip |= gtid.number == at.number;
-                if self.wishes.strict && gtid.number > at.number {
+                let strict = self.wishes.strict && !self.is_lenient(domain);
+                if strict && gtid.number > at.number {
                     return Err(DumpError::fatal(format!(
                         "The binlog on the master is missing the GTID {at} requested by the slave \
                          (even though both a prior and a subsequent sequence number does exist), \
@@ -288,6 +290,10 @@ impl MariadbFilter {
     fn passes(&mut self, gtid: Gtid) {
         self.seen.insert(gtid);
         self.passed.insert(gtid);
+    }
+
+    fn is_lenient(&self, domain: u32) -> bool {
+        self.wishes.lenient_domains.contains(&domain)
     }
 
     fn stores_domain(&self, gtid: &Gtid) -> bool {

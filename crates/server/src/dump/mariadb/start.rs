@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use binlogd_event::{EventHeader, FIRST_EVENT, Gtid, GtidPosition, GtidSet, Splitter, gtid_of};
-use binlogd_store::{Catalog, Checkpoint, Cursor, FileHead, LogFile, NameError, Read, StoreError};
+use binlogd_event::{
+    EventHeader, FIRST_EVENT, Gtid, GtidPosition, GtidSet, GtidSource, Splitter, gtid_of,
+};
+use binlogd_store::{
+    Catalog, Checkpoint, Cursor, FileHead, LogFile, NameError, Read, SourceId, StoreError,
+};
 
-use super::begins_behind_list;
+use super::{MariadbWishes, begins_behind_list};
 use crate::dump::{DumpError, StartPoint};
 
 /// Finds the newest file before which the reader at `state` has everything.
@@ -34,6 +38,40 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
         "Could not find GTID state requested by slave in any binlog files. Probably the slave state \
          is too old and required binlog files have been purged.",
     ))
+}
+
+/// Gives a reader that stands where the source itself stands as a replica a place in the source's own
+/// binlog, which does not have that GTID: behind it is what the source has logged since.
+pub(crate) fn resolve_own_position(catalog: &Catalog, wishes: &mut MariadbWishes) {
+    let (Some(state), Some(unlogged)) = (&mut wishes.state, catalog.unlogged()) else { return };
+    let Some(newest) = catalog.newest() else { return };
+    let (unlogged, logged) = (unlogged.position(), catalog.logged_by_newest());
+    let at_own: Vec<Gtid> = state
+        .iter()
+        .filter(|at| at.domain().and_then(|domain| unlogged.of_domain(domain)) == Some(*at))
+        .collect();
+    for at in at_own {
+        let Some(domain) = at.domain() else { continue };
+        let of_source = logged
+            .last_of_domains()
+            .find(|last| last.domain() == Some(domain) && is_of(last, &newest.timeline.source));
+        match (of_source, logged.position().of_domain(domain)) {
+            (Some(last), _) if last.number > at.number => {
+                state.set(Gtid { source: last.source, number: at.number });
+                // No transaction has just this number.
+                wishes.lenient_domains.insert(domain);
+            }
+            (_, Some(last)) => state.set(last),
+            (_, None) => state.remove(domain),
+        }
+    }
+}
+
+fn is_of(gtid: &Gtid, source: &SourceId) -> bool {
+    match gtid.source {
+        GtidSource::Domain { server_id, .. } => SourceId::of_server_id(server_id) == *source,
+        GtidSource::Server { .. } => false,
+    }
 }
 
 /// Where in the file a reader begins before which it has everything.
@@ -77,7 +115,7 @@ fn is_behind(state: &GtidPosition, before: &GtidSet) -> bool {
 /// The error for a reader that has a transaction which is not among `stored`.
 pub(super) fn not_here(gtid: &Gtid, stored: &GtidSet) -> DumpError {
     let newest = gtid.domain().and_then(|domain| stored.position().of_domain(domain));
-    let diverged = newest.is_some_and(|newest| newest.number > gtid.number);
+    let diverged = newest.is_some_and(|newest| newest.number >= gtid.number);
     let hint = if diverged {
         ". Since the master's binlog contains GTIDs with higher sequence numbers, it probably means \
          that the slave has diverged due to executing extra erroneous transactions"
