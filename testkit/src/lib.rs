@@ -8,6 +8,7 @@
 
 pub mod binlog_gen;
 pub mod chaos;
+pub mod clock;
 pub mod daemon;
 pub mod flavour;
 pub mod ports;
@@ -25,6 +26,7 @@ mod watchdog;
 pub mod workload;
 
 pub use binlog_gen::BinlogGen;
+pub use clock::FalseClock;
 pub use daemon::Daemon;
 pub use flavour::Flavour;
 pub use proxy::Proxy;
