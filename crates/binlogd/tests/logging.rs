@@ -6,6 +6,7 @@ mod common;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::process::Stdio;
 
 use common::{BINLOGD, PATIENCE, logs, primary};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -112,9 +113,14 @@ fn standby_upstreams_need_gtids() {
 #[test]
 fn a_change_of_the_upstream_is_logged_with_the_new_host() {
     let primary = primary();
-    let flags = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let Endpoint { port, user, password, .. } = primary.endpoint();
+    let down = Endpoint { port: 1, ..primary.endpoint() };
+    let flags = Daemon::new(BINLOGD, &down).unwrap();
+    let flags = flags.arg(format!("--upstream=mysql://{user}:{password}@127.0.0.1:{port}"));
     let daemon = flags.configured("").unwrap().started().unwrap();
+    logs(&daemon, &["connected to the primary"]);
     daemon.sql(primary.prefix(), "stop replica").unwrap();
+    logs(&daemon, &["STOP REPLICA", &format!("source=repl@127.0.0.1:{port}")]);
     let change = "change replication source to source_host='192.0.2.7', source_port=3399";
     daemon.sql(primary.prefix(), change).unwrap();
     logs(&daemon, &["CHANGE REPLICATION SOURCE", "user=\"app\"", "source=repl@192.0.2.7:3399"]);
@@ -126,4 +132,20 @@ fn a_change_of_the_upstream_is_logged_with_the_new_host() {
         Ok(daemon.sql(primary.prefix(), "show binary logs").is_ok())
     })
     .unwrap();
+}
+
+#[test]
+fn a_client_that_is_gone_is_no_error() {
+    let primary = primary();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap().arg("--admin=dba:pw");
+    let daemon = daemon.started().unwrap();
+    let dba = Endpoint { user: "dba".into(), password: "pw".into(), ..daemon.endpoint() };
+    let mut client = primary.prefix().mysql_to(&dba);
+    client.arg("--ssl-mode=REQUIRED").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut client = client.spawn().unwrap();
+    logs(&daemon, &["connected", r#"user="dba""#, r#"tls="TLSv1.3""#]);
+    client.kill().unwrap();
+    client.wait().unwrap();
+    logs(&daemon, &["INFO", "left", r#"why="it closed the connection""#]);
+    assert!(!daemon.log().contains("close_notify"), "{}", daemon.log());
 }

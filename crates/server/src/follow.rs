@@ -407,7 +407,8 @@ impl Follower {
         if let Some(tail) = &self.tail {
             tracing::warn!(
                 from = %tail.file.timeline.source,
-                to = %chosen.primary.source, file = %new.file, forked = %new.forked,
+                to = %chosen.primary.source, file = %new.file,
+                forked = (!new.forked.is_empty()).then(|| tracing::field::display(&new.forked)),
                 "beginning a new timeline"
             );
             // Until the new timeline has a file, the tail is whatever is left of the old one.

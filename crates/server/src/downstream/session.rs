@@ -395,7 +395,15 @@ impl Session {
         let host = String::from_utf8_lossy(register.host).into_owned();
         let (server_id, port) = (register.server_id, register.port);
         let uuid = self.wishes().uuid.unwrap_or_default();
-        info!(connection = self.state.id, server_id, uuid, host, port, "replica registered");
+        let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+        info!(
+            connection = self.state.id,
+            server_id,
+            uuid = given(&uuid),
+            host = given(&host),
+            port,
+            "replica registered"
+        );
         let replica = registry::Replica { server_id, host, port, uuid };
         self.registration.session().update(|state| state.replica = Some(replica));
         Ok(Reply::Ok)
@@ -425,8 +433,8 @@ impl Session {
         info!(
             connection = state.id,
             server_id = request.server_id,
-            uuid = wishes.uuid.as_deref().unwrap_or(""),
-            file = request.file,
+            uuid = wishes.uuid,
+            file = (!request.file.is_empty()).then_some(&request.file),
             position = request.position,
             gtid_set = request.gtid_set.as_ref().map(ToString::to_string),
             connect_state = wishes.slave_connect_state,

@@ -144,7 +144,14 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        delegate!(self, stream => Pin::new(stream).poll_read(cx, buf))
+        match delegate!(self, stream => Pin::new(stream).poll_read(cx, buf)) {
+            // Clients close a connection without ending its TLS. Packets carry their lengths, so that one that is cut
+            // off is noticed without it.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) fn run(query: &Query<'_>, verb: Replica, channel: &Channel) -> Result
         Replica::Reset => ("RESET REPLICA ALL", Order::Reset),
         Replica::Change(change) => ("CHANGE REPLICATION SOURCE", Order::Change(change)),
     };
+    // After it has stopped, it is not known any more which of several servers was followed.
+    let stopped = (order == Order::Stop).then(|| query.server.facts.replica_status()).flatten();
     let obeyed = query.server.facts.order(order.clone()).map_err(|error| match error {
         OrderError::Running => SqlError::replica_runs(dialect.mariadb),
         OrderError::NoUpstream => SqlError::not_a_replica(),
@@ -40,7 +42,7 @@ pub(super) fn run(query: &Query<'_>, verb: Replica, channel: &Channel) -> Result
         Ok(Obeyed::Already) => tracing::info!(connection, user, "{name}: it was so already"),
         Err(error) => tracing::warn!(connection, user, "{name} was refused: {}", error.message),
         Ok(Obeyed::Done) => {
-            let source = query.server.facts.replica_status();
+            let source = stopped.or_else(|| query.server.facts.replica_status());
             let source = source.map(|to| format!("{}@{}:{}", to.user, to.host, to.port));
             tracing::info!(
                 connection,
