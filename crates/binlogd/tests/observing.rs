@@ -151,6 +151,46 @@ fn semi_sync_that_is_switched_on_and_off_is_reported() {
     assert_eq!(status("Binlogd_upstream_connects"), "1");
 }
 
+/// A primary to which a second connection cannot be made, after the dump has begun.
+fn variables_that_cannot_be_read_are_reported(flavour: Flavour) -> (Server, Daemon) {
+    let primary = Server::start_new(flavour).unwrap();
+    let daemon = follow(&primary);
+    // A MariaDB is first read to its end, over a connection of its own.
+    let dumps = if flavour.is_mariadb() { "2" } else { "1" };
+    let connects = || daemon.status_var(primary.prefix(), "Binlogd_upstream_connects");
+    wait_until("the dump has begun", PATIENCE, || Ok(connects()? == dumps)).unwrap();
+    presents(&daemon, &primary, "select @@global.binlog_row_image");
+    primary.sql("alter user repl@'%' account lock").unwrap();
+    let observers = "select id from information_schema.processlist
+                     where user = 'repl' and command not like 'Binlog Dump%'";
+    for row in primary.query_rows(observers).unwrap() {
+        // It may have ended meanwhile.
+        let _ = primary.sql(&format!("kill {}", row[0]));
+    }
+    let failed = ["WARN", "variables cannot be read over a second connection", "is locked"];
+    logs(&daemon, &failed);
+    primary.sql("alter user repl@'%' account unlock").unwrap();
+    logs(&daemon, &["INFO", "the primary's variables can be read again"]);
+    let log = daemon.log();
+    let reports = log.lines().filter(|line| failed.iter().all(|word| line.contains(word)));
+    assert_eq!(reports.count(), 1, "{log}");
+    assert_eq!(connects().unwrap(), dumps, "it was one dump all the while");
+    (primary, daemon)
+}
+
+#[test]
+fn variables_and_files_that_cannot_be_read_are_reported() {
+    let (primary, daemon) = variables_that_cannot_be_read_are_reported(Flavour::Mysql97);
+    drop(daemon);
+    // The files are only listed for transactions that may stand in none of them.
+    primary.sql("revoke super, replication client on *.* from repl@'%'").unwrap();
+    let daemon = follow(&primary);
+    presents(&daemon, &primary, "select @@global.binlog_row_image");
+    primary.sql("set global gtid_purged = '+aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee:1'").unwrap();
+    logs(&daemon, &["WARN", "readers that lack them are not refused", "REPLICATION CLIENT"]);
+    presents(&daemon, &primary, "select @@global.binlog_row_image");
+}
+
 /// The last transaction's end is gone from a file that was left: a power loss, or a disk that lied.
 #[test]
 fn a_primary_that_has_lost_its_tail_is_found_out() {
@@ -181,6 +221,11 @@ mod on_mariadb {
     #[test]
     fn a_rotation_that_waits_for_a_commit_does_not_delay_its_acknowledgement_by_10_11() {
         comes_back_while_a_rotation_waits(Flavour::Mariadb1011);
+    }
+
+    #[test]
+    fn variables_that_cannot_be_read_are_reported() {
+        super::variables_that_cannot_be_read_are_reported(Flavour::Mariadb118);
     }
 
     #[test]

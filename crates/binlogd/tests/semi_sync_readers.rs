@@ -180,6 +180,11 @@ mod on_mariadb {
         let (yes, no) = counts(status);
         primary.sql("insert into d.t values (1)").unwrap();
         assert_eq!(counts(status), (yes + 1, no));
+
+        replica.stop_replica().unwrap();
+        wait_for_status(status, "Rpl_semi_sync_master_clients", "0");
+        assert_eq!(status("Rpl_semi_sync_master_status"), "OFF", "nobody is left to acknowledge");
+        logs(&daemon, &["WARN", "a reader that acknowledged has left"]);
     }
 
     #[test]

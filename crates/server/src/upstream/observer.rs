@@ -35,6 +35,9 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer may take. Longer than a commit usually waits for semi-sync, since variables may be locked as long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// So many failures in a row are reported. Fewer may come from a primary that is about to restart.
+const FAILURES_REPORTED: u32 = 4;
+
 /// The longest row of an answer, in bytes: a set of GTIDs may be long.
 const ROW_BYTES_MAX: usize = 16 << 20;
 
@@ -77,21 +80,49 @@ pub async fn semi_sync_appears(
 
 /// Observes one server for as long as the future is polled.
 async fn observe_one(stream: &Stream, options: &ConnectOptions) {
-    let mut backoff = Backoff::new();
+    let mut tries = Tries { backoff: Backoff::new(), failures: 0 };
     loop {
-        if let Err(error) = observe_over_connection(stream, options, &mut backoff).await {
-            let wait = backoff.next_wait();
-            let retry_in_ms = wait.as_millis();
-            tracing::debug!(retry_in_ms, "observing: {error}");
-            tokio::time::sleep(wait).await;
+        if let Err(error) = observe_over_connection(stream, options, &mut tries).await {
+            tokio::time::sleep(tries.failed(&error)).await;
         }
+    }
+}
+
+/// How the last tries to observe went.
+struct Tries {
+    backoff: Backoff,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Tries {
+    fn succeeded(&mut self) {
+        self.backoff.reset();
+        if std::mem::take(&mut self.failures) >= FAILURES_REPORTED {
+            tracing::info!("the primary's variables can be read again");
+        }
+    }
+
+    /// Reports lasting failures, once. Returns how long to wait.
+    fn failed(&mut self, error: &UpstreamError) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures == FAILURES_REPORTED {
+            tracing::warn!(
+                "the primary's variables cannot be read over a second connection. Until they can, readers see \
+                 their last values, changes of semi-sync are not noticed, and neither are transactions that \
+                 stand in none of the primary's binlog files ({error})"
+            );
+        } else {
+            tracing::debug!(failures = self.failures, "observing: {error}");
+        }
+        self.backoff.next_wait()
     }
 }
 
 async fn observe_over_connection(
     stream: &Stream,
     options: &ConnectOptions,
-    backoff: &mut Backoff,
+    tries: &mut Tries,
 ) -> Result<(), UpstreamError> {
     let options = options.clone().max_payload_len(ROW_BYTES_MAX);
     let mut connection = Connection::connect(&options).await?;
@@ -118,7 +149,7 @@ async fn observe_over_connection(
                 noted => noted?,
             }
         }
-        backoff.reset();
+        tries.succeeded();
         tokio::time::sleep_until(next).await;
     }
 }
