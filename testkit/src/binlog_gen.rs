@@ -5,7 +5,9 @@
 //!
 //! [Binlog Event]: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html
 
-use binlogd_event::{Gtid, GtidTag, ServerUuid};
+use std::collections::BTreeMap;
+
+use binlogd_event::{EventHeader, Gtid, GtidSet, GtidSource, GtidTag, ServerUuid, gtid_of};
 
 use crate::rng::Rng;
 
@@ -37,6 +39,10 @@ pub struct BinlogGen {
     clock: u32,
     /// The number of the transaction that is under way or comes next.
     number: u64,
+    /// What heads of files list.
+    executed: Executed,
+    /// The GTID of the transaction of another server that is under way.
+    relayed: Option<Gtid>,
     next: Next,
     /// Bytes of each row event that the transaction still has.
     rows: Vec<usize>,
@@ -53,8 +59,19 @@ pub struct Options {
     pub row_events_max: usize,
     /// The server that commits the transactions.
     pub uuid: ServerUuid,
+    /// Its server id.
+    pub server_id: u32,
     /// Whether that is a MariaDB.
     pub mariadb: bool,
+}
+
+/// The transactions that a server has.
+#[derive(Debug, Clone, Default)]
+struct Executed {
+    all: GtidSet,
+    /// MariaDB's last number of each server id, and the server id that came last.
+    last: BTreeMap<u32, u64>,
+    newest: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +85,13 @@ enum Next {
     Xid,
 }
 
-const SERVER_ID: u32 = 4711;
 const DOMAIN: u32 = 0;
 const SERVER_VERSION: &str = "9.7.4";
 const MARIADB_VERSION: &str = "11.8.9-MariaDB-log";
 const IMMEDIATE_SERVER_VERSION: u32 = 90704;
 const HEADER_LEN: usize = 19;
 const FORMAT_DESCRIPTION: u8 = 15;
+const XID: u8 = 16;
 const TABLE_ID: [u8; 6] = [77, 0, 0, 0, 0, 0];
 
 /// The fixed lengths of the bodies of event types 1 to 42.
@@ -90,7 +107,14 @@ const STATUS_VARS: [u8; 21] =
 impl Default for Options {
     fn default() -> Self {
         let uuid = ServerUuid(*b"\x3e\x11\xfa\x47\x71\xca\x11\xe1\x9e\x33\xc8\x0a\xa9\x42\x95\x62");
-        Self { checksums: true, row_len_max: 400, row_events_max: 3, uuid, mariadb: false }
+        Self {
+            checksums: true,
+            row_len_max: 400,
+            row_events_max: 3,
+            uuid,
+            server_id: 4711,
+            mariadb: false,
+        }
     }
 }
 
@@ -106,6 +130,8 @@ impl BinlogGen {
             offset: 4,
             clock: 1_800_000_000,
             number: 1,
+            executed: Executed::default(),
+            relayed: None,
             next: Next::Format,
             rows: Vec::new(),
         }
@@ -114,6 +140,50 @@ impl BinlogGen {
     /// Makes other choices from here on.
     pub fn reseed(&mut self, seed: u64) {
         self.rng = Rng::new(seed);
+    }
+
+    /// Becomes another server, which has all of this one's transactions. For a place between transactions.
+    pub fn become_server(&mut self, uuid: ServerUuid, server_id: u32) {
+        self.options.uuid = uuid;
+        self.options.server_id = server_id;
+        if !self.options.mariadb {
+            let own = self.executed.all.of_server(uuid);
+            self.number = u64::try_from(own.count()).unwrap_or(u64::MAX) + 1;
+        }
+    }
+
+    /// All transactions that the source has committed.
+    #[must_use]
+    pub fn executed(&self) -> &GtidSet {
+        &self.executed.all
+    }
+
+    /// Logs an event of another server's transaction, as a replica does.
+    pub fn relay(&mut self, event: &[u8]) -> GenEvent {
+        let header = EventHeader::parse(event).ok();
+        self.relayed = header.and_then(|h| gtid_of(&h, event).ok().flatten()).or(self.relayed);
+        let end = event.len() - if self.options.checksums { 4 } else { 0 };
+        let mut bytes = event[..end].to_vec();
+        self.offset += event.len() as u64;
+        if bytes[13..17] != [0; 4] {
+            bytes[13..17].copy_from_slice(&self.offset.to_le_bytes()[..4]);
+        }
+        if self.options.checksums {
+            let crc = crc32fast::hash(&bytes);
+            bytes.extend_from_slice(&crc.to_le_bytes());
+        }
+        self.next = Next::Rows;
+        let mut commits = None;
+        if event[4] == XID {
+            commits = self.relayed.take();
+            commits.into_iter().for_each(|gtid| self.commit(gtid));
+        }
+        GenEvent { bytes, end: self.offset, commits, is_boundary: self.next == Next::Gtid }
+    }
+
+    /// Lets time pass.
+    pub fn pass_seconds(&mut self, seconds: u32) {
+        self.clock += seconds;
     }
 
     /// The same source, with files of this number on. For a source that has not begun.
@@ -211,25 +281,23 @@ impl BinlogGen {
     }
 
     fn previous_gtids(&mut self) -> GenEvent {
-        let mut body = u64::from(self.number > 1).to_le_bytes().to_vec();
-        if self.number > 1 {
-            body.extend_from_slice(&self.options.uuid.0);
-            for field in [1, 1, self.number] {
-                body.extend_from_slice(&field.to_le_bytes());
-            }
-        }
         self.next = Next::Gtid;
-        self.finish(35, 0x80, &body)
+        self.finish(35, 0x80, &self.executed.all.to_bytes())
     }
 
-    /// MariaDB's list of the last GTID, in one domain.
+    /// MariaDB's list of the last GTIDs of one domain.
     fn gtid_list(&mut self) -> GenEvent {
-        let mut body = u32::from(self.number > 1).to_le_bytes().to_vec();
-        if self.number > 1 {
+        let Executed { last, newest, .. } = &self.executed;
+        let mut entries: Vec<_> = last.iter().collect();
+        entries.sort_by_key(|(server_id, _)| **server_id == *newest);
+        #[expect(clippy::cast_possible_truncation, reason = "there are a few servers")]
+        let mut body = (entries.len() as u32).to_le_bytes().to_vec();
+        for (server_id, number) in &entries {
             body.extend_from_slice(&DOMAIN.to_le_bytes());
-            body.extend_from_slice(&SERVER_ID.to_le_bytes());
-            body.extend_from_slice(&(self.number - 1).to_le_bytes());
-        } else {
+            body.extend_from_slice(&server_id.to_le_bytes());
+            body.extend_from_slice(&number.to_le_bytes());
+        }
+        if entries.is_empty() {
             body.extend_from_slice(&[0, 0]);
         }
         self.next = Next::Gtid;
@@ -326,15 +394,30 @@ impl BinlogGen {
 
     fn xid(&mut self) -> GenEvent {
         let gtid = if self.options.mariadb {
-            Gtid::mariadb(DOMAIN, SERVER_ID, self.number)
+            Gtid::mariadb(DOMAIN, self.options.server_id, self.number)
         } else {
             Gtid::mysql(self.options.uuid, GtidTag::NONE, self.number)
         };
-        self.number += 1;
         self.clock += 1;
-        self.next = Next::Gtid;
+        self.commit(gtid);
         let body = gtid.number.to_le_bytes();
-        GenEvent { commits: Some(gtid), ..self.finish(16, 0, &body) }
+        GenEvent { commits: Some(gtid), ..self.finish(XID, 0, &body) }
+    }
+
+    fn commit(&mut self, gtid: Gtid) {
+        self.executed.all.insert(gtid);
+        match gtid.source {
+            GtidSource::Domain { server_id, .. } => {
+                self.executed.last.insert(server_id, gtid.number);
+                self.executed.newest = server_id;
+                self.number = gtid.number + 1;
+            }
+            GtidSource::Server { uuid, .. } if uuid == self.options.uuid => {
+                self.number = gtid.number + 1;
+            }
+            GtidSource::Server { .. } => {}
+        }
+        self.next = Next::Gtid;
     }
 
     /// Puts header and checksum around a body.
@@ -350,7 +433,7 @@ impl BinlogGen {
         }
         let mut bytes = self.clock.to_le_bytes().to_vec();
         bytes.push(kind);
-        bytes.extend_from_slice(&SERVER_ID.to_le_bytes());
+        bytes.extend_from_slice(&self.options.server_id.to_le_bytes());
         bytes.extend_from_slice(&size.to_le_bytes());
         bytes.extend_from_slice(&log_pos.to_le_bytes());
         bytes.extend_from_slice(&flags.to_le_bytes());

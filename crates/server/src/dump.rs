@@ -16,6 +16,7 @@ mod serve;
 mod start;
 mod wait_log;
 
+pub use ahead::ahead;
 pub use filter::GtidFilter;
 pub(crate) use herald::Herald;
 pub use mariadb::MariadbWishes;

@@ -26,7 +26,10 @@ use crate::upstream::{
     moved, newest_file, oldest_file, semi_sync_appears, start_dump,
 };
 
-use plan::{Plan, plan, plan_by_list};
+pub use plan::{Plan, plan_by_list};
+pub use timeline::{Divergence, Stored};
+
+use plan::plan;
 use refusal::{End, Instead};
 use repeats::Repeats;
 use torn::Torn;

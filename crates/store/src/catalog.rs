@@ -69,7 +69,7 @@ pub struct FileHead {
 const PREVIOUS_GTIDS_SIZE_MAX: u32 = 64 << 20;
 
 /// Enough of a GTID event to read its GTID, in bytes.
-const GTID_EVENT_LEN: usize = 256;
+pub(crate) const GTID_EVENT_LEN: usize = 256;
 
 /// The largest format description event, in bytes; real ones have about 120 (MariaDB's 250).
 pub(crate) const FORMAT_SIZE_MAX: u32 = 1024;
@@ -219,6 +219,16 @@ impl Catalog {
             }
         }
         timelines
+    }
+
+    /// The transactions that the sources of timelines lacked. A later source may have some of them.
+    #[must_use]
+    pub fn forked(&self) -> GtidSet {
+        let mut forked = GtidSet::new();
+        for timeline in self.timelines() {
+            forked.extend(&timeline.forked);
+        }
+        forked
     }
 
     /// The newest file, also while it has no durable event.

@@ -243,7 +243,8 @@ impl<'a> Newcomer<'a> {
 }
 
 /// What the reader has of the newest source's own transactions, that is not here; and who that is.
-fn ahead(catalog: &Catalog, has: &GtidSet) -> Option<(ServerUuid, GtidSet)> {
+#[must_use]
+pub fn ahead(catalog: &Catalog, has: &GtidSet) -> Option<(ServerUuid, GtidSet)> {
     let source = catalog.timelines().last()?.source.as_str().parse().ok()?;
     let ahead = has.of_server(source).difference(&catalog.executed());
     (!ahead.is_empty()).then_some((source, ahead))

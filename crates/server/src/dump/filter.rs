@@ -1,11 +1,14 @@
 //! Leaving out the transactions that a reader has.
 
-use binlogd_event::{EventError, EventHeader, EventKind, GtidSet, gtid_of};
+use binlogd_event::{EventError, EventHeader, EventKind, Gtid, GtidSet, gtid_of};
 
 /// Says of each event, in order, whether a reader with a GTID set wants it.
 #[derive(Debug)]
 pub struct GtidFilter {
+    /// What the reader has, also what it was sent.
     has: GtidSet,
+    /// What is not for it in this timeline, since later sources lack it.
+    forked: GtidSet,
     skipping: bool,
     /// Whether the reader follows by GTID alone, so that a transaction without one is an error.
     by_gtid: bool,
@@ -29,16 +32,18 @@ pub enum Wanted {
 }
 
 impl GtidFilter {
-    /// A filter for a reader that follows by GTID and has these transactions.
+    /// A filter for a reader that follows by GTID, has these transactions, and begins in a timeline of
+    /// which the sources of later ones lack the `forked` ones.
     #[must_use]
-    pub fn by_gtid(has: GtidSet) -> Self {
-        Self { has, skipping: false, by_gtid: true, overlaps: false }
+    pub fn by_gtid(has: GtidSet, forked: GtidSet) -> Self {
+        Self { has, forked, skipping: false, by_gtid: true, overlaps: false }
     }
 
     /// A filter for a reader that follows by file and position, which has yet to leave anything out.
     #[must_use]
     pub fn by_position() -> Self {
-        Self { has: GtidSet::new(), skipping: false, by_gtid: false, overlaps: false }
+        let (has, forked) = (GtidSet::new(), GtidSet::new());
+        Self { has, forked, skipping: false, by_gtid: false, overlaps: false }
     }
 
     /// Goes on in the next file of the same server.
@@ -46,16 +51,24 @@ impl GtidFilter {
         self.overlaps = false;
     }
 
-    /// Goes on in the first file of another server, which may hold some of what the reader `has`.
-    pub fn next_timeline(&mut self, has: &GtidSet) {
-        self.has.extend(has);
+    /// Goes on in the first file of another server, which may hold some of what was `sent`. What was left
+    /// out as forked may come again, if this server is the one that committed it.
+    pub fn next_timeline(&mut self, sent: &GtidSet, forked: GtidSet) {
+        self.has.extend(&sent.difference(&self.forked));
+        self.forked = forked;
         self.overlaps = true;
+    }
+
+    /// What the reader has, and what it was sent in earlier timelines.
+    #[must_use]
+    pub fn has(&self) -> &GtidSet {
+        &self.has
     }
 
     /// Whether all of these are left out, as the last one before them was.
     #[must_use]
     pub fn leaves_out(&self, next: &GtidSet) -> bool {
-        self.skipping && next.is_subset(&self.has)
+        self.skipping && next.difference(&self.has).is_subset(&self.forked)
     }
 
     /// Judges the next event, of which the front must hold at least a GTID event.
@@ -65,7 +78,8 @@ impl GtidFilter {
     pub fn judge(&mut self, header: &EventHeader, event: &[u8]) -> Result<Wanted, EventError> {
         let skip = match header.kind {
             EventKind::GTID | EventKind::GTID_TAGGED | EventKind::MARIADB_GTID => {
-                gtid_of(header, event)?.is_some_and(|gtid| self.has.contains(&gtid))
+                let is_out = |gtid: Gtid| self.has.contains(&gtid) || self.forked.contains(&gtid);
+                gtid_of(header, event)?.is_some_and(is_out)
             }
             EventKind::ANONYMOUS_GTID if self.by_gtid => return Ok(Wanted::Anonymous),
             EventKind::ANONYMOUS_GTID if self.overlaps => return Ok(Wanted::Overlap),
@@ -101,6 +115,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_forked_in_one_timeline_comes_in_a_later_one_of_its_server() {
+        let set = |text: &str| text.parse::<GtidSet>().unwrap();
+        let a = "11111111-1111-1111-1111-111111111111";
+        let mut filter = GtidFilter::by_gtid(set(""), set(&format!("{a}:9-10")));
+        filter.next_timeline(&set(&format!("{a}:1-10")), set(""));
+        filter.skipping = true;
+        assert!(filter.leaves_out(&set(&format!("{a}:1-8"))));
+        assert!(!filter.leaves_out(&set(&format!("{a}:9"))));
+    }
+
+    #[test]
     fn what_a_reader_from_another_server_may_have_without_a_gtid_is_not_sent() {
         let kind = EventKind::ANONYMOUS_GTID;
         let (flags, log_pos) = (EventFlags(0), LogPos(0));
@@ -108,10 +133,13 @@ mod tests {
         let judge = |filter: &mut GtidFilter| filter.judge(&header, &header.to_bytes()).unwrap();
         let mut filter = GtidFilter::by_position();
         assert_eq!(judge(&mut filter), Wanted::Yes);
-        filter.next_timeline(&GtidSet::new());
+        filter.next_timeline(&GtidSet::new(), GtidSet::new());
         assert_eq!(judge(&mut filter), Wanted::Overlap);
         filter.next_file();
         assert_eq!(judge(&mut filter), Wanted::Yes);
-        assert_eq!(judge(&mut GtidFilter::by_gtid(GtidSet::new())), Wanted::Anonymous);
+        assert_eq!(
+            judge(&mut GtidFilter::by_gtid(GtidSet::new(), GtidSet::new())),
+            Wanted::Anonymous
+        );
     }
 }

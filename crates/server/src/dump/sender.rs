@@ -18,7 +18,7 @@ use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
 use super::lookout::Lookout;
 use super::mariadb::{Action, MariadbFilter, Then, gtid_list};
-use super::start::{forked_after, says_master};
+use super::start::{forked_after, says_master, short};
 use super::{DumpError, GtidFilter, MariadbWishes, Options, StartPoint};
 
 /// One reader's dump.
@@ -32,6 +32,8 @@ pub struct Sender {
     by_position: bool,
     /// The newest timeline when the dump began.
     newest_timeline: u32,
+    /// Up to where the next timeline has nothing for a reader that is at the end of the last one.
+    searched: Option<Position>,
     splitter: Splitter,
     /// Bytes behind the cursor that were seen and are not a whole event yet.
     incomplete: usize,
@@ -113,13 +115,14 @@ impl Sender {
         let mut format = format_for_reader(catalog, &start, &head)?;
         let stored = catalog.executed();
         let lookout = Lookout::new(start.before.is_some(), catalog.index_distance(&start.file)?);
+        let forked = forked_after(catalog, &start.file.timeline);
         let filter = mariadb.map(|wishes| {
             let is_further = wishes.is_further(&head.previous_gtids, &stored);
             let before = start.before.as_ref().unwrap_or(&head.previous_gtids);
             let by_gtid = wishes.state.is_some();
             let mut filter = MariadbFilter::new(wishes, &head, before, stored);
             if by_gtid {
-                filter.add(&forked_after(catalog, &start.file.timeline));
+                filter.leave_out(forked.clone());
             }
             (filter, is_further)
         });
@@ -139,6 +142,7 @@ impl Sender {
             name: name.into(),
             by_position,
             newest_timeline: start.newest_timeline,
+            searched: None,
             splitter: Splitter::new(),
             incomplete: 0,
             encoder: EventEncoder::new(options.semi_sync),
@@ -146,7 +150,7 @@ impl Sender {
             asked: None,
             is_owed: false,
             options,
-            filter: start.has.map(GtidFilter::by_gtid),
+            filter: start.has.map(|has| GtidFilter::by_gtid(has, forked)),
             mariadb: filter.map(|(filter, _)| filter),
             then: Then::Nothing,
             is_done: false,
@@ -186,6 +190,9 @@ impl Sender {
     /// Up to where all was seen: what to wait behind when caught up.
     #[must_use]
     pub fn position(&self) -> Position {
+        if let Some(searched) = self.searched {
+            return searched;
+        }
         let mut position = self.cursor.position();
         position.offset += self.incomplete as u64;
         position
@@ -224,17 +231,17 @@ impl Sender {
             match self.send_chunk(out, may_wait)? {
                 Read::Bytes(_) => {}
                 Read::NotCached => return Ok(Progress::OnDisk),
-                Read::EndOfFile => self.next_file(out)?,
-                Read::Frontier if self.encoder.is_open() => {
+                Read::EndOfFile if self.next_file(out)? => {}
+                Read::Frontier | Read::EndOfFile if self.encoder.is_open() => {
                     // All that is readable ends with an event, so none began where the reader wanted to.
                     return Err(self.failed(TRUNCATED));
                 }
-                Read::Frontier if self.options.non_blocking => {
+                Read::Frontier | Read::EndOfFile if self.options.non_blocking => {
                     self.tell_gap(out);
                     self.encoder.eof(out, Capabilities::default(), StatusFlags::default());
                     return Ok(Progress::Ended);
                 }
-                Read::Frontier => {
+                Read::Frontier | Read::EndOfFile => {
                     // It may wait for this position, and the next event may be long in coming.
                     self.tell_gap(out);
                     return Ok(Progress::CaughtUp);

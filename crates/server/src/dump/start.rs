@@ -116,7 +116,10 @@ pub fn find(catalog: &Catalog, start: &Start) -> Result<StartPoint, DumpError> {
     let state = start.mariadb.as_ref().and_then(|wishes| wishes.state.as_ref());
     let point = match (state, &start.has) {
         (Some(state), _) => mariadb::find(catalog, state),
-        (None, Some(has)) if start.file.is_empty() => missing(catalog, has),
+        (None, Some(has)) if start.file.is_empty() => {
+            check_not_forked(catalog, has)?;
+            missing(catalog, has)
+        }
         _ => at_position(catalog, start),
     }?;
     Ok(StartPoint { newest_timeline, ..point })
@@ -205,7 +208,7 @@ fn newest_fit(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError>
         }
         for file in files.iter().rev() {
             if catalog.head(file)?.previous_gtids.is_subset(has) {
-                return Ok(begin_at(catalog, file, has));
+                return Ok(begin_at(file, has));
             }
         }
     }
@@ -214,19 +217,65 @@ fn newest_fit(catalog: &Catalog, has: &GtidSet) -> Result<StartPoint, DumpError>
     Err(refused(&lacks)?)
 }
 
-fn begin_at(catalog: &Catalog, file: &Arc<LogFile>, has: &GtidSet) -> StartPoint {
-    // What a later source does not have is not for those who follow it.
-    let mut has = has.clone();
-    has.extend(&forked_after(catalog, &file.timeline));
+fn begin_at(file: &Arc<LogFile>, has: &GtidSet) -> StartPoint {
     StartPoint {
         file: file.clone(),
         name: None,
         offset: FIRST_EVENT,
-        has: Some(has),
+        has: Some(has.clone()),
         before: None,
         clear_log_pos: false,
         newest_timeline: 0,
     }
+}
+
+/// What a timeline inherited and its source never sent, since another one is followed: MariaDB's readers that
+/// lack it must not begin there. Of MySQL's [`Catalog::needed_in`] knows it.
+pub(super) fn unsent(catalog: &Catalog, timeline: &Timeline) -> Result<GtidSet, StoreError> {
+    let files = catalog.files();
+    let is_newest = files.last().is_none_or(|last| last.timeline.number == timeline.number);
+    let last = files.iter().rfind(|file| file.timeline.number == timeline.number);
+    let Some(last) = last.filter(|_| !is_newest && !timeline.inherited.is_empty()) else {
+        return Ok(GtidSet::new());
+    };
+    let at_end = catalog.gtids_at_end(last)?;
+    let unsent = timeline.inherited.difference(&at_end);
+    Ok(unsent.difference(&forked_after(catalog, timeline)))
+}
+
+/// Refuses a reader that has transactions of an earlier timeline which the newest source lacks: what comes
+/// from that would make a mixture of two histories. Those of the newest source itself may be on their way
+/// (`dump::ahead`); those that are stored again, since somebody has replayed them, are a part of its history.
+fn check_not_forked(catalog: &Catalog, has: &GtidSet) -> Result<(), DumpError> {
+    let timelines = catalog.timelines();
+    let Some(newest) = timelines.last() else { return Ok(()) };
+    let mut lacking = newest.forked.difference(&catalog.executed());
+    if let Ok(own) = newest.source.as_str().parse() {
+        lacking = lacking.difference(&lacking.of_server(own));
+    }
+    let forked = has.difference(&has.difference(&lacking));
+    if forked.is_empty() {
+        return Ok(());
+    }
+    Err(DumpError::fatal(format!(
+        "The replica has transactions that server {}, which is followed now, lacks: {}. Commit them there \
+         with their GTIDs, or provision a new replica from that server",
+        newest.source,
+        short(&forked),
+    )))
+}
+
+/// How much of a GTID set an error shows, in bytes: all of it may have 512 at the reader.
+const GTIDS_LEN_MAX: usize = 150;
+
+/// A GTID set for an error's text.
+pub(super) fn short(gtids: &GtidSet) -> String {
+    let mut text = gtids.to_string().replace('\n', "");
+    if text.len() > GTIDS_LEN_MAX {
+        text.truncate(GTIDS_LEN_MAX);
+        text.push_str("...");
+    }
+    text
 }
 
 /// The transactions that the sources of later timelines lack.

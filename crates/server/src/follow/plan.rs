@@ -9,7 +9,7 @@ use crate::upstream::{PrimaryLog, UpstreamError};
 
 /// What to ask the primary for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Plan {
+pub enum Plan {
     /// The primary's oldest file, from its start.
     BeginOldest,
     /// The file that the primary writes now, from its start.
@@ -39,7 +39,10 @@ pub(super) fn plan(tail: Option<&Tail>, start: &StartAt) -> Option<Plan> {
 
 /// Decides with the list of the primary's files: where [`plan`] could not, or where the primary refused what it had
 /// decided.
-pub(super) fn plan_by_list(
+///
+/// # Errors
+/// There is nothing to go on with.
+pub fn plan_by_list(
     version: &ServerVersion,
     logs: &[PrimaryLog],
     tail: Option<&Tail>,

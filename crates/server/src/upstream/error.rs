@@ -70,6 +70,19 @@ pub enum UpstreamError {
         /// What it lacks.
         gtids: GtidSet,
     },
+    /// The new primary lacks stored transactions that it committed itself.
+    #[error(
+        "the new primary {server} does not have these stored transactions, which it committed itself: \
+         {gtids}. It was restored, or has lost the end of its binlog, and gives their GTIDs to others, so that \
+         readers could not be kept apart by GTID; on_fork = \"new-timeline\" does not apply. The stored files \
+         are kept as they are; to follow the new history give binlogd a new data directory"
+    )]
+    GivesAgain {
+        /// The new primary.
+        server: SourceId,
+        /// What it lacks.
+        gtids: GtidSet,
+    },
     /// None of several upstreams can be followed.
     #[error("no upstream can be followed: {reasons}")]
     NoneToFollow {

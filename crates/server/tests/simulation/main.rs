@@ -1,6 +1,9 @@
 //! The whole way of an event under a seeded scheduler: a primary that sends, breaks off and
 //! garbles; the intake, the committer and the store on a disk that fails and crashes; readers.
 //!
+//! Besides, servers that are restored, copied and promoted, and readers that must get one history of them
+//! (`lineage`).
+//!
 //! What was acknowledged must be stored after any crash; what was served must have been durable;
 //! every byte must be the primary's. Who is led past what it is not sent must get what it would have got
 //! otherwise. `BINLOGD_SIM_SEEDS=10000` runs more seeds than usual,
@@ -9,6 +12,7 @@
 
 mod history;
 mod leaps;
+mod lineage;
 mod primary;
 mod world;
 
@@ -23,6 +27,9 @@ const SEEDS: u64 = 1000;
 
 /// The same of histories for readers who are led.
 const SEEDS_OF_LEAPS: u64 = 300;
+
+/// The same of servers that follow one another.
+const SEEDS_OF_LINEAGES: u64 = 500;
 
 /// A broken rule must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 1000;
@@ -85,4 +92,58 @@ fn an_acknowledgement_before_the_sync_is_found() {
 #[test]
 fn storing_without_verifying_is_found() {
     is_found(Flaw::StoreUnverified);
+}
+
+#[test]
+fn no_reader_gets_a_gap_a_duplicate_or_a_mixture_of_histories() {
+    let seeds = seeds(SEEDS_OF_LINEAGES);
+    let is_usual = seeds.end - seeds.start >= SEEDS_OF_LINEAGES;
+    let mut all = lineage::Tally::default();
+    for seed in seeds {
+        run(seed, || lineage::Story::new(seed, lineage::Flaw::None).run(&mut all));
+    }
+    if is_usual {
+        all.check_busy();
+    }
+}
+
+fn is_found_in_lineage(flaw: lineage::Flaw) {
+    let found = (0..SEEDS_TO_FIND)
+        .find(|&seed| lineage::Story::new(seed, flaw).run(&mut lineage::Tally::default()).is_err());
+    assert!(found.is_some(), "{flaw:?} was not found in {SEEDS_TO_FIND} seeds");
+}
+
+#[test]
+fn a_file_that_is_not_checked_to_follow_is_found() {
+    is_found_in_lineage(lineage::Flaw::NoContinuity);
+}
+
+#[test]
+fn a_fork_of_one_server_that_is_followed_by_gtid_is_found() {
+    is_found_in_lineage(lineage::Flaw::SameServerByGtid);
+}
+
+#[test]
+fn an_ambiguous_name_that_means_the_newest_file_is_found() {
+    is_found_in_lineage(lineage::Flaw::AmbiguousIsNewest);
+}
+
+#[test]
+fn a_reader_by_position_that_is_led_to_another_timeline_is_found() {
+    is_found_in_lineage(lineage::Flaw::LedToOtherTimeline);
+}
+
+#[test]
+fn forked_transactions_that_never_come_again_are_found() {
+    is_found_in_lineage(lineage::Flaw::ForkedForGood);
+}
+
+#[test]
+fn a_file_of_the_next_timeline_that_is_begun_anew_is_found() {
+    is_found_in_lineage(lineage::Flaw::BegunAnew);
+}
+
+#[test]
+fn a_reader_with_forked_transactions_that_is_served_is_found() {
+    is_found_in_lineage(lineage::Flaw::ForkedServed);
 }

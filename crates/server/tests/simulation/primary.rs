@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use binlogd_event::{
-    CHECKSUM_LEN, EventFlags, EventHeader, EventKind, FormatDescription, LogPos, MAGIC, ServerUuid,
-    event_crc32,
+    CHECKSUM_LEN, EventFlags, EventHeader, EventKind, FormatDescription, GtidSet, LogPos, MAGIC,
+    ServerUuid, event_crc32,
 };
-use testkit::binlog_gen::{BinlogGen, Options};
+use binlogd_store::SourceId;
+use testkit::binlog_gen::{BinlogGen, GenEvent, Options};
 use testkit::rng::Rng;
 
 /// An event of a file: where it begins, its bytes, whether a client waits for it.
@@ -51,9 +52,25 @@ impl BinlogFile {
     }
 }
 
-#[derive(Debug)]
+/// What tells a server from others.
+#[derive(Debug, Clone, Copy)]
+struct Identity {
+    uuid: ServerUuid,
+    server_id: u32,
+}
+
+impl Identity {
+    fn new(number: u8) -> Self {
+        let Options { mut uuid, server_id, .. } = Options::default();
+        uuid.0[15] ^= number;
+        Self { uuid, server_id: server_id + u32::from(number) }
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(crate) struct Primary {
     source: BinlogGen,
+    identity: Identity,
     pub(crate) is_mariadb: bool,
     pub(crate) files: Vec<BinlogFile>,
 }
@@ -65,15 +82,61 @@ impl Primary {
         let options = Options { row_len_max, mariadb: is_mariadb, ..Options::default() };
         let source = BinlogGen::new(seed, options);
         let files = vec![BinlogFile::new(source.file_name())];
-        Self { source, is_mariadb, files }
+        let identity = Identity::new(0);
+        Self { source, identity, is_mariadb, files }
+    }
+
+    /// Another server, with copies of this one's files.
+    pub(crate) fn copy(&self, number: u8, rng: &mut Rng) -> Self {
+        let mut copy = self.clone();
+        copy.identity = Identity::new(number);
+        copy.source.become_server(copy.identity.uuid, copy.identity.server_id);
+        copy.reseed(rng.bits());
+        copy.restart(None);
+        copy
+    }
+
+    /// Another server, which has logged the transactions of this one in files of its own; all files of
+    /// this one are there.
+    pub(crate) fn replica(&self, number: u8, base: &str, rng: &mut Rng) -> Self {
+        let mut replica = self.copy(number, rng);
+        let mariadb = self.is_mariadb;
+        let Identity { uuid, server_id } = replica.identity;
+        let options = Options { uuid, server_id, mariadb, ..Options::default() };
+        replica.source = BinlogGen::new(rng.bits(), options);
+        replica.source.rename(base);
+        replica.files = vec![BinlogFile::new(replica.source.file_name())];
+        let events = self.files.iter().flat_map(|file| file.events.iter().skip(2));
+        let ends = [EventKind::ROTATE, EventKind::STOP];
+        for event in events.filter(|event| !ends.contains(&EventKind(event.bytes[4]))) {
+            while replica.source.offset() == 4 || replica.is_head_due() {
+                replica.write_event(|source| source.event());
+            }
+            replica.write_event(|source| source.relay(&event.bytes));
+            if event.is_boundary && rng.one_in(8) {
+                replica.write_event(BinlogGen::rotate);
+            }
+        }
+        replica
+    }
+
+    /// Who it is.
+    pub(crate) fn id(&self) -> SourceId {
+        match self.is_mariadb {
+            true => SourceId::of_server_id(self.identity.server_id),
+            false => SourceId::new(&self.identity.uuid.to_string()).unwrap(),
+        }
     }
 
     /// Writes an event, now and then the end of a file.
     pub(crate) fn write(&mut self, rng: &mut Rng) {
+        let rotates = self.is_boundary() && rng.one_in(12);
+        self.write_event(|source| if rotates { source.rotate() } else { source.event() });
+    }
+
+    fn write_event(&mut self, make: impl FnOnce(&mut BinlogGen) -> GenEvent) {
         let start = self.source.offset();
-        let at_boundary = self.source.is_boundary();
-        let event =
-            if at_boundary && rng.one_in(12) { self.source.rotate() } else { self.source.event() };
+        let event = make(&mut self.source);
         let file = self.files.last_mut().unwrap();
         let commits = event.commits.is_some();
         // The format description stands alone, as does a Rotate.
@@ -82,6 +145,36 @@ impl Primary {
         if self.source.file_name() != file.name {
             self.files.push(BinlogFile::new(self.source.file_name()));
         }
+    }
+
+    /// All transactions that it has.
+    pub(crate) fn executed(&self) -> GtidSet {
+        self.source.executed().clone()
+    }
+
+    /// Makes other choices from here on: another history.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        // Nobody is restored within a second.
+        self.source.pass_seconds(1_000 + u32::try_from(seed % 1_000_000).unwrap());
+        self.source.reseed(seed);
+    }
+
+    /// Whether the file has its head and no transaction is under way.
+    pub(crate) fn is_boundary(&self) -> bool {
+        self.source.is_boundary()
+    }
+
+    fn is_head_due(&self) -> bool {
+        self.files.last().is_some_and(|file| file.events.len() < 2)
+    }
+
+    /// Stops and comes back with a new file, maybe of another name.
+    pub(crate) fn restart(&mut self, base: Option<&str>) {
+        match base {
+            Some(base) => self.source.rename(base),
+            None => self.source.begin_file(),
+        }
+        self.files.push(BinlogFile::new(self.source.file_name()));
     }
 
     /// Dies and comes back with a new file, whose first transaction has the GTID of the one that was under

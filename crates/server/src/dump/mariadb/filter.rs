@@ -55,6 +55,8 @@ pub(crate) struct MariadbFilter {
     until: Option<GtidPosition>,
     /// What the reader was sent on an earlier timeline.
     has: GtidSet,
+    /// What is not for it in this timeline, since later sources lack it.
+    forked: GtidSet,
     /// All GTIDs of the stream up to here, as long as somebody may want to know.
     seen: GtidSet,
     /// Those that came in the file. Where numbers are not kept in order one of an earlier file may come again.
@@ -101,6 +103,7 @@ impl MariadbFilter {
             ahead,
             until,
             has: GtidSet::new(),
+            forked: GtidSet::new(),
             seen: if is_told_before { before.clone() } else { GtidSet::new() },
             passed: GtidSet::new(),
             stored,
@@ -162,7 +165,7 @@ impl MariadbFilter {
             return false;
         }
         let has_ended = until == Some(None);
-        ahead.is_some() || has_ended || self.has.contains(last)
+        ahead.is_some() || has_ended || self.is_out(last)
     }
 
     /// Takes note that transactions were left out unseen, up to the GTIDs `before`; the file's head
@@ -173,9 +176,25 @@ impl MariadbFilter {
         self.skipping = false;
     }
 
-    /// Leaves out these as well.
-    pub(crate) fn add(&mut self, has: &GtidSet) {
-        self.has.extend(has);
+    /// Leaves out what later sources lack, in the timeline in which the reader begins.
+    pub(crate) fn leave_out(&mut self, forked: GtidSet) {
+        self.forked = forked;
+    }
+
+    /// Goes on in another timeline, which may hold some of what was `sent`, and of which later sources
+    /// lack the `forked` ones.
+    pub(crate) fn next_timeline(&mut self, sent: &GtidSet, forked: GtidSet) {
+        self.has.extend(&sent.difference(&self.forked));
+        self.forked = forked;
+    }
+
+    /// What the reader was sent in earlier timelines.
+    pub(crate) fn has(&self) -> &GtidSet {
+        &self.has
+    }
+
+    fn is_out(&self, gtid: &Gtid) -> bool {
+        self.has.contains(gtid) || self.forked.contains(gtid)
     }
 
     /// Goes on in another file, or behind another format description.
@@ -248,7 +267,7 @@ impl MariadbFilter {
     /// Whether the reader has a transaction, or wants none of it.
     fn skips(&mut self, gtid: &Gtid) -> Result<bool, DumpError> {
         let domain = gtid.domain().unwrap_or_default();
-        let mut skip = self.has.contains(gtid);
+        let mut skip = self.is_out(gtid);
         if let Some(at) = self.ahead.of_domain(domain) {
             if !self.stores_domain(&at) {
                 // The domain's first transaction: what the reader has of it must come, too.

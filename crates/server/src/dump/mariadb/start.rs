@@ -10,6 +10,7 @@ use binlogd_store::{
 };
 
 use super::{MariadbWishes, begins_behind_list};
+use crate::dump::start::unsent;
 use crate::dump::{DumpError, StartPoint};
 
 /// Finds the newest file before which the reader at `state` has everything.
@@ -30,7 +31,8 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
             Err(StoreError::Purged { .. }) => break,
             head => head?,
         };
-        if is_behind(state, &head.previous_gtids) {
+        let unsent = unsent(catalog, &file.timeline)?;
+        if is_behind(state, &head.previous_gtids) && is_behind(state, &unsent) {
             return Ok(begin_in(catalog, file.clone(), &head, state)?);
         }
     }
