@@ -34,6 +34,8 @@ impl EventFlags {
     pub const ARTIFICIAL: EventFlags = EventFlags(0x0020);
     /// A statement that needs no `USE` before it.
     pub const SUPPRESS_USE: EventFlags = EventFlags(0x0008);
+    /// A replica wrote the event into its relay log by itself.
+    pub const RELAY_LOG: EventFlags = EventFlags(0x0040);
     /// Who does not know the event's type may leave it out.
     pub const IGNORABLE: EventFlags = EventFlags(0x0080);
     /// MariaDB: replicas may be told to leave the event out.

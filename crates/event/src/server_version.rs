@@ -44,6 +44,13 @@ impl ServerVersion {
         self.numbers >= [major, minor, patch]
     }
 
+    /// Whether the server may have logged changes of rows outside of transactions: MySQL 5.1 and the
+    /// MariaDBs made of it do so for tables without transactions, such as those of MyISAM.
+    #[must_use]
+    pub fn logs_rows_alone(&self) -> bool {
+        !self.at_least(5, 5, 0)
+    }
+
     /// Whether the server knows checksums, so that its format description events name an
     /// algorithm and carry a CRC32: MySQL from 5.6.1, MariaDB from 5.3.0.
     #[must_use]

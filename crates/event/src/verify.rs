@@ -2,9 +2,9 @@
 
 use crate::checksum::CHECKSUM_LEN;
 use crate::{
-    ChecksumAlgorithm, EVENT_SIZE_MAX, EventError, EventHeader, EventKind, EventPart, FIRST_EVENT,
-    FormatDescription, Gtid, GtidSet, HEADER_LEN, LogPos, LoggedGtids, Rotate, TransactionState,
-    VerifyError, Violation, event_crc32, gtid_of, previous_gtids,
+    ChecksumAlgorithm, EVENT_SIZE_MAX, EventError, EventFlags, EventHeader, EventKind, EventPart,
+    FIRST_EVENT, FormatDescription, Gtid, GtidSet, HEADER_LEN, LogPos, LoggedGtids, Rotate,
+    TransactionState, VerifyError, Violation, event_crc32, gtid_of, previous_gtids,
 };
 
 /// Checks the events of one file, in order: size, CRC32, `log_pos`, and transaction grammar.
@@ -36,6 +36,9 @@ pub struct Verifier {
     before_transaction: (Option<u64>, Option<u64>),
     /// The file's readers are given whole transactions only.
     serves_whole_transactions: bool,
+    /// Whether the file may be a relay log, and whether it is one.
+    may_be_relay_log: bool,
+    is_relay_log: bool,
     end: FileEnd,
     /// What the Rotate names that is being judged.
     next_file: String,
@@ -113,6 +116,8 @@ impl Verifier {
             transaction_end: FIRST_EVENT,
             before_transaction: (None, None),
             serves_whole_transactions: false,
+            may_be_relay_log: false,
+            is_relay_log: false,
             end: FileEnd::Open,
             next_file: String::new(),
             unfinished: None,
@@ -233,6 +238,20 @@ impl Verifier {
         logged
     }
 
+    /// Takes relay logs, too: files in which a replica keeps what it receives. Their events have the
+    /// places of the source's file, and what a source makes for a reader stands between them.
+    #[must_use]
+    pub fn allowing_relay_log(mut self) -> Self {
+        self.may_be_relay_log = true;
+        self
+    }
+
+    /// Whether the file is a relay log, as its first event says.
+    #[must_use]
+    pub fn is_relay_log(&self) -> bool {
+        self.is_relay_log
+    }
+
     /// Checks an event or a part of one. The event is good once this has returned `Ok` for its
     /// last part; the parts before tell only what it is and whether it will belong into the file.
     ///
@@ -266,6 +285,13 @@ impl Verifier {
         if header.size as usize != event.len() {
             return Err(Violation::Size { header: header.size, actual: event.len() as u64 });
         }
+        if self.may_be_relay_log && self.format.is_none() {
+            self.is_relay_log = header.kind == EventKind::FORMAT_DESCRIPTION
+                && header.flags.contains(EventFlags::RELAY_LOG);
+        }
+        if self.is_relay_log && header.is_artificial() {
+            return self.judge_made_for_replica(header, event);
+        }
         if verified.disposition == Disposition::Artificial {
             if header.kind == EventKind::FORMAT_DESCRIPTION {
                 self.artificial_checksum = artificial_format(event)?.checksum;
@@ -293,6 +319,22 @@ impl Verifier {
             self.next_file = next_file(body);
         }
         Ok(after)
+    }
+
+    /// An event of a relay log that the source made for the replica. A connection begins with it: what
+    /// was received of a transaction before comes again.
+    fn judge_made_for_replica(
+        &mut self,
+        header: &EventHeader,
+        event: &[u8],
+    ) -> Result<TransactionState, Violation> {
+        self.announced = None;
+        if header.kind == EventKind::FORMAT_DESCRIPTION {
+            self.format = Some(artificial_format(event)?);
+        } else {
+            check_crc(event, self.checksum())?;
+        }
+        Ok(TransactionState::Outside)
     }
 
     fn check_part(&mut self, part: EventPart<'_>) -> Result<Verified, VerifyError> {
@@ -357,7 +399,7 @@ impl Verifier {
     fn classify(&self, event: &[u8]) -> Result<Verified, VerifyError> {
         let header =
             EventHeader::parse(event).map_err(|error| self.error(EventKind(0), error.into()))?;
-        let (disposition, checksum) = if header.is_artificial() {
+        let (disposition, checksum) = if header.is_artificial() && !self.is_relay_log {
             (Disposition::Artificial, self.artificial_checksum)
         } else {
             (Disposition::Store, self.checksum())
@@ -376,6 +418,7 @@ impl Verifier {
         let is_format = header.kind == EventKind::FORMAT_DESCRIPTION;
         match &self.format {
             None if !is_format => return Err(Violation::NoFormatDescription),
+            Some(_) if self.is_relay_log => return Ok(()),
             Some(_) if is_format => return Err(Violation::SecondFormatDescription),
             _ => {}
         }
@@ -401,6 +444,12 @@ impl Verifier {
         event: &[u8],
         whole: bool,
     ) -> Result<TransactionState, Violation> {
+        if header.kind.is_rows()
+            && self.transaction.is_outside()
+            && self.format.as_ref().is_some_and(|f| f.server_version.logs_rows_alone())
+        {
+            return Ok(self.transaction);
+        }
         let query_len = self.format.as_ref().and_then(|f| f.post_header_len(EventKind::QUERY));
         self.transaction.after(header, event, whole, query_len.unwrap_or(QUERY_POST_HEADER_LEN))
     }
@@ -424,6 +473,8 @@ impl Verifier {
                 self.before_transaction = (self.last_event, self.last_gtid);
             }
             match verified.header.kind {
+                // The source's say nothing of the relay log.
+                EventKind::ROTATE | EventKind::STOP if self.is_relay_log => {}
                 EventKind::ROTATE => {
                     self.end = FileEnd::Rotate(std::mem::take(&mut self.next_file));
                 }

@@ -51,8 +51,15 @@ impl<'a> Description<'a> {
 }
 
 impl<'a> Incident<'a> {
+    /// The only code that there is: the source may have lost changes.
+    pub const LOST_EVENTS: u16 = 1;
+
     pub(super) fn read(mut f: Fields<'a>) -> Result<Self, EventError> {
         let code = f.u16("incident code")?;
+        // There is one kind; servers refuse others.
+        if code != Self::LOST_EVENTS {
+            return Err(EventError::bad_value("incident code", &code));
+        }
         // A server without a message leaves its length out.
         let message = if f.is_empty() { &[] } else { f.short_bytes("incident message")? };
         Ok(Self { code, message })

@@ -34,6 +34,8 @@ pub(super) struct Checked {
     pub(super) logged: LoggedGtids,
     /// Whether it has no bad event, so that all of it is known.
     pub(super) is_complete: bool,
+    /// Whether it is a relay log, whose name and GTIDs say nothing about the next one.
+    pub(super) is_relay_log: bool,
     /// Whether it ends in the middle of a transaction.
     pub(super) in_transaction: bool,
     /// Where its last event begins, in bytes.
@@ -103,6 +105,9 @@ impl Check<'_> {
         }
         self.tally.checkpoints = self.checkpoints()?.into();
         let mut verifier = Verifier::at_start(ChecksumAlgorithm::None);
+        if !self.sequence.is_store {
+            verifier = verifier.allowing_relay_log();
+        }
         let bad = self.scan(&mut verifier, buffer);
         // Also after an error, up to where it came.
         let summary = &mut self.checked.summary;
@@ -110,6 +115,7 @@ impl Check<'_> {
         self.checked.last_event = verifier.last_event();
         self.checked.logged = verifier.logged();
         self.checked.in_transaction = !verifier.transaction().is_outside();
+        self.checked.is_relay_log = verifier.is_relay_log();
         match bad? {
             Some(finding) => self.checked.findings.push(finding),
             None => self.checked.is_complete = true,
@@ -160,7 +166,8 @@ impl Check<'_> {
         }
         self.found(match magic {
             ENCRYPTED_MAGIC => Fault::Encrypted,
-            _ if len == 0 => Fault::NoEvent,
+            _ if len == 0 => Fault::Empty,
+            [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd] => Fault::Compressed,
             _ => Fault::NoBinlog,
         });
         Ok(false)
@@ -363,7 +370,11 @@ impl<'a> Tally<'a> {
             EventKind::FORMAT_DESCRIPTION => {
                 self.in_use = header.flags.contains(EventFlags::IN_USE);
             }
+            // A replica that connects again receives a transaction again.
+            kind if kind.is_gtid() && verifier.is_relay_log() => {}
             kind if kind.is_previous_gtids() => self.previous = Some(verifier.take_committed()),
+            // The source's say nothing of a relay log.
+            EventKind::STOP | EventKind::ROTATE if verifier.is_relay_log() => {}
             EventKind::STOP => self.end = FileEnd::Stop,
             EventKind::ROTATE if part.first => {
                 let next = Rotate::parse(body(verifier, part.bytes)).map(|r| r.file.to_owned());
@@ -405,14 +416,19 @@ impl<'a> Tally<'a> {
         }
         let parsed =
             verifier.format().map(|format| Body::parse(header, body(verifier, event), format));
+        let offset = verifier.last_event().unwrap_or(0);
         let message = match parsed {
             Some(Ok(Body::Incident(incident))) => String::from_utf8_lossy(incident.message)
                 .chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
                 .collect(),
+            Some(Err(error)) => {
+                let fault = Fault::Event { violation: error.into(), unchecked: 0 };
+                self.incident = Some((offset, fault));
+                return;
+            }
             _ => "(what it says cannot be read)".to_owned(),
         };
-        let offset = verifier.last_event().unwrap_or(0);
         self.incident = Some((offset, Fault::Incident { message, more: 0 }));
     }
 

@@ -49,6 +49,12 @@ pub enum Fault {
     /// It is encrypted as a whole, as MySQL does with `binlog_encryption`.
     #[error("the file is encrypted, so it cannot be checked")]
     Encrypted,
+    /// It has no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// It is compressed by gzip or zstd.
+    #[error("the file is compressed")]
+    Compressed,
     /// A file that others follow has nothing in it.
     #[error("the file has no event")]
     NoEvent,
@@ -312,9 +318,9 @@ impl Finding {
     pub fn code(&self) -> &'static str {
         match &self.fault {
             Fault::Unreadable { .. } => "unreadable",
-            Fault::NoBinlog => "no_binlog",
+            Fault::NoBinlog | Fault::Compressed => "no_binlog",
             Fault::Encrypted | Fault::Event { violation: Violation::Encrypted, .. } => "encrypted",
-            Fault::NoEvent => "no_event",
+            Fault::NoEvent | Fault::Empty => "no_event",
             Fault::Event { violation, .. } => match violation {
                 Violation::Checksum { .. } => "checksum",
                 Violation::LogPos { .. } => "log_pos",
@@ -364,6 +370,7 @@ impl Finding {
             }
             Fault::NoBinlog
             | Fault::NoEvent
+            | Fault::Empty
             | Fault::Event { .. }
             | Fault::CutShort { .. }
             | Fault::InUse
@@ -384,6 +391,7 @@ impl Finding {
                 "The file is as its server wrote it; replicas stop here: copy tables to them anew from the \
                  server, and do not restore across this place",
             ),
+            Fault::Compressed => Some("Decompress it first"),
             Fault::WrongIndex { .. } => Some("Remove the .idx: binlogd makes it anew"),
             Fault::ListedOnly { .. } => Some("If the file was there once, put it back"),
             Fault::NotListed { .. } | Fault::ListDisordered { .. } => Some(

@@ -110,6 +110,9 @@ impl<'a> Sequences<'a> {
         checked: &Checked,
     ) {
         let (Some(before), Some(name)) = (&last.file.name, &file.name) else { return };
+        if last.checked.is_relay_log || checked.is_relay_log {
+            return;
+        }
         let logged = last.checked.is_complete.then_some(&last.checked.logged);
         let (end, unlogged) = (&last.checked.summary.end, &sequence.unlogged);
         let end = FileBefore { name: before, end, logged, unlogged };
