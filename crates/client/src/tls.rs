@@ -7,7 +7,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
@@ -42,8 +42,8 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, C
         (None, None) => config.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let chain = certificates("ssl-cert", cert)?;
-            let private_key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| bad_file("ssl-key", key, &error))?;
+            let private_key =
+                PrivateKeyDer::from_pem_file(key).map_err(|error| bad_key(key, &error))?;
             config
                 .with_client_auth_cert(chain, private_key)
                 .map_err(|error| bad_file("ssl-cert", cert, &error))?
@@ -89,9 +89,33 @@ fn certificates(
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| bad_file(option, path, &error))?;
     if certificates.is_empty() {
-        return Err(bad_file(option, path, &"holds no certificate"));
+        let reason = match (option, PrivateKeyDer::from_pem_file(path)) {
+            ("ssl-cert", Ok(_)) => {
+                "holds a private key and no certificate: are ssl-cert and ssl-key swapped?"
+            }
+            (_, Ok(_)) => "holds a private key and no certificate",
+            _ => "holds no certificate (PEM, -----BEGIN CERTIFICATE-----)",
+        };
+        return Err(bad_file(option, path, &reason));
     }
     Ok(certificates)
+}
+
+/// The error of a file that holds no private key.
+fn bad_key(path: &Path, error: &pem::Error) -> ClientError {
+    let has_certificate = CertificateDer::pem_file_iter(path)
+        .is_ok_and(|mut found| matches!(found.next(), Some(Ok(_))));
+    match error {
+        pem::Error::NoItemsFound if has_certificate => bad_file(
+            "ssl-key",
+            path,
+            &"holds a certificate and no private key: are ssl-cert and ssl-key swapped?",
+        ),
+        pem::Error::NoItemsFound => {
+            bad_file("ssl-key", path, &"holds no private key (PEM, -----BEGIN PRIVATE KEY-----)")
+        }
+        other => bad_file("ssl-key", path, other),
+    }
 }
 
 fn bad_file(option: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> ClientError {

@@ -76,6 +76,18 @@ pub enum DaemonError {
     },
 }
 
+impl DaemonError {
+    /// Whether the configuration is wrong: an upstream's options, or certificate and key files.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Upstream { .. } => true,
+            Self::Listen { source, .. } => source.is_configuration(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs all streams until `shutdown`.
 ///
 /// # Errors

@@ -38,14 +38,8 @@ impl ConnectOptions {
     /// It is no such URL, an option is not known, or its value is wrong. The error does not show
     /// the password.
     pub fn from_url(url: &str) -> Result<Self, ClientError> {
-        if url.contains('#') {
-            return Err(bad("the URL contains a '#': write %23 if it belongs to the password"));
-        }
-        let parsed =
-            Url::parse(url).map_err(|error| bad(format!("not a mysql:// URL: {error}")))?;
-        if !matches!(parsed.scheme(), "mysql" | "mariadb") {
-            return Err(bad(format!("not a mysql:// URL: its scheme is {:?}", parsed.scheme())));
-        }
+        check_form(url)?;
+        let parsed = Url::parse(url).map_err(|error| not_a_url(&error.to_string()))?;
         let mut options = Self::default();
         match parsed.host() {
             Some(Host::Ipv6(address)) => options.host = address.to_string(),
@@ -109,6 +103,55 @@ impl ConnectOptions {
         }
         Ok(())
     }
+}
+
+/// How a URL is written.
+const FORM: &str =
+    "write mysql://USER:PASSWORD@HOST:PORT, such as mysql://repl@db1.example.com:3306";
+
+fn not_a_url(why: &str) -> ClientError {
+    bad(format!("not a mysql:// URL: {why}; {FORM}"))
+}
+
+/// Finds mistakes that a parser of URLs would accept, or describe badly. The wrong part may be the password,
+/// so no part of the URL is shown but its scheme.
+fn check_form(url: &str) -> Result<(), ClientError> {
+    if url.contains('#') {
+        return Err(bad("the URL contains a '#': write %23 if it belongs to the password"));
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+        return Err(not_a_url(match scheme {
+            Some("mysql" | "mariadb") => "two slashes must follow the colon",
+            _ => "it does not begin with mysql://",
+        }));
+    };
+    if !matches!(scheme, "mysql" | "mariadb") {
+        let is_name = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        return Err(not_a_url(&match is_name {
+            true => format!("its scheme is {scheme:?}"),
+            false => "it does not begin with mysql://".to_owned(),
+        }));
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let path = rest.split('?').next().unwrap_or_default();
+    if path.contains('@') || (!authority.contains('@') && rest.contains('@')) {
+        return Err(bad(
+            "the URL's user or password contains a '/' or '?', or its database an '@': write %2F for '/', \
+             %3F for '?', %40 for '@'",
+        ));
+    }
+    if path.starts_with("//") {
+        return Err(not_a_url("there are two slashes after the host"));
+    }
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if !host.starts_with('[') && host.matches(':').count() > 1 {
+        return Err(bad(
+            "an IPv6 address in a URL stands in brackets: write mysql://USER@[2001:db8::1]:3306",
+        ));
+    }
+    Ok(())
 }
 
 fn bad(what: impl Into<String>) -> ClientError {
@@ -209,9 +252,39 @@ mod tests {
         assert!(error("mysql://h/?compression=lz4").contains("zlib, zstd, uncompressed"));
         assert!(error("mysql://h/?zstd-compression-level=23").contains("more than 22"));
         assert!(error("http://h/").contains("\"http\""));
-        assert!(error("mysql://h:port/").starts_with("not a mysql:// URL"));
+        assert!(
+            error("mysql://h:port/").starts_with("not a mysql:// URL: invalid port number; write")
+        );
         assert!(error("mysql://u:p#w@h/").contains("%23"));
         assert!(error("mysql://%ff@h/").contains("user is not UTF-8"));
+    }
+
+    #[test]
+    fn errors_about_other_forms_show_the_right_one() {
+        for (url, said) in [
+            (
+                "127.0.0.1:3306",
+                "does not begin with mysql://; write mysql://USER:PASSWORD@HOST:PORT",
+            ),
+            ("localhost:3306", "does not begin with mysql://"),
+            ("root:s3cret@h:3306", "does not begin with mysql://"),
+            ("root:s3cret://@h:3306", "does not begin with mysql://"),
+            ("mysql:/u@h", "two slashes must follow the colon"),
+            ("mysql:u@h", "two slashes must follow the colon"),
+            ("mysql:///u@h", "%2F"),
+            ("mysql://u@h//db", "two slashes after the host"),
+            ("postgres://u:s3cret@h", "its scheme is \"postgres\"; write mysql://"),
+            ("mysql://::1:3306", "write mysql://USER@[2001:db8::1]:3306"),
+            ("mysql://u:s3cret@fe80::1", "stands in brackets"),
+            ("mysql://u:s3/cret@h", "write %2F for '/'"),
+            ("mysql://u:3/s3cret@h", "write %2F for '/'"),
+            ("mysql://u:12?s3cret@h", "%3F for '?'"),
+        ] {
+            let error = error(url);
+            assert!(error.contains(said), "{url}: {error}");
+            assert!(!error.contains("cret"), "{url}: {error}");
+        }
+        assert_eq!(parse("mysql://u:p@h/d?ssl-ca=/a@b").user, "u");
     }
 
     #[test]

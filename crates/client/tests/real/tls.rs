@@ -126,8 +126,14 @@ async fn unusable_files_are_named_before_anything_is_sent() {
     let error = message(options.clone().ssl_ca("/nowhere/ca.pem")).await;
     assert!(error.starts_with("ssl-ca /nowhere/ca.pem: "), "{error}");
     let error = message(options.clone().ssl_ca(PKI.client_key())).await;
-    assert!(error.ends_with("holds no certificate"), "{error}");
+    assert!(error.ends_with("holds a private key and no certificate"), "{error}");
     let options = options.ssl_ca(PKI.ca());
+    let swapped = options.clone().ssl_cert_and_key(PKI.client_key(), PKI.client_cert());
+    let error = message(swapped).await;
+    assert!(error.contains("are ssl-cert and ssl-key swapped?"), "{error}");
+    let no_key = options.clone().ssl_cert_and_key(PKI.client_cert(), PKI.client_cert());
+    let error = message(no_key).await;
+    assert!(error.contains("are ssl-cert and ssl-key swapped?"), "{error}");
     let error =
         message(options.clone().ssl_cert_and_key(PKI.client_cert(), "/nowhere/key.pem")).await;
     assert!(error.starts_with("ssl-key /nowhere/key.pem: "), "{error}");

@@ -79,12 +79,13 @@ pub(super) struct TlsSection {
 
 impl ConfigFile {
     pub(super) fn parse(text: &str, name: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::Parse {
-            place: Place {
-                file: Some(name.to_owned()),
-                line: error.span().map_or(0, |span| line_of(text, span.start)),
-            },
-            message: error.message().to_owned(),
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| line_of(text, span.start));
+            let place = Place { file: Some(name.to_owned()), line };
+            let key =
+                text.lines().nth(line.saturating_sub(1)).and_then(|line| line.split_once('='));
+            let key = key.map_or("KEY", |(key, _)| key.trim());
+            ConfigError::Parse { place, message: explained(error.message(), key) }
         })
     }
 
@@ -121,6 +122,31 @@ impl ConfigFile {
         };
         Ok(Self { data_dir: flags.data_dir, limits: None, streams: vec![unspanned(stream)] })
     }
+}
+
+/// The parser's message, with the form that a value of the wrong type should have. The value itself is left
+/// out: it may be a password.
+fn explained(message: &str, key: &str) -> String {
+    let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|what| what.rsplit_once(", expected "))
+    else {
+        return message.to_owned();
+    };
+    let found = found.split([' ', ',']).next().unwrap_or_default();
+    let form = match expected {
+        "a sequence" if key == "listen" => "listen = [\"0.0.0.0:3307\"]".to_owned(),
+        "a sequence" if matches!(key, "stream" | "user") => {
+            let section = if key == "user" { "stream.user" } else { key };
+            format!("a section of its own for each, [[{section}]]")
+        }
+        "a sequence" => format!("{key} = [\"…\"]"),
+        "a boolean" => format!("{key} = true or {key} = false"),
+        "a string" | "path string" | "a path" => format!("{key} = \"…\""),
+        number if number.starts_with(['u', 'i']) => format!("{key} = 1000"),
+        _ => format!("{expected} instead"),
+    };
+    let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{key} is {article} {found}; write {form}")
 }
 
 impl UserSection {

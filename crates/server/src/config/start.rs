@@ -1,6 +1,7 @@
 //! Where a new stream begins.
 
 use binlogd_event::{FIRST_EVENT, GtidPosition, GtidSet};
+use binlogd_store::LogName;
 
 /// Where a new stream begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl StartAt {
              MariaDB's gtid_binlog_pos";
         match text {
             "" => return Err(EXPECTED),
-            "earliest" => return Ok(Self::Earliest),
+            "earliest" | "oldest" => return Ok(Self::Earliest),
             "current" => return Ok(Self::Current),
             _ => {}
         }
@@ -40,10 +41,13 @@ impl StartAt {
         if let Some(gtids) = text.parse().ok().filter(|gtids: &GtidSet| !gtids.is_empty()) {
             return Ok(Self::After(gtids));
         }
-        let Some((name, offset)) = text.rsplit_once(':') else {
-            return Ok(Self::File { name: text.to_owned(), offset: FIRST_EVENT });
+        let (name, offset) = match text.rsplit_once(':') {
+            None => (text, FIRST_EVENT),
+            Some((name, offset)) => (name, offset.parse().map_err(|_| EXPECTED)?),
         };
-        let offset = offset.parse().map_err(|_| EXPECTED)?;
+        if LogName::new(name).is_none() {
+            return Err(EXPECTED);
+        }
         Ok(Self::File { name: name.to_owned(), offset })
     }
 }
@@ -59,6 +63,7 @@ mod tests {
         let after = |set: &str| StartAt::After(set.parse().unwrap());
         for (text, start) in [
             ("earliest", StartAt::Earliest),
+            ("oldest", StartAt::Earliest),
             ("current", StartAt::Current),
             ("mysql-bin.000123", file("mysql-bin.000123", 4)),
             ("mysql-bin.000123:4567", file("mysql-bin.000123", 4567)),
@@ -67,8 +72,15 @@ mod tests {
         ] {
             assert_eq!(StartAt::parse(text), Ok(start), "{text}");
         }
-        for wrong in ["", "mysql-bin.000123:", "mysql-bin.000123:x", "0-1-2:", &format!("{uuid}:x")]
-        {
+        for wrong in [
+            "latest",
+            "binlog",
+            "",
+            "mysql-bin.000123:",
+            "mysql-bin.000123:x",
+            "0-1-2:",
+            &format!("{uuid}:x"),
+        ] {
             assert!(StartAt::parse(wrong).is_err(), "{wrong}");
         }
     }

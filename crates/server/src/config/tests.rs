@@ -215,3 +215,23 @@ fn flags_make_the_same_configuration_as_a_file() {
     let error = Config::single_stream(wrong).unwrap_err().to_string();
     assert!(error.starts_with("command line: stream.semi_sync: "), "{error}");
 }
+
+#[test]
+fn an_error_about_a_wrong_type_shows_the_right_form_and_no_secret() {
+    for (line, said) in [
+        (
+            "listen = '0.0.0.0:3307'",
+            "binlogd.toml:6: listen is a string; write listen = [\"0.0.0.0:3307\"]",
+        ),
+        (
+            "user = 'app:s3cret'",
+            "binlogd.toml:6: user is a string; write a section of its own for each, [[stream.user]]",
+        ),
+        ("server_id = 'x'", "binlogd.toml:6: server_id is a string; write server_id = 1000"),
+        ("start = 7", "binlogd.toml:6: start is an integer; write start = \"…\""),
+    ] {
+        assert_eq!(error(&format!("{MINIMAL}{line}\n")), said);
+    }
+    let said = error(&format!("{MINIMAL}[[stream.user]]\nname = 'a'\npassword = 12345\n"));
+    assert_eq!(said, "binlogd.toml:8: password is an integer; write password = \"…\"");
+}

@@ -66,6 +66,18 @@ pub enum ListenError {
     Credential(#[from] CredentialError),
 }
 
+impl ListenError {
+    /// Whether a file or hash that the configuration names is wrong.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Bind { .. } => false,
+            Self::Tls(error) => error.is_configuration(),
+            Self::Credential(_) => true,
+        }
+    }
+}
+
 /// A stream's listeners, bound and not yet serving.
 pub struct Downstream {
     service: Arc<Service>,

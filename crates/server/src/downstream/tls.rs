@@ -30,6 +30,14 @@ pub enum TlsError {
         /// Why.
         source: pem::Error,
     },
+    /// A PEM file holds something else than it should.
+    #[error("{}: {what}", path.display())]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// What it holds, and what to do.
+        what: &'static str,
+    },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -62,6 +70,20 @@ pub enum TlsError {
     Generate(#[from] rcgen::Error),
 }
 
+impl TlsError {
+    /// Whether a file that the configuration names is wrong.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Pem { .. }
+            | Self::Contents { .. }
+            | Self::Identity { .. }
+            | Self::ClientCa { .. } => true,
+            Self::File { .. } | Self::Store(_) | Self::Generate(_) => false,
+        }
+    }
+}
+
 /// A TLS configuration for listeners: TLS 1.2 and 1.3. With a `client_ca`, clients must show a
 /// certificate that it signed.
 ///
@@ -73,8 +95,7 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = certificates(&identity.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&identity.key)
-        .map_err(|source| TlsError::Pem { path: identity.key.clone(), source })?;
+    let key = private_key(&identity.key)?;
     let bad_identity = |source| TlsError::Identity { path: identity.cert.clone(), source };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -104,10 +125,29 @@ pub fn server_config(
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = |source| TlsError::Pem { path: path.to_owned(), source };
     let found = CertificateDer::pem_file_iter(path).map_err(pem)?.collect::<Result<Vec<_>, _>>();
-    match found.map_err(pem)? {
-        empty if empty.is_empty() => Err(pem(pem::Error::NoItemsFound)),
-        found => Ok(found),
+    let found = found.map_err(pem)?;
+    if !found.is_empty() {
+        return Ok(found);
     }
+    let what = match PrivateKeyDer::from_pem_file(path) {
+        Ok(_) => "holds a private key and no certificate: are certificate and key swapped?",
+        Err(_) => "holds no certificate (PEM, -----BEGIN CERTIFICATE-----)",
+    };
+    Err(TlsError::Contents { path: path.to_owned(), what })
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|source| match (source, certificates(path)) {
+        (pem::Error::NoItemsFound, Ok(_)) => TlsError::Contents {
+            path: path.to_owned(),
+            what: "holds a certificate and no private key: are certificate and key swapped?",
+        },
+        (pem::Error::NoItemsFound, Err(_)) => TlsError::Contents {
+            path: path.to_owned(),
+            what: "holds no private key (PEM, -----BEGIN PRIVATE KEY-----)",
+        },
+        (source, _) => TlsError::Pem { path: path.to_owned(), source },
+    })
 }
 
 /// The certificate and key in `dir`, which are made, together with the directory, if they are not
@@ -153,15 +193,12 @@ pub fn ensure_identity(dir: &Path, hosts: &[String]) -> Result<TlsIdentity, TlsE
             );
         }
         Ok(_) => match certificates(&ca) {
-            Err(TlsError::Pem { source, .. }) if !matches!(source, pem::Error::Io(_)) => {
-                tracing::warn!(
-                    "{}: {source}. Clients cannot verify the server with it. Put a copy back, or \
-                     remove {} to have both made anew",
-                    ca.display(),
-                    identity.cert.display()
-                );
-            }
-            _ => {}
+            Ok(_) | Err(TlsError::Pem { source: pem::Error::Io(_), .. }) => {}
+            Err(error) => tracing::warn!(
+                "{error}. Clients cannot verify the server with it. Put a copy back, or remove {} to \
+                 have both made anew",
+                identity.cert.display()
+            ),
         },
     }
     Ok(identity)
