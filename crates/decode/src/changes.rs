@@ -12,7 +12,7 @@ use binlogd_event::{EventFlags, EventHeader, Gtid};
 use crate::{Body, Event, Rows};
 use context::Context;
 pub use context::{CONTEXT_BYTES_MAX, ContextError};
-pub use statement::Statement;
+pub use statement::{NamedTables, Statement};
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,18 @@ pub enum Change<'a> {
         /// Whether it is no part of a transaction.
         alone: bool,
     },
+}
+
+impl Change<'_> {
+    /// Whether it is a transaction by itself, or part of none.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        match self {
+            Self::Statement(statement) => statement.alone,
+            Self::Unknown { alone } => *alone,
+            _ => false,
+        }
+    }
 }
 
 /// How a transaction ends.

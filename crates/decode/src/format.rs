@@ -46,7 +46,8 @@ pub trait Format {
     /// A change in the transaction that was begun, its end, or a statement that is alone.
     ///
     /// # Errors
-    /// If it is damaged, or cannot be written in this form; `out` then ends in the middle.
+    /// If it is damaged, or cannot be written in this form. Rows before are in `out` then, and nothing
+    /// of this one.
     fn change(
         &mut self,
         at: &At<'_>,
@@ -66,8 +67,30 @@ pub trait Format {
         false
     }
 
+    /// Whether the rows of an event may come in several [parts](crate::Rows::next_part), so that not all
+    /// of what is written of them must be in memory at once.
+    fn takes_parts(&self) -> bool {
+        false
+    }
+
+    /// Whether a server is to run what is written.
+    fn is_replayed(&self) -> bool {
+        false
+    }
+
     /// Nothing follows.
     fn finish(&mut self, out: &mut Vec<u8>);
+}
+
+/// Lets `write` append a line, or whatever else is of use only as a whole; nothing is left of it after an
+/// error.
+fn whole<E>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    let start = out.len();
+    let written = write(out);
+    if written.is_err() {
+        out.truncate(start);
+    }
+    written
 }
 
 impl<F: Format + ?Sized> Format for &mut F {
@@ -91,6 +114,14 @@ impl<F: Format + ?Sized> Format for &mut F {
 
     fn tells_tables(&self) -> bool {
         (**self).tells_tables()
+    }
+
+    fn takes_parts(&self) -> bool {
+        (**self).takes_parts()
+    }
+
+    fn is_replayed(&self) -> bool {
+        (**self).is_replayed()
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

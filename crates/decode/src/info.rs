@@ -8,7 +8,9 @@ use binlogd_event::body::{
     Body, IntvarKind, MariadbGtidBody, PayloadCompression, Query, StatusVar,
 };
 use binlogd_event::body::{TransactionPayload, UserVar, UserVarType, UserVarValue};
-use binlogd_event::{EventFlags, EventHeader, EventKind, FormatDescription, HEADER_LEN};
+use binlogd_event::{
+    EventError, EventFlags, EventHeader, EventKind, FormatDescription, HEADER_LEN,
+};
 
 use crate::write::{hex_upper, signed, sql_identifier, unsigned};
 use crate::{Decimal, ValueError};
@@ -18,27 +20,28 @@ use crate::{Decimal, ValueError};
 #[must_use]
 pub fn info(header: &EventHeader, event: &[u8], format: &FormatDescription) -> Vec<u8> {
     let mut text = Vec::new();
-    write_info(header, event, format, &mut text);
+    // What could be read before is the best that there is.
+    let _ = write_info(header, event, format, &mut text);
     text
 }
 
-/// Appends what [`info`] returns.
+/// Appends what [`info`] returns for a whole event.
+///
+/// # Errors
+/// If the event cannot be read. Where events have no checksum nothing else shows that it is damaged.
 pub fn write_info(
     header: &EventHeader,
     event: &[u8],
     format: &FormatDescription,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), EventError> {
     if header.kind == EventKind::TRANSACTION_PAYLOAD {
         // The largest of all, which is often cut short; its head says all.
-        let front = TransactionPayload::front(event.get(HEADER_LEN..).unwrap_or_default());
-        if let Ok((head, _)) = front {
-            payload(&head, out);
-        }
-        return;
+        let (head, _) = TransactionPayload::front(event.get(HEADER_LEN..).unwrap_or_default())?;
+        payload(&head, out);
+        return Ok(());
     }
-    let Ok(body) = Body::parse(header, event, format) else { return };
-    match body {
+    match Body::parse(header, event, format)? {
         Body::TableMap(map) => {
             numbered("table_id: ", map.table_id, out);
             put(&[" (", map.schema, ".", map.table, ")"], out);
@@ -65,8 +68,10 @@ pub fn write_info(
             out.extend_from_slice(text);
         }
         Body::BinlogCheckpoint { file } => out.extend_from_slice(file),
+        Body::PreviousGtids(gtids) => out.extend_from_slice(gtids.set()?.to_lines().as_bytes()),
         other => out.extend_from_slice(words(&other, format).unwrap_or_default().as_bytes()),
     }
+    Ok(())
 }
 
 /// What is never more than some words, of events that are not many.
@@ -76,7 +81,6 @@ fn words(body: &Body<'_>, format: &FormatDescription) -> Option<String> {
             format!("Server ver: {}, Binlog ver: 4", format.server_version)
         }
         Body::Rotate(rotate) => format!("{};pos={}", rotate.file, rotate.position),
-        Body::PreviousGtids(gtids) => gtids.set().ok()?.to_lines(),
         Body::Gtid(gtid) => match gtid.gtid {
             Some(gtid) => format!("SET @@SESSION.GTID_NEXT= '{gtid}'"),
             None => "SET @@SESSION.GTID_NEXT= 'ANONYMOUS'".to_owned(),

@@ -79,3 +79,4 @@ pub use value::{
     Bits, Bytes, Compressed, Date, DateTime, Decimal, EnumValue, Geometry, SetValue, Text, Time,
     Timestamp, Value, Vector,
 };
+pub use write::shown_on_terminal;

@@ -19,7 +19,14 @@ pub struct Rows<'a> {
     place: Place,
     layout: Layout<'a>,
     rest: Cursor<'a>,
+    /// How many rows of the event came before.
+    first: u64,
 }
+
+/// A part of an event's rows has no more, so that memory stays bounded whatever is made of them.
+const PART_ROWS_MAX: u64 = 1000;
+/// Nor has it much more, in bytes.
+const PART_BYTES_MAX: usize = 64 << 10;
 
 /// How NULL is said in front of a row.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +95,40 @@ impl<'a> Rows<'a> {
             (0, false) => table.record_nulls().map_or_else(Layout::Unknown, Layout::Records),
             (_, false) => Layout::Images,
         };
-        Ok(Self { body: *body, table, place, layout, rest: Cursor::new(body.rows) })
+        Ok(Self { body: *body, table, place, layout, rest: Cursor::new(body.rows), first: 0 })
+    }
+
+    /// Whether these are so many rows that they should be taken in [parts](Self::next_part).
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.rest.rest().len() > PART_BYTES_MAX
+    }
+
+    /// Takes off the next rows, not too many; `None` if there are no more. A row that cannot be read is
+    /// the last one of its part.
+    pub fn next_part(&mut self) -> Option<Self> {
+        let rest = self.rest.rest();
+        let mut part = self.clone();
+        let mut count = 0;
+        let is_full = |rows: &Self, count| {
+            rest.len() - rows.rest.rest().len() >= PART_BYTES_MAX || count == PART_ROWS_MAX
+        };
+        while !self.rest.is_empty() && !is_full(self, count) {
+            if self.row().is_err() {
+                self.rest = Cursor::new(&[]);
+            }
+            count += 1;
+        }
+        self.first += count;
+        let len = rest.len() - self.rest.rest().len();
+        part.rest = Cursor::new(&rest[..len]);
+        (count > 0).then_some(part)
+    }
+
+    /// How many rows of the event came before these.
+    #[must_use]
+    pub fn first_row(&self) -> u64 {
+        self.first
     }
 
     /// The table.

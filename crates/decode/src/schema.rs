@@ -7,6 +7,7 @@ mod effect;
 mod followed;
 pub(crate) mod lexer;
 pub(crate) mod mode;
+mod named;
 mod table_parser;
 mod types;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use dump::{SchemaDump, SchemaError};
 pub use followed::{FollowedSchema, LostTable, NamedTable, TableChange};
+pub(crate) use named::named_tables;
 
 use crate::Charset;
 use crate::table::{Column, ColumnType, Members, Sign};

@@ -8,11 +8,13 @@ mod json;
 mod number;
 mod sql;
 mod temporal;
+mod terminal;
 mod text;
 
 pub(crate) use json::{base64, is_text, json_string};
 pub(crate) use number::{double, json_double, padded, signed, unsigned};
 pub(crate) use sql::{hex, hex_upper, quote_sql_from, sql_identifier, sql_text};
+pub use terminal::shown_on_terminal;
 pub(crate) use text::decompressed;
 
 /// The most that is decompressed of one value, in bytes: what a server can send at all.

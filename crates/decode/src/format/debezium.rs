@@ -10,7 +10,7 @@ use binlogd_event::body::RowsChange;
 
 use super::json::{bytes_field, null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
-use super::{Format, FormatError, Untold, now_us, switch};
+use super::{Format, FormatError, Untold, now_us, switch, whole};
 use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::{Charset, Image, Rows};
 pub use value::{BinaryMode, DecimalMode, TimeMode, UnsignedMode};
@@ -117,8 +117,10 @@ impl DebeziumFormat {
         let query = query.filter(|_| self.options.include_query);
         let key: Vec<usize> = table.primary_key().collect();
         let change = rows.change();
-        let mut envelope = Envelope { options: &self.options, source: &source, query, row: 0 };
+        let row = rows.first_row();
+        let mut envelope = Envelope { options: &self.options, source: &source, query, row };
         for row in rows {
+            self.has_rows = true;
             let row = row?;
             match (row.before, row.after) {
                 (Some(before), Some(after)) if keys_differ(&key, &before, &after)? => {
@@ -136,7 +138,6 @@ impl DebeziumFormat {
             }
             envelope.row += 1;
         }
-        self.has_rows |= envelope.row > 0;
         self.source = source;
         Ok(())
     }
@@ -189,24 +190,26 @@ impl Envelope<'_> {
         after: Option<Image<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
-        out.extend_from_slice(b"{\"before\":");
-        self.image(before, out)?;
-        out.extend_from_slice(b",\"after\":");
-        self.image(after, out)?;
-        out.extend_from_slice(b",\"source\":");
-        out.extend_from_slice(self.source);
-        number_field("row", self.row, out);
-        match self.query {
-            Some(query) => bytes_field("query", query, Some(Charset::UTF8MB4), out),
-            None => null_field("query", out),
-        }
-        out.push(b'}');
-        null_field("transaction", out);
-        out.extend_from_slice(b",\"op\":\"");
-        out.extend_from_slice(&[operation, b'"']);
-        times(now_us(), out);
-        out.extend_from_slice(b"}\n");
-        Ok(())
+        whole(out, |out| {
+            out.extend_from_slice(b"{\"before\":");
+            self.image(before, out)?;
+            out.extend_from_slice(b",\"after\":");
+            self.image(after, out)?;
+            out.extend_from_slice(b",\"source\":");
+            out.extend_from_slice(self.source);
+            number_field("row", self.row, out);
+            match self.query {
+                Some(query) => bytes_field("query", query, Some(Charset::UTF8MB4), out),
+                None => null_field("query", out),
+            }
+            out.push(b'}');
+            null_field("transaction", out);
+            out.extend_from_slice(b",\"op\":\"");
+            out.extend_from_slice(&[operation, b'"']);
+            times(now_us(), out);
+            out.extend_from_slice(b"}\n");
+            Ok(())
+        })
     }
 
     fn image(&self, image: Option<Image<'_>>, out: &mut Vec<u8>) -> Result<(), FormatError> {
@@ -296,6 +299,10 @@ impl Format for DebeziumFormat {
 
     fn tells_tables(&self) -> bool {
         self.options.include_schema_changes
+    }
+
+    fn takes_parts(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -2,7 +2,7 @@
 
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
-use super::{Format, FormatError};
+use super::{Format, FormatError, whole};
 use crate::changes::{AlterPhase, At, Change, End, Statement, Transaction};
 use crate::write::{base64, json_string, unsigned};
 use crate::{Charset, Rows};
@@ -59,20 +59,23 @@ impl JsonFormat {
         if let Some(query) = query {
             bytes_field("query", query, Some(Charset::UTF8MB4), &mut prefix);
         }
-        for (index, row) in rows.enumerate() {
+        let written = (rows.first_row()..).zip(rows).try_for_each(|(index, row)| {
             let row = row?;
-            out.extend_from_slice(&prefix);
-            number_field("row", index as u64, out);
-            for (name, image) in [("before", row.before), ("after", row.after)] {
-                if let Some(image) = image {
-                    field(name, out);
-                    image.write_json(out)?;
+            whole(out, |out| {
+                out.extend_from_slice(&prefix);
+                number_field("row", index, out);
+                for (name, image) in [("before", row.before), ("after", row.after)] {
+                    if let Some(image) = image {
+                        field(name, out);
+                        image.write_json(out)?;
+                    }
                 }
-            }
-            out.extend_from_slice(b"}\n");
-        }
+                out.extend_from_slice(b"}\n");
+                Ok(())
+            })
+        });
         self.prefix = prefix;
-        Ok(())
+        written
     }
 }
 
@@ -129,6 +132,10 @@ impl Format for JsonFormat {
             }
         }
         Ok(())
+    }
+
+    fn takes_parts(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use binlogd_event::FormatDescription;
+use binlogd_event::{EventError, FormatDescription};
 
 use crate::changes::At;
 use crate::write::{json_string, unsigned};
@@ -32,14 +32,19 @@ impl ListJson {
     }
 
     /// Appends an event, given without its checksum, of a file of this format.
+    ///
+    /// # Errors
+    /// If the event cannot be read; nothing is appended then.
     pub fn event(
         &mut self,
         at: &At<'_>,
         event: &[u8],
         format: &FormatDescription,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Result<(), EventError> {
         let header = &at.header;
+        self.info.clear();
+        write_info(header, event, format, &mut self.info)?;
         self.remember(at);
         out.extend_from_slice(&self.file.json);
         number(b",\"position\":", at.offset, out);
@@ -51,10 +56,9 @@ impl ListJson {
         out.extend_from_slice(&self.origin.json);
         number(b",\"flags\":", header.flags.0.into(), out);
         out.extend_from_slice(b",\"info\":");
-        self.info.clear();
-        write_info(header, event, format, &mut self.info);
         json_string(&lossy(&self.info), out);
         out.extend_from_slice(b"}\n");
+        Ok(())
     }
 
     fn remember(&mut self, at: &At<'_>) {

@@ -14,7 +14,7 @@ use binlogd_event::body::RowsChange;
 
 use super::json::{bytes_field, field, null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
-use super::{Format, FormatError, Untold, must_have_names, now_us};
+use super::{Format, FormatError, Untold, must_have_names, now_us, whole};
 use crate::changes::{At, Change, End, Transaction};
 use crate::value::Value;
 use crate::write::{json_string, padded};
@@ -67,9 +67,11 @@ impl MaxwellFormat {
             if let Some(before) = before {
                 before.collect_into(&mut old)?;
             }
-            piece::row(&self.head, out, |out| {
-                out.extend_from_slice(&self.place);
-                writer.write(&image, &data, &old, out)
+            whole(out, |out| {
+                piece::row(&self.head, out, |out| {
+                    out.extend_from_slice(&self.place);
+                    writer.write(&image, &data, &old, out)
+                })
             })?;
             self.begun = true;
         }
@@ -292,6 +294,10 @@ impl Format for MaxwellFormat {
 
     fn tells_tables(&self) -> bool {
         self.options.ddl
+    }
+
+    fn takes_parts(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}

@@ -8,7 +8,7 @@ use binlogd_event::GtidSource;
 use binlogd_event::body::{RowsBody, RowsChange};
 
 use super::names::Names;
-use super::{Format, FormatError};
+use super::{Format, FormatError, whole};
 use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::{Row, Rows};
 use session::Session;
@@ -82,16 +82,15 @@ impl SqlFormat {
         self.session.prepare_rows(rows.body().flags, out);
         let change = rows.change();
         for row in rows {
-            match (change, row?) {
-                (RowsChange::Insert, Row { after: Some(after), .. }) => {
-                    names.insert(&after, out)?;
-                }
+            let row = row?;
+            whole(out, |out| match (change, row) {
+                (RowsChange::Insert, Row { after: Some(after), .. }) => names.insert(&after, out),
                 (RowsChange::Update, Row { before: Some(before), after: Some(after) }) => {
-                    names.update(&before, &after, out)?;
+                    names.update(&before, &after, out)
                 }
-                (_, Row { before: Some(before), .. }) => names.delete(&before, out)?,
-                _ => {}
-            }
+                (_, Row { before: Some(before), .. }) => names.delete(&before, out),
+                _ => Ok(()),
+            })?;
         }
         Ok(())
     }
@@ -202,6 +201,14 @@ impl Format for SqlFormat {
             }
         }
         Ok(())
+    }
+
+    fn takes_parts(&self) -> bool {
+        true
+    }
+
+    fn is_replayed(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

@@ -2,9 +2,9 @@
 
 use binlogd_event::body::RowsChange;
 
-use super::{Format, FormatError};
+use super::{Format, FormatError, whole};
 use crate::changes::{At, Change, End, Statement, Transaction};
-use crate::{Image, Rows, Timestamp, Value};
+use crate::{Image, Rows, Timestamp, Value, shown_on_terminal};
 
 /// The most bytes that a value takes on a line.
 const VALUE_MAX: usize = 120;
@@ -16,17 +16,32 @@ const CYAN: &str = "\x1b[36m";
 const DIM: &str = "\x1b[2m";
 
 /// Writes a line for each row that changed, each statement, and each beginning and end of a
-/// transaction. Long values are cut.
+/// transaction. Long values are cut. A file in a folder is named with its path once, and then without.
 #[derive(Debug)]
 pub struct TextFormat {
     colour: bool,
+    /// The file of the last line.
+    file: String,
 }
 
 impl TextFormat {
     /// A writer; with colours if it writes to a terminal.
     #[must_use]
     pub fn new(colour: bool) -> Self {
-        Self { colour }
+        Self { colour, file: String::new() }
+    }
+
+    /// Names the file, if it is another one than before.
+    fn enter(&mut self, file: &str, out: &mut Vec<u8>) {
+        if self.file == file {
+            return;
+        }
+        file.clone_into(&mut self.file);
+        if file.contains('/') {
+            let start = out.len();
+            out.extend_from_slice(format!("# {file}").as_bytes());
+            end_line(start, out);
+        }
     }
 
     fn head(
@@ -43,7 +58,8 @@ impl TextFormat {
             out.extend_from_slice(DIM.as_bytes());
         }
         time.to_utc().write(out);
-        out.extend_from_slice(format!(" {file}:{offset} ").as_bytes());
+        let file = file.rsplit('/').next().unwrap_or(file);
+        out.extend_from_slice(format!(" {}:{offset} ", shown_on_terminal(file)).as_bytes());
         if self.colour {
             out.extend_from_slice(b"\x1b[0m");
             out.extend_from_slice(colour.as_bytes());
@@ -63,15 +79,18 @@ impl TextFormat {
         let table = rows.table();
         for row in rows {
             let row = row?;
-            self.head(at.header.timestamp, at.file, at.offset, verb, colour, out);
-            let start = out.len();
-            out.extend_from_slice(format!(" {}.{}", table.schema(), table.name()).as_bytes());
-            match (row.before, row.after) {
-                (Some(before), Some(after)) => update(&before, &after, out)?,
-                (Some(image), None) | (None, Some(image)) => all(&image, out)?,
-                (None, None) => {}
-            }
-            end_line(start, out);
+            whole(out, |out| {
+                self.head(at.header.timestamp, at.file, at.offset, verb, colour, out);
+                let start = out.len();
+                out.extend_from_slice(format!(" {}.{}", table.schema(), table.name()).as_bytes());
+                match (row.before, row.after) {
+                    (Some(before), Some(after)) => update(&before, &after, out)?,
+                    (Some(image), None) | (None, Some(image)) => all(&image, out)?,
+                    (None, None) => {}
+                }
+                end_line(start, out);
+                Ok::<_, FormatError>(())
+            })?;
         }
         Ok(())
     }
@@ -91,6 +110,7 @@ impl TextFormat {
 
 impl Format for TextFormat {
     fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.enter(&transaction.file, out);
         self.head(transaction.time, &transaction.file, transaction.offset, "begin", "", out);
         let start = out.len();
         if let Some(gtid) = &transaction.gtid {
@@ -114,6 +134,7 @@ impl Format for TextFormat {
         change: Change<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
+        self.enter(at.file, out);
         match change {
             Change::Rows { rows, .. } => self.rows(at, rows, out)?,
             Change::Statement(statement) | Change::Load(statement) => {
@@ -142,6 +163,10 @@ impl Format for TextFormat {
             }
         }
         Ok(())
+    }
+
+    fn takes_parts(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, _: &mut Vec<u8>) {}
@@ -217,19 +242,21 @@ fn short(
     Ok(())
 }
 
-/// A line stays a line, and a terminal is not told what to do, neither by ASCII's control characters
-/// nor by U+0080 to U+009F.
+/// A line stays a line, and a terminal shows it as it is: line ends become spaces, and other characters
+/// that a terminal acts on get escapes.
 fn end_line(start: usize, out: &mut Vec<u8>) {
-    let mut line = &mut out[start..];
-    while let [first, rest @ ..] = line {
-        if first.is_ascii_control() {
-            *first = b' ';
-        } else if let (0xc2, Some(second @ 0x80..=0x9f)) = (*first, rest.first_mut()) {
-            (*first, *second) = (b' ', b' ');
-        }
-        line = rest;
+    let is_plain = |byte: &u8| !byte.is_ascii_control() && !matches!(byte, 0xc2 | 0xe2);
+    if !out[start..].iter().all(is_plain) {
+        let line = String::from_utf8_lossy(&out[start..]);
+        let shown: String = line.chars().map(|c| if is_space(c) { ' ' } else { c }).collect();
+        out.truncate(start);
+        out.extend_from_slice(shown_on_terminal(&shown).as_bytes());
     }
     out.push(b'\n');
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r')
 }
 
 #[cfg(test)]
@@ -238,8 +265,9 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_no_orders_from_a_line() {
-        let mut out = "\x1b[0m \u{9b}31m a\nb ü\u{7f}\0".as_bytes().to_vec();
+        let mut out = "\x1b[0m \u{9b}31m\u{1b} a\nb ü…\u{7f}\0\u{202e}".as_bytes().to_vec();
         end_line(4, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[0m   31m a b ü  \n");
+        let shown = "\x1b[0m \\u{9b}31m\\u{1b} a b ü…\\u{7f}\\u{0}\\u{202e}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), shown);
     }
 }

@@ -9,7 +9,7 @@ use super::sql::{Checks, FOR_ROWS};
 use super::{ColumnTest, Format, FormatError};
 use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::write::sql_text;
-use crate::{Image, Row, Rows, Table, Value};
+use crate::{Image, Row, Rows, Table, Value, shown_on_terminal};
 
 /// Why a transaction cannot be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -281,6 +281,10 @@ impl Format for UndoFormat {
         })
     }
 
+    fn takes_parts(&self) -> bool {
+        true
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) {
         if self.begun {
             // The log ends in the middle of the transaction.
@@ -299,7 +303,7 @@ impl Format for UndoFormat {
 /// Where the transaction is, on a line of its own.
 fn comment(transaction: &Transaction) -> String {
     let Transaction { file, offset, gtid, .. } = transaction;
-    let file: String = file.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let file = shown_on_terminal(file);
     let gtid = gtid.map(|gtid| format!(" {gtid}")).unwrap_or_default();
     format!("-- {file}:{offset}{gtid}\n")
 }

@@ -7,7 +7,8 @@ pub(super) struct Escapes {
     letters: [u8; 256],
 }
 
-/// Those that MySQL uses in documents.
+/// Those that MySQL uses in documents, and codes for characters that a terminal or a reader of lines may
+/// act on.
 pub(super) const JSON: &Escapes = &Escapes {
     quote: b'"',
     letters: {
@@ -24,9 +25,15 @@ pub(super) const JSON: &Escapes = &Escapes {
         letters[0x0d] = b'r';
         letters[b'"' as usize] = b'"';
         letters[b'\\' as usize] = b'\\';
+        // What begins a character that a terminal or a reader of lines may act on.
+        letters[0xc2] = MAY_ACT;
+        letters[0xe2] = MAY_ACT;
         letters
     },
 };
+
+/// See [`acting_character`].
+const MAY_ACT: u8 = 1;
 
 /// Those of SQL literals. Line ends need none, but lines would break.
 pub(super) const SQL: &Escapes = &Escapes {
@@ -70,8 +77,26 @@ impl Escapes {
         let mut rest = text;
         while let Some(at) = self.next(rest) {
             out.extend_from_slice(&rest[..at]);
-            self.escape(rest[at], out);
-            rest = &rest[at + 1..];
+            rest = &rest[at..];
+            match self.letters[usize::from(rest[0])] {
+                MAY_ACT => {
+                    let len = match acting_character(rest) {
+                        Some((code, len)) => {
+                            escape_code(code, out);
+                            len
+                        }
+                        None => {
+                            out.push(rest[0]);
+                            1
+                        }
+                    };
+                    rest = &rest[len..];
+                }
+                _ => {
+                    self.escape(rest[0], out);
+                    rest = &rest[1..];
+                }
+            }
         }
         out.extend_from_slice(rest);
     }
@@ -87,26 +112,52 @@ impl Escapes {
     }
 
     fn escape(&self, byte: u8, out: &mut Vec<u8>) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         match self.letters[usize::from(byte)] {
-            b'u' => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            }
+            b'u' => escape_code(u16::from(byte), out),
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
     }
 }
 
-/// Whether one of eight bytes is below 20, a quote or a backslash. Where it says so wrongly, which a
-/// borrow between bytes can make it, nothing but time is lost.
+/// `\u` and the four digits of a code.
+fn escape_code(code: u16, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digit = |shift: u32| HEX[usize::from(code >> shift & 15)];
+    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+}
+
+/// The character at the front of `text`, and its length in bytes, if a terminal or a reader of lines may
+/// act on it: U+0080 to U+009F, what changes the direction of text, and Unicode's line ends.
+fn acting_character(text: &[u8]) -> Option<(u16, usize)> {
+    match *text {
+        [0xc2, last @ 0x80..=0x9f, ..] => Some((u16::from(last), 2)),
+        [0xe2, 0x80, last @ (0x8e | 0x8f | 0xa8..=0xae), ..] => {
+            Some((0x2000 | u16::from(last & 0x3f), 3))
+        }
+        [0xe2, 0x81, last @ 0xa6..=0xa9, ..] => Some((0x2040 | u16::from(last & 0x3f), 3)),
+        _ => None,
+    }
+}
+
+/// Whether one of eight bytes is below 20, a quote, a backslash or 0xc2 or 0xe2. Where it says so wrongly,
+/// which a borrow between bytes can make it, nothing but time is lost.
 #[inline]
 fn may_need_escape(word: u64, quote: u8) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
     let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(quote) | is(b'\\')) & HIGHS != 0
+    // Both have their highest bit set, as few bytes of most text have.
+    let may_act = word & HIGHS != 0 && (is_equal(word, 0xc2) || is_equal(word, 0xe2));
+    (below(word, 0x20) | is(quote) | is(b'\\')) & HIGHS != 0 || may_act
+}
+
+/// Whether one of eight bytes is this one; it may also say so wrongly.
+#[inline]
+fn is_equal(word: u64, byte: u8) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let same = word ^ (ONES * u64::from(byte));
+    same.wrapping_sub(ONES) & !same & (ONES << 7) != 0
 }
 
 #[cfg(test)]
@@ -128,6 +179,30 @@ mod tests {
         assert_eq!(quoted(JSON, text), r#""a\"'\\\n\t\b\f\r\u0001\u001a\u001f\u0000/ü""#);
         let sql = "'a\"\\'\\\\\\n\t\u{8}\u{c}\\r\u{1}\\Z\u{1f}\\0/ü'";
         assert_eq!(quoted(SQL, text), sql);
+    }
+
+    #[test]
+    fn json_hides_from_terminals_what_they_act_on() {
+        for (c, escaped) in [
+            ('\u{9b}', "\\u009b"),
+            ('\u{85}', "\\u0085"),
+            ('\u{200e}', "\\u200e"),
+            ('\u{2028}', "\\u2028"),
+            ('\u{202e}', "\\u202e"),
+            ('\u{2066}', "\\u2066"),
+        ] {
+            for at in 0..20 {
+                let text = format!("{}{c}|ü…", "-".repeat(at));
+                let json = quoted(JSON, &text);
+                assert_eq!(json, format!("\"{}{escaped}|ü…\"", "-".repeat(at)));
+                assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+                assert_eq!(quoted(SQL, &text), format!("'{text}'"));
+            }
+        }
+        assert_eq!(
+            quoted(JSON, "é\u{a0}\u{2027}\u{202f}\u{2065}"),
+            "\"é\u{a0}\u{2027}\u{202f}\u{2065}\""
+        );
     }
 
     #[test]
