@@ -6,6 +6,7 @@ mod stderr;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
+use binlogd_decode::shown_on_terminal;
 use stderr::Stderr;
 
 /// The queue of a process that logs.
@@ -72,7 +73,9 @@ pub(crate) fn print_note(text: &str) {
 
 /// Prints a line, behind those of the log.
 fn print(text: &str) {
-    let line = format!("binlogd: {text}\n");
+    // Names and messages come from files and servers.
+    let lines: Vec<_> = text.split('\n').map(shown_on_terminal).collect();
+    let line = format!("binlogd: {}\n", lines.join("\n"));
     match STDERR.get() {
         Some(stderr) => stderr.put(line.as_bytes()),
         // Nobody can be informed if stderr is gone.

@@ -1,6 +1,7 @@
 //! `binlogd`: a binlog server for MySQL and MariaDB.
 
 mod commands;
+mod help;
 mod logging;
 mod misuse;
 mod output;
@@ -17,7 +18,7 @@ use clap::{Parser, Subcommand};
 /// A binlog server for MySQL and MariaDB: a semi-synchronous replica that acknowledges only what is
 /// safely on disk, and a source for replicas, mysqlbinlog and change data capture.
 #[derive(Debug, Parser)]
-#[command(name = "binlogd", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "binlogd", version, propagate_version = true, term_width = help::width())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,7 +28,7 @@ struct Cli {
 enum Command {
     Serve(Box<commands::serve::Args>),
     Ls(commands::ls::Args),
-    Events(commands::events::Args),
+    Events(Box<commands::events::Args>),
     Tail(Box<commands::tail::Args>),
     Find(commands::find::Args),
     Stats(Box<commands::stats::Args>),
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => commands::serve::run(*args).map(|()| ExitCode::SUCCESS),
         Command::Ls(args) => commands::ls::run(&args),
-        Command::Events(args) => commands::events::run(&args),
+        Command::Events(args) => commands::events::run(*args),
         Command::Find(args) => commands::find::run(&args),
         Command::Tail(args) => commands::tail::run(*args),
         Command::Stats(args) => commands::stats::run(*args),
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             logging::print_error(&error);
-            match error.is::<misuse::Misuse>() {
+            match misuse::is_misuse(&error) {
                 true => ExitCode::from(misuse::EXIT_CODE),
                 false => ExitCode::FAILURE,
             }

@@ -15,8 +15,8 @@ pub(crate) trait Sink {
     /// Whether nothing from `at` on can be wanted.
     fn is_done(&self, at: &At<'_>) -> bool;
 
-    /// An event; also each of those in a compressed transaction, behind that.
-    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()>;
+    /// An event; also each of those in a compressed transaction, after that.
+    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Out<'_>) -> Result<()>;
 
     /// An event as it stands in the file, once [`see`](Self::see) had all that is in it.
     fn see_bytes(&mut self, _raw: &RawEvent<'_>, _out: &mut Vec<u8>) -> Result<()> {
@@ -25,6 +25,22 @@ pub(crate) trait Sink {
 
     /// Nothing follows.
     fn finish(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// What a sink appends its output to.
+pub(crate) struct Out<'p> {
+    pub(crate) buffer: Vec<u8>,
+    put: &'p mut Put<'p>,
+}
+
+/// Takes output, and is told whether to put it out at once.
+type Put<'p> = dyn FnMut(&mut Vec<u8>, bool) -> Result<()> + 'p;
+
+impl Out<'_> {
+    /// Lets go of what there is. What is in the buffer then is whole lines.
+    pub(crate) fn put(&mut self, now: bool) -> Result<()> {
+        (self.put)(&mut self.buffer, now)
+    }
 }
 
 /// Where an event stands.
@@ -48,13 +64,13 @@ pub(crate) fn drain(
     sink: &mut dyn Sink,
     put: &mut dyn FnMut(&mut Vec<u8>, bool) -> Result<()>,
 ) -> Result<()> {
-    let mut buffer = Vec::new();
+    let mut out = Out { buffer: Vec::new(), put };
     loop {
         match source.advance()? {
             Next::Event => {}
             Next::End => break,
             Next::Wait => {
-                put(&mut buffer, true)?;
+                out.put(true)?;
                 source.wait()?;
                 continue;
             }
@@ -72,9 +88,9 @@ pub(crate) fn drain(
                 return Ok(());
             }
             let at = At { header: event.header, ..at };
-            sink.see(&at, event, &mut buffer)?;
+            sink.see(&at, event, &mut out)?;
             // A compressed transaction may be large.
-            put(&mut buffer, false)
+            out.put(false)
         });
         let seen = seen.map_err(|error| match error.downcast::<DecodeError>() {
             Ok(error) => anyhow!("{}: {error}", raw.file),
@@ -82,11 +98,11 @@ pub(crate) fn drain(
         });
         let seen = match is_repeated {
             true => seen,
-            false => seen.and_then(|()| sink.see_bytes(&raw, &mut buffer)),
+            false => seen.and_then(|()| sink.see_bytes(&raw, &mut out.buffer)),
         };
-        put(&mut buffer, false)?;
+        out.put(false)?;
         seen?;
     }
-    sink.finish(&mut buffer);
-    put(&mut buffer, false)
+    sink.finish(&mut out.buffer);
+    out.put(false)
 }

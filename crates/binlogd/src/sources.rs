@@ -1,11 +1,13 @@
 //! Where events come from: binlog files, folders of them, standard input, servers.
 //!
-//! What is named becomes a list of inputs in [`paths`]; [`reader`] reads one of them, event by event,
-//! [`files`] one after the other, from where what is [`unwanted`] ends; [`server`] is a replica's way to a server.
+//! What is named becomes a list of inputs in [`paths`]; [`reader`] reads the [`bytes`] of one, event by event,
+//! [`files`] one after the other, from where what is [`unwanted`] ends; [`gaps`] refuses what is not complete; [`server`] is a replica's way to a server.
 //! [`args`] has the options for all that. Nothing here decodes an event.
 
 mod args;
+mod bytes;
 mod files;
+mod gaps;
 mod paths;
 mod reader;
 mod server;
@@ -109,6 +111,11 @@ impl Source {
             Self::Files(_) => false,
             Self::Server(server) => server.is_repeated(),
         }
+    }
+
+    /// Whether the event is of a compressed file, whose offsets are those of what is in it.
+    pub(crate) fn is_compressed(&self) -> bool {
+        matches!(self, Self::Files(files) if files.is_compressed())
     }
 
     /// Which of a store's timelines the event is of, from 1 on; 0 if it is not of a store.

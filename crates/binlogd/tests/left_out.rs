@@ -4,73 +4,13 @@
 mod common;
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::Seek;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use common::BINLOGD;
+use common::crafted::Crafted;
 use expect_test::expect;
-use tempfile::TempDir;
-use testkit::binlog_gen::{BinlogGen, Options};
-
-/// A file whose events, without checksums, are put behind each other by hand.
-struct Crafted {
-    dir: TempDir,
-    file: File,
-}
-
-impl Crafted {
-    /// With what every file begins with.
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut file = File::create(dir.path().join("crafted.000001")).unwrap();
-        let mut source = BinlogGen::new(1, Options { checksums: false, ..Options::default() });
-        file.write_all(b"\xfebin").unwrap();
-        for _ in 0..2 {
-            file.write_all(&source.event().bytes).unwrap();
-        }
-        Self { dir, file }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("crafted.000001")
-    }
-
-    fn event(&mut self, kind: u8, flags: u16, body: &[u8]) {
-        self.sparse_event(kind, flags, body, 0);
-    }
-
-    /// An event whose body ends with zeros, which take no room on the disk.
-    fn sparse_event(&mut self, kind: u8, flags: u16, body: &[u8], zeros: u32) {
-        let begin = self.file.stream_position().unwrap();
-        let size = u32::try_from(19 + body.len()).unwrap() + zeros;
-        let end = begin + u64::from(size);
-        let mut event = 1_800_000_000_u32.to_le_bytes().to_vec();
-        event.push(kind);
-        event.extend(7_u32.to_le_bytes());
-        event.extend(size.to_le_bytes());
-        event.extend(u32::try_from(end).unwrap().to_le_bytes());
-        event.extend(flags.to_le_bytes());
-        event.extend(body);
-        self.file.write_all(&event).unwrap();
-        self.file.seek(SeekFrom::Start(end)).unwrap();
-        self.file.set_len(end).unwrap();
-    }
-
-    /// A statement with `d` as its default schema, by session 9.
-    fn statement(&mut self, text: &str) {
-        let mut body = vec![9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
-        body.extend(b"d\0");
-        body.extend(text.as_bytes());
-        self.event(2, 0, &body);
-    }
-
-    fn incident(&mut self, message: &str) {
-        let mut body = vec![1, 0, u8::try_from(message.len()).unwrap()];
-        body.extend(message.as_bytes());
-        self.event(26, 0, &body);
-    }
-}
 
 fn binlogd(args: &[&str], path: &Path) -> Output {
     Command::new(BINLOGD).args(args).arg(path).output().unwrap()
@@ -99,6 +39,21 @@ fn with_everything() -> Crafted {
     file.incident("and here");
     file.statement("xa rollback X'78',X'',1");
     file
+}
+
+#[test]
+fn an_incident_of_an_impossible_kind_is_damage() {
+    let mut file = Crafted::new();
+    file.event(26, 0, &[2, 0, 1, b'x']);
+    let path = file.path();
+    for command in ["tail", "events", "stats"] {
+        let said = said(&[command], &path, 1);
+        assert!(said.contains("Incident event") && said.contains("incident code"), "{said}");
+    }
+    let output = binlogd(&["verify"], &path);
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{found}");
+    assert!(found.contains("incident code") && !found.contains("warning"), "{found}");
 }
 
 #[test]
@@ -163,7 +118,7 @@ fn searches_and_counts_say_what_they_do_not_know() {
     let searched = said(&["find", "--table=d.t", "--all"], &path, 1);
     assert!(searched.contains("FILE:210: Query event: `INSERT INTO t VALUES (1)` changes rows"));
     assert!(searched.contains("tells nothing of 3 statements that change rows\n"), "{searched}");
-    assert!(searched.ends_with("binlogd: not found in what was named\n"), "{searched}");
+    assert!(searched.contains("binlogd: not found: "), "{searched}");
     let elsewhere = said(&["find", "--table=e.t"], &path, 1);
     assert!(!elsewhere.contains("INSERT"), "{elsewhere}");
 }
@@ -172,6 +127,9 @@ fn searches_and_counts_say_what_they_do_not_know() {
 fn an_undo_of_nothing_says_so() {
     let file = with_everything();
     let none = said(&["undo", "--stop-position=154"], &file.path(), 0);
+    assert_eq!(none, "binlogd: note: nothing was chosen: no transaction was read\n");
+    let file = Crafted::new();
+    let none = said(&["undo"], &file.path(), 0);
     assert_eq!(none, "binlogd: note: no change of rows was chosen, so there is nothing to undo\n");
 }
 

@@ -43,7 +43,7 @@ fn options_that_do_not_go_together_are_wrong_usage() {
     refused(&["find", set, "/nowhere"], "is not one transaction's GTID");
     for command in ["tail", "stats", "undo"] {
         let times = [command, "--start-time=2026-01-31", "--stop-time=2026-01-31", "/nowhere"];
-        refused(&times, "--stop-time is not behind --start-time");
+        refused(&times, "--stop-time is not after --start-time");
     }
     refused(&["tail", "--follow", "-"], "standard input is read from its beginning");
 }
@@ -73,6 +73,87 @@ fn flags_of_serve_that_say_nothing_are_wrong_usage() {
     serve(&["--user=nobody"], "user: write name:password");
     serve(&["--retention-max-bytes=500"], "is no size");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn errors_about_servers_show_how_one_is_named_and_no_password() {
+    for (source, words) in [
+        ("127.0.0.1:3306", "write mysql://USER:PASSWORD@HOST:PORT"),
+        ("repl:secret@db:3306", "does not begin with mysql://"),
+        ("repl:secret@db", "does not begin with mysql://"),
+        ("http://repl:secret@db", "its scheme is \"http\"; write mysql://"),
+        ("mysql:/repl:secret@db", "two slashes must follow the colon"),
+        ("mysql://repl:secret@::1", "stands in brackets"),
+        ("mysql://repl:sec/ret@db", "write %2F for '/'"),
+        ("mysql://repl:secret@db/x?ssl=1", "unknown option"),
+    ] {
+        for command in ["tail", "ls", "undo"] {
+            refused(&[command, source], words);
+        }
+        refused(&["serve", "--data-dir=/nowhere", "--upstream", source], words);
+    }
+    refused(
+        &["serve", "--data-dir=/nowhere", "--upstream", URL, "--start=latest"],
+        "write \"earliest\"",
+    );
+}
+
+#[test]
+fn files_for_tls_that_are_not_what_they_should_be_are_wrong_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    fs::write(path("text"), "nothing").unwrap();
+    let data = format!("--data-dir={}", path("data"));
+    let serve = |cert: &str, key: &str, words: &str| {
+        let output = binlogd(&[
+            "serve",
+            &data,
+            "--upstream",
+            URL,
+            "--listen=127.0.0.1:0",
+            "--user=a:b",
+            "--tls-cert",
+            &path(cert),
+            "--tls-key",
+            &path(key),
+        ]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    };
+    serve(
+        "key.pem",
+        "cert.pem",
+        "key.pem: holds a private key and no certificate: are certificate",
+    );
+    serve(
+        "cert.pem",
+        "cert.pem",
+        "cert.pem: holds a certificate and no private key: are certificate",
+    );
+    serve("text", "key.pem", "text: holds no certificate (PEM, -----BEGIN CERTIFICATE-----)");
+    serve("cert.pem", "text", "text: holds no private key (PEM");
+    serve("nowhere", "key.pem", "nowhere: ");
+}
+
+#[test]
+fn a_configuration_and_the_environment_do_not_both_hold() {
+    let output = Command::new(BINLOGD)
+        .args(["serve", "--config", "/nowhere/binlogd.toml"])
+        .env("BINLOGD_UPSTREAM", "mysql://repl:s3cret@db")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("unset BINLOGD_UPSTREAM") && !said.contains("s3cret"), "{said}");
+    refused(
+        &["serve", "--config", "/nowhere", "--user=a:b"],
+        "--user cannot be used with --config",
+    );
+    refused(&["serve", "--config", "/nowhere/binlogd.toml"], "cannot read /nowhere/binlogd.toml");
 }
 
 #[test]

@@ -43,6 +43,9 @@ fn changes(args: &[&str], files: &[PathBuf]) -> Vec<Value> {
 fn copy(args: &[&str], files: &[PathBuf], dir: &Path) -> PathBuf {
     let path = dir.join("copy");
     fs::write(&path, printed(&[&["tail", "--format=raw"], args].concat(), files)).unwrap();
+    let verified = Command::new(BINLOGD).arg("verify").arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success(), "{args:?}: {said}");
     path
 }
 

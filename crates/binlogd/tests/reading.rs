@@ -104,7 +104,9 @@ fn files_are_listed_with_their_gtids(server: &Server, files: &[PathBuf]) {
     assert_eq!(transactions, gtids.iter().filter(is_gtid).count() as u64);
     let dir = files[0].parent().unwrap().to_owned();
     let table = String::from_utf8(printed(&["ls"], std::slice::from_ref(&dir))).unwrap();
-    assert_eq!(table.lines().count(), files.len() + 2, "{table}");
+    // The heading, the folder, and the file that has begun since.
+    assert_eq!(table.lines().count(), files.len() + 3, "{table}");
+    assert!(table.contains(&format!("\n# {}\n", dir.display())), "{table}");
     assert_eq!(server.binlog_files().unwrap().len(), files.len() + 1);
 }
 
@@ -129,7 +131,9 @@ fn rows_are_as_many_as_mysqlbinlog_has(server: &Server, files: &[PathBuf]) {
     };
     assert_eq!(of(&["begin"]), of(&["commit", "rollback", "prepare"]));
     let text = String::from_utf8(printed(&["tail"], files)).unwrap();
-    assert_eq!(text.lines().count(), ours.len());
+    let (names, lines): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('#'));
+    assert_eq!((lines.len(), names.len()), (ours.len(), files.len()));
+    assert!(names[0] == format!("# {}", files[0].display()), "{}", names[0]);
 }
 
 fn what_is_chosen_comes_alone(files: &[PathBuf]) {
@@ -152,16 +156,14 @@ fn what_is_chosen_comes_alone(files: &[PathBuf]) {
     let of_session = chosen(&["--thread-id", &session.to_string()]);
     assert!(of_session.len() >= one.len() && of_session.len() < all.len());
     assert!(of_session.iter().all(|object| object["thread_id"] == *session));
-    assert!(chosen(&["--server-id=4711"]).is_empty());
+    nothing_is_chosen(&["--server-id=4711"], files);
 
     let (first, last) = (all[0]["time"].as_u64().unwrap(), all[all.len() - 1]["time"].as_u64());
     let behind = (last.unwrap() + 1).to_string();
     let first = first.to_string();
     assert_eq!(chosen(&["--start-time", &first, "--stop-time", &behind]).len(), all.len());
-    assert!(
-        chosen(&["--stop-time", &first]).is_empty()
-            && chosen(&["--start-time", &behind]).is_empty()
-    );
+    nothing_is_chosen(&["--stop-time", &first], files);
+    nothing_is_chosen(&["--start-time", &behind], files);
 
     // Two halves of a file are the file.
     let file = &files[..1];
@@ -172,6 +174,13 @@ fn what_is_chosen_comes_alone(files: &[PathBuf]) {
     let back = at(&["--start-position", &middle]);
     assert!(!front.is_empty() && !back.is_empty());
     assert_eq!([front, back].concat(), whole);
+}
+
+fn nothing_is_chosen(args: &[&str], files: &[PathBuf]) {
+    let output = binlogd(&[&["tail"], args].concat(), files);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{args:?}: {said}");
+    assert!(said.starts_with("binlogd: note: nothing was chosen: "), "{args:?}: {said}");
 }
 
 /// What it leaves a server with that had nothing.

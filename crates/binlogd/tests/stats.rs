@@ -113,7 +113,8 @@ fn a_known_workload_is_counted_as_it_was() {
 fn a_page_stands_alone(files: &[PathBuf]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.html");
-    stats(&["--html", path.to_str().unwrap()], files);
+    let printed = stats(&["--html", path.to_str().unwrap()], files);
+    assert_eq!(printed, "");
     let page = fs::read_to_string(path).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
     assert!(

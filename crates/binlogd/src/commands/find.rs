@@ -4,28 +4,34 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
-use binlogd_decode::Decoder;
 use binlogd_decode::changes::{At, Change, Changes, Transaction};
 use binlogd_decode::format::Untold;
+use binlogd_decode::{Decoder, shown_on_terminal};
 use binlogd_event::{FIRST_EVENT, Gtid, previous_gtids};
 use serde::Serialize;
 
 use super::tail::filter::{Pattern, table_pattern};
 use super::tail::left_out::LeftOut;
+use super::tail::unmatched::{Mentioned, Unmatched};
+use crate::misuse::misuse;
 use crate::output::print;
-use crate::sink::{Sink, drain, event_at};
+use crate::sink::{Out, Sink, drain, event_at};
 use crate::sources::{From, Input, Place, RawEvent, Source, SourceArgs, Unwanted};
-use crate::time;
+use crate::time::{self, Time, Zone};
 
 /// Find a GTID, a time, a table's changes or a position in binlog files.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
     #[command(flatten)]
     what: What,
+
+    /// The time zone of --time, where that has no offset of its own: UTC, local, +02:00, Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", allow_hyphen_values = true)]
+    timezone: Zone,
 
     /// With --table: every transaction that changes it, not the first alone
     #[arg(long, requires = "table")]
@@ -43,9 +49,9 @@ struct What {
     #[arg(long, value_name = "GTID")]
     gtid: Option<Gtid>,
 
-    /// The first transaction at this time (UTC) or behind it
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    time: Option<u32>,
+    /// The first transaction at this time or after it, as for tail --start-time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    time: Option<Time>,
 
     /// The first transaction that changes rows of this table, as DB.TABLE (* and ? stand for any)
     #[arg(long, value_name = "PATTERN", value_parser = table_pattern)]
@@ -101,15 +107,17 @@ struct Event {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let What { gtid, time, position, .. } = args.what;
-    let mut source = open(args.source.place()?, gtid.as_ref(), time)?;
+    let What { gtid, position, .. } = args.what;
+    let time = args.what.time.as_ref().map(|time| time.in_zone(&args.timezone)).transpose();
+    let time = time.map_err(|error| misuse(anyhow!("--time: {error}")))?;
+    let mut source = open(&args.source, gtid.as_ref(), time)?;
     source.pass_over(Unwanted {
         before_offset: position,
         before_time: time,
         without: gtid,
         outside: None,
     });
-    let mut search = Search::new(args);
+    let mut search = Search::new(args, time);
     print(|output| {
         drain(&mut source, &mut Decoder::new(), &mut search, &mut |more, _| {
             output.buffer.append(more);
@@ -117,7 +125,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         })?;
         match search.found {
             Some(_) => Ok(()),
-            None => bail!("not found in what was named"),
+            None => bail!("not found: {}", search.there_is()),
         }
     })
 }
@@ -132,18 +140,29 @@ struct Search<'a> {
     /// Where the transaction begins that was found last.
     found: Option<(String, u64)>,
     left_out: LeftOut,
+    unmatched: Unmatched,
+    /// The time that is searched for, in seconds since 1970.
+    time: Option<u32>,
 }
 
 impl<'a> Search<'a> {
-    fn new(args: &'a Args) -> Self {
+    fn new(args: &'a Args, time: Option<u32>) -> Self {
         Self {
             args,
+            time,
+            unmatched: Unmatched::default(),
             changes: Changes::new(),
             is_first: true,
             is_within: false,
             found: None,
             left_out: LeftOut::default(),
         }
+    }
+
+    fn there_is(&self) -> String {
+        let What { gtid, time, table, .. } = &self.args.what;
+        let (time, gtids, tables) = (time.is_some(), gtid.is_some(), table.is_some());
+        self.unmatched.there_is(&Mentioned { time, gtids, tables, servers: false })
     }
 }
 
@@ -162,15 +181,20 @@ impl Sink for Search<'_> {
         &mut self,
         at: &At<'_>,
         event: binlogd_decode::Event<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Out<'_>,
     ) -> Result<()> {
         let is_done = self.is_done(at);
-        let What { gtid, time, table, .. } = &self.args.what;
+        let What { gtid, table, .. } = &self.args.what;
+        let time = &self.time;
         self.is_within |= !self.changes.is_outside();
         let taken = self.changes.take(at, event);
         let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
         self.is_within |= taken.is_some();
         let Some((transaction, change)) = taken else { return Ok(()) };
+        if matches!(change, Change::End(_)) || change.is_alone() {
+            self.unmatched.transaction(transaction, table.is_some());
+        }
+        self.unmatched.change(&change);
         let wanted = match (time, table, gtid) {
             (Some(time), ..) => transaction.time >= *time,
             (_, Some(table), _) => changes_table(&change, table),
@@ -187,7 +211,7 @@ impl Sink for Search<'_> {
         }
         let place = (transaction.file.clone(), transaction.offset);
         if wanted && !is_done && self.found.as_ref() != Some(&place) {
-            show(self.args.json, transaction, None, out)?;
+            show(self.args.json, transaction, None, &mut out.buffer)?;
             self.found = Some(place);
         }
         Ok(())
@@ -228,7 +252,11 @@ fn changes_table(change: &Change<'_>, table: &Pattern) -> bool {
 }
 
 /// Begins with the last file whose head says that what is searched for cannot be before it.
-fn open(place: Place, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Source> {
+fn open(args: &SourceArgs, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Source> {
+    if gtid.is_none() && time.is_none() {
+        // No head says anything.
+        return args.open();
+    }
     let first = |count: usize, file: &dyn Fn(usize) -> Result<Source>| -> Result<usize> {
         for index in (1..count).rev() {
             if is_behind(&mut file(index)?, gtid, time)? {
@@ -237,15 +265,13 @@ fn open(place: Place, gtid: Option<&Gtid>, time: Option<u32>) -> Result<Source> 
         }
         Ok(0)
     };
-    match place {
-        // No head says anything.
-        place if gtid.is_none() && time.is_none() => place.open(),
-        Place::Files(inputs) if inputs.iter().any(Input::is_stdin) => Ok(Source::files(inputs)),
+    match args.place()? {
+        Place::Files(inputs) if inputs.iter().any(Input::is_stdin) => args.files(inputs),
         Place::Files(mut inputs) => {
             let first =
                 first(inputs.len(), &|index| Ok(Source::files(vec![inputs[index].clone()])))?;
             inputs.drain(..first);
-            Ok(Source::files(inputs))
+            args.files(inputs)
         }
         Place::Server(server) => {
             let logs = server.logs()?;
@@ -294,6 +320,7 @@ fn show(
     if let Some(Event { position, end, kind }) = event {
         write!(out, "{position} to {end}: {kind}, in ")?;
     }
+    let file = shown_on_terminal(file);
     writeln!(out, "{file}:{offset}  {}  {}", time::show(*time), gtid.as_deref().unwrap_or("-"))?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use binlogd_client::wire::auth::{CryptHash, ed25519, native};
 ///
 /// The password is read from standard input, one line, so that neither ps nor a shell's history has it.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     /// For accounts of MySQL 5.6, 5.7 and MariaDB replicas, which prove their password by
     /// mysql_native_password; otherwise the hash is for caching_sha2_password
@@ -21,11 +21,11 @@ pub(crate) struct Args {
 }
 
 const EXAMPLES: &str = "\
-Example:
-  $ systemd-ask-password | binlogd hash-password
-  auth_string = \"0x24412430303524…\"
+Examples:
+  The line for an account's [[stream.user]] section, instead of password:
+    systemd-ask-password | binlogd hash-password
 
-Put the line into the account's [[stream.user]] section, instead of password.";
+It prints auth_string = \"0x24412430303524…\", which is to be put there.";
 
 /// MySQL's own limit for caching_sha2_password, in bytes.
 const PASSWORD_LEN_MAX: usize = 256;

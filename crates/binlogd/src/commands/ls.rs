@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use binlogd_decode::shown_on_terminal;
 use binlogd_event::{
     EventKind, FIRST_EVENT, Gtid, GtidSet, TransactionState, gtid_of, previous_gtids, statement,
 };
@@ -16,7 +17,7 @@ use crate::time;
 
 /// List binlog files: sizes, times, GTIDs.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -77,11 +78,12 @@ fn as_text<T: ToString, S: serde::Serializer>(value: &Option<T>, to: S) -> Resul
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let place = args.source.place()?;
+    let mut folder = String::new();
     print(|output| {
         match place {
             Place::Files(inputs) => {
                 heading(args, output);
-                for input in inputs {
+                for input in &inputs {
                     let summary = Summary {
                         file: input.path.display().to_string(),
                         size: (!input.is_stdin()).then_some(input.len),
@@ -89,8 +91,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                         encrypted: Some(false),
                         ..Summary::default()
                     };
-                    list(summary, &mut Source::files(vec![input]), args, output)?;
+                    list(
+                        summary,
+                        &mut Source::files(vec![input.clone()]),
+                        args,
+                        &mut folder,
+                        output,
+                    )?;
                 }
+                // A list without them is what shows what is missing.
+                args.source.refuse_gaps(&inputs)?;
             }
             Place::Server(server) => {
                 let logs = server.logs()?;
@@ -103,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                         ..Summary::default()
                     };
                     let mut source = server.of_file(log.name).open(From::Oldest, false)?;
-                    list(summary, &mut source, args, output)?;
+                    list(summary, &mut source, args, &mut folder, output)?;
                 }
             }
         }
@@ -112,13 +122,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Adds to a summary what its file says, and prints it.
-fn list(mut summary: Summary, source: &mut Source, args: &Args, output: &mut Output) -> Result<()> {
+fn list(
+    mut summary: Summary,
+    source: &mut Source,
+    args: &Args,
+    folder: &mut String,
+    output: &mut Output,
+) -> Result<()> {
     summary.read(source, args.long)?;
     if args.json {
         serde_json::to_writer(&mut output.buffer, &summary)?;
         output.buffer.push(b'\n');
     } else {
-        line(&summary, args.long, output);
+        line(&summary, folder, args.long, output);
     }
     output.flush()
 }
@@ -142,6 +158,9 @@ impl Summary {
             if begun && !long {
                 break;
             }
+        }
+        if source.is_compressed() {
+            self.size = None;
         }
         if long {
             (self.events, self.transactions) = (Some(events), Some(transactions));
@@ -209,8 +228,19 @@ fn heading(args: &Args, output: &mut Output) {
     };
 }
 
-fn line(summary: &Summary, long: bool, output: &mut Output) {
+/// A file's folder, which is named once, and its name.
+fn split(file: &str) -> (&str, &str) {
+    file.rsplit_once('/').unwrap_or(("", file))
+}
+
+fn line(summary: &Summary, folder: &mut String, long: bool, output: &mut Output) {
     let out = &mut output.buffer;
+    let (here, name) = split(&summary.file);
+    if here != folder {
+        here.clone_into(folder);
+        // Writing to a Vec does not fail.
+        let _ = writeln!(out, "# {}", shown_on_terminal(here));
+    }
     let dash = || "-".to_owned();
     let size = summary.size.map_or_else(dash, |size| HumanBytes(size).to_string());
     let time = |time: Option<u32>| time.map_or_else(dash, time::show);
@@ -221,7 +251,7 @@ fn line(summary: &Summary, long: bool, output: &mut Output) {
         let last = time(summary.last_time);
         let _ = write!(out, "{last:<19}  {events:>9}  {transactions:>12}  ");
     }
-    let _ = write!(out, "{}  ", summary.file);
+    let _ = write!(out, "{}  ", shown_on_terminal(name));
     if summary.encrypted == Some(true) {
         let _ = write!(out, "(encrypted)  ");
     }

@@ -15,10 +15,10 @@ use crate::misuse::misuse;
 ///
 /// One stream is set up by flags, several by a configuration file.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     /// A TOML file that says everything; see docs/binlogd.example.toml
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["data_dir", "upstream", "listen", "user", "admin"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["data_dir", "listen"])]
     config: Option<PathBuf>,
 
     /// Where binlog files are kept
@@ -133,7 +133,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         let shutdown = CancellationToken::new();
         stop_on_signals(shutdown.clone())?;
         ignore_other_signals()?;
-        daemon::run(config, shutdown).await?;
+        daemon::run(config, shutdown).await.map_err(|error| match error.is_configuration() {
+            true => misuse(error),
+            false => error.into(),
+        })?;
         tracing::info!("binlogd has stopped, as it was asked to");
         Ok(())
     })
@@ -141,6 +144,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 fn config(args: Args) -> anyhow::Result<Config> {
     if let Some(path) = &args.config {
+        refuse_beside_config(&args)?;
         return Config::load(path).map_err(misuse);
     }
     let mut upstreams = args.upstream.into_iter();
@@ -168,6 +172,32 @@ fn config(args: Args) -> anyhow::Result<Config> {
         tls,
     });
     config.map_err(misuse)
+}
+
+/// The flags that the environment can set too: clap would only name the flag, which nobody gave.
+fn refuse_beside_config(args: &Args) -> anyhow::Result<()> {
+    for (flag, variable, is_given) in [
+        ("--upstream", "BINLOGD_UPSTREAM", !args.upstream.is_empty()),
+        ("--user", "BINLOGD_USER", !args.user.is_empty()),
+        ("--admin", "BINLOGD_ADMIN", !args.admin.is_empty()),
+    ] {
+        let is_in_environment = std::env::var_os(variable).is_some();
+        match (is_given, is_in_environment) {
+            (false, _) => {}
+            (true, true) => {
+                return Err(misuse(anyhow!(
+                    "{variable} is set in the environment (or {flag} is given), which cannot be used \
+                     with --config, whose file says everything: run `unset {variable}`"
+                )));
+            }
+            (true, false) => {
+                return Err(misuse(anyhow!(
+                    "{flag} cannot be used with --config, whose file says everything"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Cancels `shutdown` at the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -19,6 +19,7 @@ use clap::ValueHint;
 use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
 use super::tail::schema::SchemaArgs;
+use crate::logging::print_note;
 use crate::output::print;
 use crate::sink::drain;
 use crate::sources::SourceArgs;
@@ -26,7 +27,7 @@ use collect::Stats;
 
 /// Measure binlogs: who wrote how much, when, and the largest and longest transactions.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -35,7 +36,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Write a report with plots to this file, which needs nothing else to be looked at
+    /// Write a report with plots to this file, which needs nothing else to be looked at, and print no
+    /// tables
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
 
@@ -67,7 +69,7 @@ Examples:
 Rows are counted, also those in compressed transactions. A table's bytes are those of its row events, not
 compressed; a transaction's are those that it takes in its file. A transaction lasts from its first
 change to its commit, to within a second. Statements in statement format do not say how many rows they
-changed. Times are UTC; in JSON seconds since 1970.
+changed. Times are shown in UTC, in JSON in seconds since 1970. A time that is given without an offset is one of --timezone, or UTC.
 
 Memory is bounded: 10000 tables are counted each for itself, further ones together.
 
@@ -87,6 +89,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if let Some(path) = &args.html {
         let page = html::page(&stats, top, &args.source.names());
         fs::write(path, page).with_context(|| path.display().to_string())?;
+        if !args.json {
+            print_note(&format!("the report is in {}", path.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     print(|output| {
         if args.json {

@@ -2,6 +2,7 @@
 //!
 //! What is written of a change is in `binlogd_decode::format`; which changes, in [`filter`].
 
+pub(crate) mod chooser;
 pub(crate) mod filter;
 mod from;
 pub(crate) mod left_out;
@@ -9,6 +10,7 @@ mod printer;
 mod raw;
 pub(crate) mod schema;
 mod told;
+pub(crate) mod unmatched;
 mod waiting;
 
 use std::io::{self, IsTerminal};
@@ -35,7 +37,7 @@ use waiting::Waiting;
 
 /// Decode binlogs: rows, statements and transactions as text, JSON or SQL.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -112,9 +114,10 @@ Examples:
   A copy of a server's file, byte for byte:
     binlogd tail --format raw --password-file pw mysql://repl@127.0.0.1/mysql-bin.000007 > mysql-bin.000007
 
-Times are UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
-where and when it begins. A statement belongs to its default database. A store's timelines overlap;
-each transaction is told once.
+Times are shown in UTC. A time that is given without an offset is one of --timezone, or UTC. Positions, times, GTIDs, servers and threads choose whole transactions: one belongs to
+where and when it begins. A statement belongs to the tables that it names, and if it may change any to its default database. A store's timelines overlap;
+each transaction is printed once. A file that is missing between two others is an error: --allow-gaps
+continues without it. Files compressed by gzip or zstd are read as they are.
 
 SQL, maxwell and canal need the names of columns, which servers write with binlog_row_metadata=FULL,
 or else --schema, which also tells generated columns: a dump of the tables as they were where what is
@@ -129,9 +132,10 @@ What a format has no record for is said on stderr: where a server lost changes (
 debezium, maxwell and canal also statements that change rows, of which the first is named and all are
 counted. Nothing is passed over in silence. In SQL it is an error.
 
-Raw is one binlog, which binlogd and mysqlbinlog read: transactions that are not chosen are left out, all
-else is as it was, and of several files all but the first lack the four bytes that a file begins with.
-Positions in its events are those of the files that they come from.
+Raw is one binlog, which binlogd and mysqlbinlog read and which passes verify. Transactions that are not chosen
+are left out, and so are the beginnings and ends of files in the middle. An event that has another place than in
+its file gets the position of that place and a checksum that fits; all else is as it was. Files of different
+server versions are written one by one.
 
 Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
 

@@ -19,7 +19,7 @@ use crate::spill::Spill;
 
 /// Write SQL that takes changes of rows back, the last one first.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -71,7 +71,7 @@ SQL needs the names of columns, which servers write with binlog_row_metadata=FUL
 which also tells generated columns. Rows of tables without a known primary key are found by all their
 values. The other server's tables must have no triggers.
 
-What is more than 64 MiB waits in a file in TMPDIR that has no name. Times are UTC. Positions, times,
+What is more than 64 MiB waits in a file in TMPDIR that has no name. Times are shown in UTC. A time that is given without an offset is one of --timezone, or UTC. Positions, times,
 GTIDs, servers and threads choose whole transactions: one belongs to where and when it begins.
 
 Exit codes: 0 all was written, 1 something cannot be undone, an event is damaged or it failed, 2 wrong
@@ -102,8 +102,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             output.flush_full()
         })
     })?;
+    let has_noted = printer.has_noted();
     drop(printer);
-    if !format.has_changes() {
+    if !format.has_changes() && !has_noted {
         print_note("no change of rows was chosen, so there is nothing to undo");
     }
     Ok(code)

@@ -29,7 +29,7 @@ use progress::Console;
 ///
 /// It only reads, and may run while binlogd serve is at work.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = crate::help::lay_out(EXAMPLES))]
 pub(crate) struct Args {
     /// Data directories, folders of a stream or timeline in them, or binlog files
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]

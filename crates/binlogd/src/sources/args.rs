@@ -8,7 +8,7 @@ use binlogd_client::ConnectOptions;
 use binlogd_store::LogName;
 use clap::ValueHint;
 
-use super::{Input, ServerPlace, Source, inputs, is_server};
+use super::{Input, ServerPlace, Source, gaps, inputs, is_server};
 use crate::logging;
 use crate::misuse::misuse;
 
@@ -19,6 +19,10 @@ pub(crate) struct SourceArgs {
     /// mysql://HOST/mysql-bin.000007, means this file of it
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     sources: Vec<PathBuf>,
+
+    /// Continue where a file is missing between two others: the changes in it are left out
+    #[arg(long)]
+    allow_gaps: bool,
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -65,7 +69,21 @@ impl SourceArgs {
 
     /// All of it, from its beginning to where it ends now.
     pub(crate) fn open(&self) -> Result<Source> {
-        self.place()?.open()
+        match self.place()? {
+            Place::Files(inputs) => self.files(inputs),
+            Place::Server(place) => place.open(super::From::Oldest, false),
+        }
+    }
+
+    /// The events of these files, which were named.
+    pub(crate) fn files(&self, inputs: Vec<Input>) -> Result<Source> {
+        self.refuse_gaps(&inputs)?;
+        Ok(Source::files(inputs))
+    }
+
+    /// Fails if a file is missing between two of these, unless that is allowed.
+    pub(crate) fn refuse_gaps(&self, inputs: &[Input]) -> Result<()> {
+        gaps::check(inputs, self.allow_gaps)
     }
 
     /// What was named last.
@@ -117,15 +135,5 @@ impl ServerArgs {
             })?),
         };
         Ok(ServerPlace { options, server_id: self.register_id, file })
-    }
-}
-
-impl Place {
-    /// All of it, from its beginning to where it ends now.
-    pub(crate) fn open(self) -> Result<Source> {
-        match self {
-            Self::Files(inputs) => Ok(Source::files(inputs)),
-            Self::Server(place) => place.open(super::From::Oldest, false),
-        }
     }
 }

@@ -31,7 +31,10 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(inputs: Vec<Input>) -> Self {
-        let progress = Progress::new(inputs.iter().map(|input| input.len).sum());
+        // How long a compressed file is when it is decompressed is not known.
+        let is_known = !inputs.iter().any(|input| paths::is_named_compressed(&input.path));
+        let len = inputs.iter().map(|input| input.len).sum();
+        let progress = Progress::new(if is_known { len } else { 0 });
         Self {
             inputs,
             next: 0,
@@ -108,6 +111,10 @@ impl Files {
     /// The event that was read last.
     pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
         self.reader.as_ref().and_then(Reader::event)
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.reader.as_ref().is_some_and(Reader::is_compressed)
     }
 
     /// Which of a store's timelines it is of, from 1 on; 0 if it is not of a store.

@@ -5,7 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use binlogd_client::ConnectOptions;
 use binlogd_store::LogName;
+
+use crate::misuse::misuse;
 
 /// A file to read, or standard input.
 #[derive(Debug, Clone)]
@@ -34,6 +37,7 @@ pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>> {
         }
         let metadata = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                refuse_address(path)?;
                 inputs
                     .push(in_a_timeline(path)?.context(error).context(path.display().to_string())?);
                 continue;
@@ -72,8 +76,8 @@ fn in_a_timeline(path: &Path) -> Result<Option<Input>> {
 pub(crate) fn find(files: &[Input], name: &LogName) -> Result<Option<usize>> {
     let qualified = |input: &Input| qualified_name(&input.path);
     let is_it = |(_, input): &(usize, &Input)| {
-        let bare = input.path.file_name().and_then(|name| name.to_str());
-        bare == Some(name.as_str()) || qualified(input).as_deref() == Some(name.as_str())
+        let bare = log_name(&input.path);
+        bare.as_ref() == Some(name) || qualified(input).as_deref() == Some(name.as_str())
     };
     let found: Vec<_> = files.iter().enumerate().filter(is_it).collect();
     match found[..] {
@@ -100,16 +104,53 @@ fn qualified_name(path: &Path) -> Option<String> {
     Some(format!("{number}@{}", path.file_name()?.to_str()?))
 }
 
-/// Whether it is the URL of a server.
+/// Whether it is meant as the URL of a server: it has a scheme, though maybe a wrong one.
 pub(crate) fn is_server(source: &Path) -> bool {
     let text = source.to_string_lossy();
-    text.starts_with("mysql://") || text.starts_with("mariadb://")
+    let is_scheme =
+        |scheme: &str| text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':'));
+    text.contains("://") || is_scheme("mysql") || is_scheme("mariadb")
+}
+
+/// Refuses the address of a server that is not written as a URL. It may hold a password, so it is not shown.
+fn refuse_address(path: &Path) -> Result<()> {
+    let text = path.to_string_lossy();
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let has_port = text.rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+    if !text.contains('/') && (has_port || text.contains(':') && text.contains('@')) {
+        ConnectOptions::from_url(&text).map_err(misuse)?;
+    }
+    Ok(())
 }
 
 /// The folder that a binlog file lies in, and its name; `None` if it is not called like one.
 pub(super) fn folder_and_name(path: &Path) -> Option<(&Path, LogName)> {
-    let name = path.file_name().and_then(|name| name.to_str()).and_then(LogName::new)?;
-    Some((path.parent()?, name))
+    Some((path.parent()?, log_name(path)?))
+}
+
+/// What compressed files are called after their own name.
+const COMPRESSED: [&str; 3] = [".gz", ".zst", ".zstd"];
+
+/// The name of a binlog file, also of a compressed one, without what stands for the compression.
+pub(super) fn log_name(path: &Path) -> Option<LogName> {
+    let name = path.file_name()?.to_str()?;
+    LogName::new(COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name))
+}
+
+/// Whether a file is called as compressed ones are.
+pub(super) fn is_named_compressed(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    COMPRESSED.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Puts files in the order of their numbers. A file that is there twice, as it is and compressed, is
+/// read as it is.
+fn in_order(mut files: Vec<(LogName, Input)>) -> Vec<Input> {
+    // The plain name is the shorter one.
+    let key = |(name, input): &(LogName, Input)| (name.clone(), input.path.as_os_str().len());
+    files.sort_by_cached_key(key);
+    files.dedup_by(|(a, _), (b, _)| a == b);
+    files.into_iter().map(|(_, input)| input).collect()
 }
 
 /// The files of one log in a folder, in order.
@@ -119,15 +160,13 @@ pub(super) fn log(dir: &Path, base: &str) -> Result<Vec<Input>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(here).with_context(|| here.display().to_string())? {
         let entry = entry.with_context(|| here.display().to_string())?;
-        let name = entry.file_name().to_str().and_then(LogName::new);
-        let Some(name) = name.filter(|name| name.base() == base) else { continue };
+        let path = dir.join(entry.file_name());
+        let Some(name) = log_name(&path).filter(|name| name.base() == base) else { continue };
         // One that is gone since was removed.
         let Ok(metadata) = entry.metadata() else { continue };
-        let path = dir.join(name.as_str());
         files.push((name, Input { path, len: metadata.len() }));
     }
-    files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(files.into_iter().map(|(_, input)| input).collect())
+    Ok(in_order(files))
 }
 
 /// A log that is no binlog, though its files' names are like those: every MariaDB has it beside its binlogs.
@@ -144,7 +183,7 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             metadata => metadata.with_context(|| path.display().to_string())?,
         };
-        match entry.file_name().to_str().and_then(LogName::new) {
+        match log_name(&path) {
             Some(name) if metadata.is_file() && name.base() != ARIA_LOG => {
                 files.push((name, Input { path, len: metadata.len() }));
             }
@@ -154,7 +193,6 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
     }
     if !files.is_empty() {
         // Relay logs or another server's files may lie beside them.
-        files.sort_by(|(a, _), (b, _)| a.cmp(b));
         let first = files[0].0.base().to_owned();
         if let Some((other, _)) = files.iter().find(|(name, _)| name.base() != first) {
             bail!(
@@ -163,7 +201,7 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Input>> {
                 other.base()
             );
         }
-        return Ok(files.into_iter().map(|(_, input)| input).collect());
+        return Ok(in_order(files));
     }
     folders.sort();
     let timelines: Vec<&PathBuf> = folders.iter().filter(|path| is_timeline(path)).collect();

@@ -2,8 +2,7 @@
 //!
 //! Each event is checked: its length and its checksum. What comes out is whole.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -14,6 +13,7 @@ use binlogd_event::{
 };
 
 use super::Input;
+use super::bytes::Bytes;
 
 /// How much is read at once, in bytes.
 const CHUNK_LEN: usize = 1 << 20;
@@ -42,12 +42,6 @@ impl<'a> RawEvent<'a> {
     }
 }
 
-/// Where bytes come from.
-enum Bytes {
-    File(File),
-    Stdin(io::StdinLock<'static>),
-}
-
 /// Reads a file from its beginning.
 pub(crate) struct Reader {
     input: Bytes,
@@ -68,12 +62,8 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn open(input: &Input) -> Result<Self> {
         let name = if input.is_stdin() { "-".to_owned() } else { input.path.display().to_string() };
-        let source = match input.is_stdin() {
-            true => Bytes::Stdin(io::stdin().lock()),
-            false => Bytes::File(File::open(&input.path).with_context(|| name.clone())?),
-        };
         let mut reader = Self {
-            input: source,
+            input: Bytes::open(input, &name)?,
             name,
             buffer: Vec::new(),
             event: 0..0,
@@ -90,6 +80,11 @@ impl Reader {
     /// Where the next event begins, in bytes.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the file is compressed: offsets and sizes are those of what is in it.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.input.is_compressed()
     }
 
     /// The event that was read last.
@@ -112,6 +107,7 @@ impl Reader {
             Some(magic) if *magic == ENCRYPTED_MAGIC => {
                 return Err(anyhow!("{}: {}", self.name, ENCRYPTED));
             }
+            Some([]) | None => return Err(anyhow!("{}: is empty: it has no bytes", self.name)),
             _ => {
                 return Err(anyhow!(
                     "{}: not a binlog: it does not begin with fe 62 69 6e. Name binlog files, such \
@@ -166,7 +162,7 @@ impl Reader {
     /// Sees whether the file that ended has still all that was read of it. What came of an event that
     /// is not whole yet may be cut off by the server, after a crash, and begun anew.
     pub(crate) fn look_again(&mut self, path: &Path) -> Result<()> {
-        let Bytes::File(file) = &mut self.input else { return Ok(()) };
+        let Bytes::Plain(file) = &mut self.input else { return Ok(()) };
         let len = file.metadata().with_context(|| self.name.clone())?.len();
         // A file of the same name may have taken its place.
         let there = std::fs::metadata(path).map_or(len, |metadata| metadata.len());
@@ -188,7 +184,7 @@ impl Reader {
     }
 
     fn seek(&mut self, offset: u64) -> Result<()> {
-        let Bytes::File(file) = &mut self.input else { return Ok(()) };
+        let Bytes::Plain(file) = &mut self.input else { return Ok(()) };
         file.seek(SeekFrom::Start(offset)).with_context(|| self.name.clone())?;
         (self.event, self.filled, self.header, self.offset) = (0..0, 0, None, offset);
         Ok(())
@@ -258,17 +254,10 @@ impl Reader {
                 self.buffer.resize(self.filled + CHUNK_LEN.max(self.filled), 0);
             }
             let free = &mut self.buffer[self.filled..];
-            let read = match &mut self.input {
-                Bytes::File(file) => file.read(free),
-                Bytes::Stdin(stdin) => stdin.read(free),
-            };
-            match read {
-                Ok(0) => return Ok(false),
-                Ok(read) => self.filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(error).with_context(|| format!("{}:{}", self.name, self.offset));
-                }
+            let read = self.input.read(free);
+            match read.with_context(|| format!("{}:{}", self.name, self.offset))? {
+                0 => return Ok(false),
+                read => self.filled += read,
             }
         }
         Ok(true)

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 pub(crate) mod corpus;
+pub(crate) mod crafted;
 pub(crate) mod dumps;
 
 use std::path::Path;

@@ -4,6 +4,8 @@ mod plot;
 
 use std::fmt::Write as _;
 
+use binlogd_decode::shown_on_terminal;
+
 use super::collect::{Changed, Named, Stats};
 use super::terminal::{byte_rate, bytes, number, rate, seconds_range, size_range, width};
 use super::timeline::Span;
@@ -37,8 +39,10 @@ pub(super) fn page(stats: &Stats, top: usize, sources: &str) -> String {
     timelines(&mut page, stats);
     tables(&mut page, stats, top);
     page.push_str("<section class=\"two\">\n");
-    histogram(&mut page, "Size of transactions", &stats.sizes.ranges(), size_range);
-    histogram(&mut page, "How long they lasted", &stats.durations.ranges(), seconds_range);
+    histogram(&mut page, "Size of transactions", &stats.sizes.ranges(), size_range, bytes);
+    let seconds = |from| format!("{} s", number(from));
+    let durations = stats.durations.ranges();
+    histogram(&mut page, "How long they lasted", &durations, seconds_range, seconds);
     page.push_str("</section>\n");
     transactions(&mut page, "Largest transactions", &stats.largest);
     transactions(&mut page, "Longest transactions", &stats.longest);
@@ -53,13 +57,12 @@ pub(super) fn page(stats: &Stats, top: usize, sources: &str) -> String {
 /// Text as it is.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in shown_on_terminal(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -100,8 +103,12 @@ fn timelines(page: &mut String, stats: &Stats) {
                 series: &[Series],
                 values: &dyn Fn(&Changed) -> Vec<u64>,
                 shown: fn(u64) -> String| {
-        let columns =
-            spans.iter().map(|span| Column { label: label(span), values: values(&span.changed) });
+        let columns = spans.iter().map(|span| {
+            let label = label(span);
+            // Without the year.
+            let short = label.split_once('-').map_or_else(String::new, |(_, rest)| rest.to_owned());
+            Column { label, short, values: values(&span.changed) }
+        });
         let columns = columns.collect();
         Plot { title, series, columns, shown, is_time: true }.svg()
     };
@@ -128,10 +135,15 @@ fn histogram(
     title: &str,
     ranges: &[(u64, u64, u64)],
     label: fn(u64, u64) -> String,
+    short: fn(u64) -> String,
 ) {
     let columns = ranges
         .iter()
-        .map(|&(from, to, count)| Column { label: label(from, to), values: vec![count] })
+        .map(|&(from, to, count)| Column {
+            label: label(from, to),
+            short: short(from),
+            values: vec![count],
+        })
         .collect();
     let plot =
         Plot { title: "Transactions", series: &COUNT, columns, shown: number, is_time: false };
@@ -211,7 +223,7 @@ mod tests {
 
     #[test]
     fn names_are_no_markup() {
-        assert_eq!(escaped("<b>&\"\n"), "&lt;b&gt;&amp;&quot;\u{fffd}");
+        assert_eq!(escaped("<b>&\"\n"), "&lt;b&gt;&amp;&quot;\\u{a}");
         assert!(page(&Stats::new(1), 1, "<script>").contains("&lt;script&gt;"));
     }
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use binlogd_decode::shown_on_terminal;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::collect::{Changed, Named, Stats};
+use super::timeline::Span;
 use crate::time;
 
 /// The longest bar, in characters.
@@ -155,7 +157,7 @@ impl Text {
             )
         };
         for (name, changed) in tables.iter().take(top) {
-            self.line(&line(&shown(name), changed));
+            self.line(&line(&shown_on_terminal(name), changed));
         }
         let mut rest = Changed::default();
         tables.iter().skip(top).for_each(|(_, changed)| rest.add(changed));
@@ -183,15 +185,26 @@ impl Text {
             "BYTES",
             width(seconds)
         ));
-        for span in &spans {
-            self.line(&format!(
+        let is_empty = |span: &Span| span.changed.transactions == 0;
+        self.rows(&spans, is_empty, |span| {
+            format!(
                 "{:<19}  {:>12}  {:>11}  {:>11}  {}",
                 time::show(span.time),
                 number(span.changed.transactions),
                 number(span.changed.rows()),
                 bytes(span.changed.bytes),
                 bar(span.changed.bytes, max)
-            ));
+            )
+        });
+    }
+
+    /// A line for each row; several in a row that are empty have one line together.
+    fn rows<R>(&mut self, rows: &[R], is_empty: impl Fn(&R) -> bool, line: impl Fn(&R) -> String) {
+        for same in rows.chunk_by(|a, b| is_empty(a) && is_empty(b)) {
+            match same {
+                [row] => self.line(&line(row)),
+                _ => self.line("…"),
+            }
         }
     }
 
@@ -203,18 +216,31 @@ impl Text {
     ) {
         let max = ranges.iter().map(|(.., count)| *count).max().unwrap_or(0);
         self.heading(&format!("{what:<26}  {:>12}", "TRANSACTIONS"));
-        for (from, to, count) in ranges {
+        let is_empty = |(.., count): &(u64, u64, u64)| *count == 0;
+        self.rows(ranges, is_empty, |(from, to, count)| {
             let (range, bar) = (range(*from, *to), bar(*count, max));
-            self.line(&format!("{range:<26}  {:>12}  {bar}", number(*count)));
-        }
+            format!("{range:<26}  {:>12}  {bar}", number(*count))
+        });
     }
 
     fn transactions(&mut self, heading: &str, list: &[Named]) {
         if list.is_empty() {
             return;
         }
-        self.heading(heading);
+        // A folder that all have in common is named once.
+        let folder =
+            |named: &Named| named.file.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let first = list.first().and_then(folder);
+        let is_common = list.iter().all(|named| folder(named) == first);
+        match first.filter(|_| is_common) {
+            Some(folder) => self.heading(&format!("{heading} in {}", shown_on_terminal(&folder))),
+            None => self.heading(heading),
+        }
         for named in list {
+            let file = match is_common {
+                true => named.file.rsplit('/').next().unwrap_or(&named.file),
+                false => &named.file,
+            };
             let mut line = format!(
                 "{:>11}  {:>9} {}  {:>6} s  {}  {}:{}",
                 bytes(named.bytes),
@@ -222,7 +248,7 @@ impl Text {
                 if named.rows == 1 { "row " } else { "rows" },
                 number(u64::from(named.seconds)),
                 time::show(named.time),
-                shown(&named.file),
+                shown_on_terminal(file),
                 named.position
             );
             // Writing to a String does not fail.
@@ -232,15 +258,10 @@ impl Text {
             if let Some(thread) = named.thread_id {
                 let _ = write!(line, "  thread {thread}");
             }
-            let _ = write!(line, "  {}", shown(&named.what.join(", ")));
+            let _ = write!(line, "  {}", shown_on_terminal(&named.what.join(", ")));
             self.line(&line);
         }
     }
-}
-
-/// A name that does not tell the terminal what to do.
-fn shown(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// In eighths of a character; what is more than nothing shows.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
-use binlogd_decode::changes::{At, Statement, Transaction};
+use binlogd_decode::changes::{At, NamedTables, Statement, Transaction};
 use binlogd_decode::{Rows, RowsChange};
 use binlogd_event::GtidSet;
 use binlogd_event::body::StatusVar;
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::misuse::misuse;
 use crate::sources::Unwanted;
-use crate::time;
+use crate::time::{self, Time, Zone};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Choose")]
@@ -28,13 +28,19 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_enum, value_delimiter = ',')]
     kind: Vec<Kind>,
 
-    /// Only transactions from this time on (UTC)
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    start_time: Option<u32>,
+    /// Only transactions from this time on: 2026-01-31, '2026-01-31 12:34:56',
+    /// 2026-01-31T12:34:56+02:00, now, -1h, '1 hour ago' or seconds since 1970
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    start_time: Option<Time>,
 
-    /// Only transactions before this time (UTC)
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    stop_time: Option<u32>,
+    /// Only transactions before this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    stop_time: Option<Time>,
+
+    /// The time zone of these times, where they have no offset of their own: UTC, local, +02:00,
+    /// Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", allow_hyphen_values = true)]
+    timezone: Zone,
 
     /// Only transactions that begin at this offset of the first file, or behind it
     #[arg(long, value_name = "OFFSET")]
@@ -80,16 +86,59 @@ impl FilterArgs {
 /// What is wanted.
 pub(crate) struct Filter {
     args: FilterArgs,
+    /// In seconds since 1970.
+    start_time: Option<u32>,
+    stop_time: Option<u32>,
 }
 
 impl Filter {
     pub(crate) fn new(args: FilterArgs) -> Result<Self> {
-        if let (Some(start), Some(stop)) = (args.start_time, args.stop_time)
+        let resolve = |option: &str, time: &Option<Time>| match time {
+            None => Ok(None),
+            Some(time) => time
+                .in_zone(&args.timezone)
+                .map(Some)
+                .map_err(|error| misuse(anyhow!("{option}: {error}"))),
+        };
+        let start_time = resolve("--start-time", &args.start_time)?;
+        let stop_time = resolve("--stop-time", &args.stop_time)?;
+        if let (Some(start), Some(stop)) = (start_time, stop_time)
             && start >= stop
         {
-            return Err(misuse(anyhow!("--stop-time is not behind --start-time")));
+            return Err(misuse(anyhow!(
+                "--stop-time is not after --start-time: they are {} and {} (UTC)",
+                time::show(stop),
+                time::show(start)
+            )));
         }
-        Ok(Self { args })
+        Ok(Self { args, start_time, stop_time })
+    }
+
+    /// Whether it leaves anything out.
+    pub(crate) fn is_given(&self) -> bool {
+        let args = &self.args;
+        self.chooses_changes()
+            || self.is_by_time()
+            || args.start_position.is_some()
+            || args.stop_position.is_some()
+            || self.is_by_gtid()
+            || args.server_id.is_some()
+            || args.thread_id.is_some()
+    }
+
+    /// Whether it chooses transactions by their time.
+    pub(super) fn is_by_time(&self) -> bool {
+        self.start_time.is_some() || self.stop_time.is_some()
+    }
+
+    /// Whether it chooses transactions by their GTIDs.
+    pub(super) fn is_by_gtid(&self) -> bool {
+        self.args.include_gtids.is_some() || self.args.exclude_gtids.is_some()
+    }
+
+    /// Whether it chooses transactions by their server's id.
+    pub(super) fn is_by_server(&self) -> bool {
+        self.args.server_id.is_some()
     }
 
     /// Wants no transaction that begins before `offset` of the first file.
@@ -101,7 +150,7 @@ impl Filter {
     pub(crate) fn unwanted(&self) -> Unwanted {
         Unwanted {
             before_offset: self.args.start_position,
-            before_time: self.args.start_time,
+            before_time: self.start_time,
             without: None,
             outside: self.args.include_gtids.clone(),
         }
@@ -126,8 +175,8 @@ impl Filter {
         let args = &self.args;
         let Transaction { offset, time, .. } = *transaction;
         let of = |set: &GtidSet| transaction.gtid.is_some_and(|gtid| set.contains(&gtid));
-        args.start_time.is_none_or(|start| time >= start)
-            && args.stop_time.is_none_or(|stop| time < stop)
+        self.start_time.is_none_or(|start| time >= start)
+            && self.stop_time.is_none_or(|stop| time < stop)
             && args.start_position.is_none_or(|start| !first || offset >= start)
             && args.stop_position.is_none_or(|stop| !last || offset < stop)
             && args.server_id.is_none_or(|id| transaction.server_id == id)
@@ -137,30 +186,62 @@ impl Filter {
     }
 
     pub(crate) fn wants_rows(&self, rows: &Rows<'_>) -> bool {
-        let FilterArgs { database, table, kind, .. } = &self.args;
-        let is = match rows.change() {
+        let names = rows.table();
+        self.wants_kind(rows.change()) && self.wants_names(names.schema(), names.name())
+    }
+
+    /// Whether changes of rows of this kind are wanted.
+    pub(crate) fn wants_kind(&self, change: RowsChange) -> bool {
+        let is = match change {
             RowsChange::Insert => Kind::Insert,
             RowsChange::Update => Kind::Update,
             RowsChange::Delete => Kind::Delete,
         };
-        let names = rows.table();
-        (kind.is_empty() || kind.contains(&is))
-            && (database.is_empty() || database.iter().any(|p| p.matches(names.schema())))
+        self.args.kind.is_empty() || self.args.kind.contains(&is)
+    }
+
+    /// Whether changes of this table are wanted.
+    pub(crate) fn wants_names(&self, schema: &str, name: &str) -> bool {
+        let FilterArgs { database, table, .. } = &self.args;
+        (database.is_empty() || database.iter().any(|p| p.matches(schema)))
             && (table.is_empty() || {
-                let name = format!("{}.{}", names.schema(), names.name());
+                let name = format!("{schema}.{name}");
                 table.iter().any(|pattern| pattern.matches(&name))
             })
     }
 
-    /// Which tables a statement changes is not known, but in which databases it is.
+    /// A statement is of the tables that it names. Of one that may change any table only the databases
+    /// are known.
     pub(crate) fn wants_statement(&self, statement: &Statement<'_>) -> bool {
         let FilterArgs { database, table, kind, .. } = &self.args;
         if !kind.is_empty() && !kind.contains(&Kind::of(statement)) {
             return false;
         }
-        let schemas = schemas(statement);
+        if database.is_empty() && table.is_empty() {
+            return true;
+        }
+        let tables = statement.named_tables();
+        let schemas = match &tables {
+            NamedTables::These(tables) => tables.iter().map(|(s, _)| s.clone()).collect(),
+            NamedTables::Schema(schema) => vec![schema.clone()],
+            _ => schemas(statement),
+        };
+        let is_in = |patterns: &[Pattern]| {
+            schemas.iter().any(|schema| patterns.iter().any(|p| p.may_be_in(schema)))
+        };
+        let is_of = |pattern: &Pattern, (schema, name): &(String, String)| match name.is_empty() {
+            true => pattern.may_be_in(schema),
+            false => pattern.matches(&format!("{schema}.{name}")),
+        };
         (database.is_empty() || schemas.iter().any(|s| database.iter().any(|p| p.matches(s))))
-            && (table.is_empty() || schemas.iter().any(|s| table.iter().any(|p| p.may_be_in(s))))
+            && (table.is_empty()
+                || match &tables {
+                    NamedTables::These(tables) => {
+                        tables.iter().any(|named| table.iter().any(|p| is_of(p, named)))
+                    }
+                    NamedTables::Schema(_) | NamedTables::None => false,
+                    NamedTables::Control | NamedTables::Any => is_in(table),
+                })
     }
 }
 

@@ -1,7 +1,5 @@
 //! The options of where to begin and whether to go on, and what they and the sources come to.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, anyhow};
 use binlogd_event::FIRST_EVENT;
 use binlogd_store::LogName;
@@ -26,7 +24,7 @@ pub(crate) struct FromArgs {
 
 fn place(text: &str) -> Result<From, String> {
     match text {
-        "oldest" => return Ok(From::Oldest),
+        "oldest" | "earliest" => return Ok(From::Oldest),
         "end" => return Ok(From::End),
         _ => {}
     }
@@ -48,12 +46,16 @@ pub(super) fn open(sources: &SourceArgs, args: &FromArgs) -> Result<(Source, Opt
         )));
     }
     match sources.place()? {
-        Place::Files(inputs) => files(inputs, sources.last()?, args),
+        Place::Files(inputs) => files(inputs, sources, args),
         Place::Server(server) => Ok((server.open(args.from.clone(), args.follow)?, None)),
     }
 }
 
-fn files(mut inputs: Vec<Input>, place: &Path, args: &FromArgs) -> Result<(Source, Option<u64>)> {
+fn files(
+    mut inputs: Vec<Input>,
+    sources: &SourceArgs,
+    args: &FromArgs,
+) -> Result<(Source, Option<u64>)> {
     let start = match &args.from {
         From::Oldest => None,
         From::End => {
@@ -68,8 +70,9 @@ fn files(mut inputs: Vec<Input>, place: &Path, args: &FromArgs) -> Result<(Sourc
             Some(*offset)
         }
     };
+    sources.refuse_gaps(&inputs)?;
     let files = match args.follow {
-        true => Files::following(inputs, place.to_owned()),
+        true => Files::following(inputs, sources.last()?.to_owned()),
         false => Files::new(inputs),
     };
     Ok((Source::Files(Box::new(files)), start))

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use binlogd_decode::changes::{At, Change, Changes, End, Transaction};
+use binlogd_decode::changes::{At, Change, Changes, End, NamedTables, Transaction};
 use binlogd_decode::format::{Format, FormatError};
 use binlogd_decode::{Event, FollowedSchema, TableChange};
 
 use super::filter::Filter;
 use super::left_out::LeftOut;
 use super::told::Told;
+use super::unmatched::Unmatched;
 use crate::logging::print_note;
-use crate::sink::{Sink, event_at};
+use crate::sink::{Out, Sink, event_at};
 
 /// Follows transactions and prints what is wanted of them.
 pub(crate) struct Printer<'f> {
@@ -26,6 +27,11 @@ pub(crate) struct Printer<'f> {
     is_last: bool,
     told: Told,
     left_out: LeftOut,
+    unmatched: Unmatched,
+    /// Whether a distributed transaction was printed that a later one may commit or roll back.
+    has_prepared: bool,
+    /// Whether a note says that nothing was chosen.
+    has_noted: bool,
     followed: Option<Followed>,
 }
 
@@ -49,6 +55,9 @@ impl<'f> Printer<'f> {
             is_last: true,
             told: Told::default(),
             left_out: LeftOut::default(),
+            unmatched: Unmatched::default(),
+            has_prepared: false,
+            has_noted: false,
             followed: None,
         }
     }
@@ -61,6 +70,11 @@ impl<'f> Printer<'f> {
 }
 
 impl Printer<'_> {
+    /// Whether a note has said that nothing was chosen.
+    pub(crate) fn has_noted(&self) -> bool {
+        self.has_noted
+    }
+
     /// Begins to follow tables with the first wanted transaction, before its rows ask for them.
     fn foresee(&mut self) {
         let Some(followed) = &mut self.followed else { return };
@@ -114,7 +128,7 @@ impl Sink for Printer<'_> {
         self.changes.is_outside() && self.is_last && self.filter.ends_before(at)
     }
 
-    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn see(&mut self, at: &At<'_>, event: Event<'_>, out: &mut Out<'_>) -> Result<()> {
         let failed = |error: FormatError| match error {
             // It says where by itself.
             FormatError::Decode(error) => error.into(),
@@ -126,6 +140,7 @@ impl Sink for Printer<'_> {
             if let Some(untold) = self.format.untold(&broken_off) {
                 self.left_out.note(at, &untold);
             }
+            let out = &mut out.buffer;
             self.format.change(at, self.changes.last(), broken_off, out).map_err(failed)?;
         }
         let taken = self.changes.take(at, event);
@@ -148,6 +163,9 @@ impl Sink for Printer<'_> {
             self.told.tell(transaction.gtid);
         }
         let is_wanted = self.filter.wants(transaction, self.is_first, self.is_last);
+        if is_end || alone {
+            self.unmatched.transaction(transaction, is_wanted);
+        }
         let tables = match &mut self.followed {
             Some(followed) => followed.take(at, transaction, &change, is_wanted),
             None => Vec::new(),
@@ -155,11 +173,20 @@ impl Sink for Printer<'_> {
         if !is_wanted {
             return Ok(());
         }
+        self.unmatched.change(&change);
         if let Change::Statement(statement) = &mut change {
             statement.tables = &tables;
         }
+        let is_control = self.filter.chooses_changes()
+            && matches!(&change, Change::Statement(statement)
+                if statement.named_tables() == NamedTables::Control);
+        // Of a transaction of which nothing was chosen such a statement is of no use. What is replayed
+        // keeps it: later ones may name the savepoint.
+        let is_under_way = if alone { self.has_prepared } else { self.begun };
+        let is_idle = is_control && !is_under_way && !self.format.is_replayed();
         let wanted = match &change {
             Change::End(_) => self.begun || self.keeps_empty,
+            Change::Statement(_) if is_idle => false,
             Change::Statement(statement) | Change::Load(statement) => {
                 self.filter.wants_statement(statement)
             }
@@ -169,18 +196,35 @@ impl Sink for Printer<'_> {
         if !wanted {
             return Ok(());
         }
+        if !is_control {
+            self.unmatched.chosen();
+        }
+        self.has_prepared |= matches!(change, Change::End(End::Prepared(_)));
         if !self.begun && !alone {
-            self.format.begin(transaction, out).map_err(failed)?;
+            self.format.begin(transaction, &mut out.buffer).map_err(failed)?;
         }
         self.begun = !is_end && !alone;
         if let Some(untold) = self.format.untold(&change) {
             self.left_out.note(at, &untold);
         }
-        self.format.change(at, transaction, change, out).map_err(failed)
+        match change {
+            Change::Rows { mut rows, query, statement }
+                if rows.is_large() && self.format.takes_parts() =>
+            {
+                while let Some(rows) = rows.next_part() {
+                    let part = Change::Rows { rows, query, statement };
+                    self.format.change(at, transaction, part, &mut out.buffer).map_err(failed)?;
+                    out.put(false)?;
+                }
+                Ok(())
+            }
+            change => self.format.change(at, transaction, change, &mut out.buffer).map_err(failed),
+        }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.format.finish(out);
         self.left_out.finish();
+        self.has_noted = self.unmatched.finish(&self.filter);
     }
 }

@@ -1,79 +1,34 @@
-//! Writes the chosen transactions as the bytes that they are, such that all of it is a binlog again.
+//! Writes the chosen transactions as one binlog. Their events are the bytes that they are, but for the
+//! positions and checksums of those that have another place than in their file.
 
-use anyhow::{Result, anyhow, bail};
+mod copy;
+
+use anyhow::{Result, bail};
 use binlogd_decode::Event;
-use binlogd_decode::changes::{At, Changes};
+use binlogd_decode::changes::At;
 use binlogd_event::{EventKind, MAGIC};
 
+use super::chooser::{Choice, Chooser};
 use super::filter::Filter;
-use super::told::Told;
-use crate::sink::{Sink, event_at, place};
+use crate::sink::{Out, Sink, event_at, place};
 use crate::sources::RawEvent;
+use copy::Copy;
 
-/// Copies events: those that belong to no transaction, and the transactions that are wanted.
+/// Copies events: those that begin and end a file, and the transactions that are wanted.
 pub(super) struct RawSink {
-    changes: Changes,
-    filter: Filter,
-    told: Told,
-    is_first: bool,
-    is_last: bool,
-    has_begun: bool,
-    now: Now,
-    /// Whether the transaction under way has changed something.
-    has_changed: bool,
-    /// What came of it before it was known whether it is wanted: events that lead to its first change.
+    chooser: Chooser,
+    copy: Copy,
+    /// Events of a transaction before it is known whether it is wanted: those that lead to its first
+    /// change, each with its header.
     held: Vec<u8>,
 }
 
 /// How much may be [held](RawSink::held), in bytes.
 const HELD_BYTES_MAX: usize = 256 << 20;
 
-/// The transaction under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Now {
-    /// There is none, or it is not known yet whether it is wanted.
-    Open,
-    Wanted,
-    Unwanted,
-}
-
 impl RawSink {
     pub(super) fn new(filter: Filter) -> Self {
-        Self {
-            changes: Changes::new(),
-            filter,
-            told: Told::default(),
-            is_first: true,
-            is_last: true,
-            has_begun: false,
-            now: Now::Open,
-            has_changed: false,
-            held: Vec::new(),
-        }
-    }
-
-    /// Whether the transaction is wanted, as far as its events tell yet.
-    fn decide(&self) -> Now {
-        let transaction = self.changes.last();
-        let is_known = self.has_changed || !self.changes.is_outside();
-        let wanted = match is_known {
-            // Such as the value of a variable, before its statement.
-            false => None,
-            true if self.told.is_told(transaction.gtid) => Some(false),
-            // The session comes with the first statement.
-            true if self.filter.asks_for_session()
-                && transaction.thread_id.is_none()
-                && !self.has_changed =>
-            {
-                None
-            }
-            true => Some(self.filter.wants(transaction, self.is_first, self.is_last)),
-        };
-        match wanted {
-            None => Now::Open,
-            Some(true) => Now::Wanted,
-            Some(false) => Now::Unwanted,
-        }
+        Self { chooser: Chooser::new(filter), copy: Copy::new(), held: Vec::new() }
     }
 
     fn hold(&mut self, raw: &RawEvent<'_>) -> Result<()> {
@@ -81,77 +36,58 @@ impl RawSink {
             bail!(
                 "{}: more than {HELD_BYTES_MAX} bytes lead to a change of which it is not known yet \
                  whether it is wanted (limit held_bytes_max): the file is damaged or made up, or begin \
-                 behind this (--start-position)",
+                 after this (--start-position)",
                 event_at(&place(raw))
             );
         }
         self.held.extend_from_slice(raw.bytes);
         Ok(())
     }
-
-    fn end(&mut self) {
-        self.now = Now::Open;
-        self.has_changed = false;
-        self.held.clear();
-    }
 }
 
 impl Sink for RawSink {
     fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize) {
-        (self.is_first, self.is_last) = (is_first, is_last);
-        self.told.enter(timeline);
+        self.chooser.enter(is_first, is_last, timeline);
     }
 
     fn is_done(&self, at: &At<'_>) -> bool {
-        self.changes.is_outside() && self.is_last && self.filter.ends_before(at)
+        self.chooser.is_done(at)
     }
 
-    fn see(&mut self, at: &At<'_>, event: Event<'_>, _: &mut Vec<u8>) -> Result<()> {
+    fn see(&mut self, at: &At<'_>, event: Event<'_>, _: &mut Out<'_>) -> Result<()> {
         if at.header.kind.is_gtid() {
-            // What was under way may have broken off.
-            self.end();
+            self.held.clear();
         }
-        let taken = self.changes.take(at, event);
-        let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
-        self.has_changed |= taken.is_some();
+        self.chooser.see(at, event)?;
         Ok(())
     }
 
     fn see_bytes(&mut self, raw: &RawEvent<'_>, out: &mut Vec<u8>) -> Result<()> {
-        if !std::mem::replace(&mut self.has_begun, true) {
+        if self.copy.is_empty() {
             out.extend_from_slice(&MAGIC);
         }
-        if is_of_file(raw.header.kind) {
-            self.end();
-            out.extend_from_slice(raw.bytes);
-            return Ok(());
-        }
-        if self.now == Now::Open {
-            self.now = self.decide();
-            match self.now {
-                Now::Open => self.hold(raw)?,
-                Now::Wanted => out.append(&mut self.held),
-                Now::Unwanted => self.held.clear(),
+        match self.chooser.choose(raw.header.kind) {
+            Choice::OfFile => {
+                self.held.clear();
+                self.copy.event_of_file(raw, out)?;
+                if raw.header.kind == EventKind::BINLOG_CHECKPOINT {
+                    self.copy.events(raw.bytes, raw.format, out)?;
+                }
             }
-        }
-        if self.now == Now::Wanted {
-            out.extend_from_slice(raw.bytes);
-        }
-        if self.has_changed && self.changes.is_outside() {
-            self.told.tell(self.changes.last().gtid);
-            self.end();
+            Choice::Open => self.hold(raw)?,
+            Choice::Wanted => {
+                self.chooser.chosen();
+                self.copy.events(&self.held, raw.format, out)?;
+                self.held.clear();
+                self.copy.events(raw.bytes, raw.format, out)?;
+            }
+            Choice::Unwanted => self.held.clear(),
         }
         Ok(())
     }
-}
 
-/// Whether events of a kind belong to their file, and to no transaction.
-fn is_of_file(kind: EventKind) -> bool {
-    const KINDS: [EventKind; 4] = [
-        EventKind::FORMAT_DESCRIPTION,
-        EventKind::ROTATE,
-        EventKind::STOP,
-        EventKind::BINLOG_CHECKPOINT,
-    ];
-    KINDS.contains(&kind) || kind.is_previous_gtids()
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.copy.finish(out);
+        self.chooser.finish();
+    }
 }

@@ -13,6 +13,8 @@ pub(super) struct Series {
 /// A column; its values are those of the series, from the bottom up.
 pub(super) struct Column {
     pub(super) label: String,
+    /// What stands below it, where there is room.
+    pub(super) short: String,
     pub(super) values: Vec<u64>,
 }
 
@@ -32,6 +34,8 @@ const HEIGHT: f64 = 130.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
+/// The most that a character of a label takes, with its part of the space after the label.
+const CHAR_WIDTH: f64 = 7.5;
 
 impl Plot<'_> {
     pub(super) fn svg(&self) -> String {
@@ -48,7 +52,9 @@ impl Plot<'_> {
         }
         let all = HEIGHT + TOP + BOTTOM;
         let _ = writeln!(svg, "</figcaption>\n<svg viewBox=\"0 0 {wide} {all}\" role=\"img\">");
-        for (part, value) in [(0.0, 0), (0.5, max / 2), (1.0, max)] {
+        // Half of one would be 0 again.
+        let half = (max > 1).then_some((0.5, max / 2));
+        for (part, value) in [Some((0.0, 0)), half, Some((1.0, max))].into_iter().flatten() {
             let y = TOP + HEIGHT * (1.0 - part);
             let value = (self.shown)(value);
             let _ = writeln!(
@@ -62,17 +68,18 @@ impl Plot<'_> {
         let count = u32::try_from(self.columns.len()).unwrap_or(u32::MAX).max(1);
         let step = (wide - LEFT) / f64::from(count);
         let mut x = LEFT;
-        let labelled = count.div_ceil(if self.is_time { 6 } else { 4 });
+        let chars = self.columns.iter().map(|column| column.short.chars().count()).max();
+        let labelled = (chars.unwrap_or(0) as f64 * CHAR_WIDTH / step).ceil().max(1.0);
         for (index, column) in (0_u32..).zip(&self.columns) {
             self.column(column, x, step, max, &mut svg);
             // The last ones would stick out.
-            if index % labelled == 0 && x + 90.0 < wide {
-                let label = if self.is_time { short(&column.label) } else { &column.label };
+            let has_room = x + column.short.chars().count() as f64 * CHAR_WIDTH < wide;
+            if f64::from(index) % labelled == 0.0 && has_room {
                 let _ = writeln!(
                     svg,
                     "<text x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
                     all - 6.0,
-                    escaped(label)
+                    escaped(&column.short)
                 );
             }
             x += step;
@@ -117,9 +124,4 @@ impl Plot<'_> {
 #[expect(clippy::cast_precision_loss, reason = "a drawing has a thousand dots")]
 fn share(value: u64, max: u64) -> f64 {
     value as f64 / max as f64
-}
-
-/// Without the year.
-fn short(time: &str) -> &str {
-    time.split_once('-').map_or(time, |(_, rest)| rest)
 }
