@@ -117,7 +117,10 @@ impl FollowError {
 
     /// Whether there is no room for what comes.
     fn needs_room(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_full())
+        match self {
+            Self::Store(error) | Self::Upstream(UpstreamError::Store(error)) => error.is_full(),
+            _ => false,
+        }
     }
 
     /// Whether the same server shows another history than the one that is stored.

@@ -90,3 +90,38 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use binlogd_store::StoreError;
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::upstream::UpstreamError;
+
+    #[test]
+    fn errors_of_the_disk_are_the_same_wherever_they_are_met() {
+        for (errno, needs_room) in [
+            (Errno::NOSPC, true),
+            (Errno::DQUOT, true),
+            (Errno::MFILE, false),
+            (Errno::INTR, false),
+            (Errno::IO, false),
+        ] {
+            let error = || StoreError::Io {
+                action: "create",
+                path: PathBuf::from("/s"),
+                source: io::Error::from(errno),
+            };
+            for error in [FollowError::from(error()), UpstreamError::from(error()).into()] {
+                assert_eq!(error.needs_room(), needs_room, "{error:?}");
+                assert!(!error.needs_somebody(), "{error:?}");
+            }
+        }
+        let halted = FollowError::from(UpstreamError::from(StoreError::Poisoned));
+        assert!(halted.needs_somebody() && !halted.needs_room());
+    }
+}

@@ -2,7 +2,7 @@
 
 use binlogd_client::ClientError;
 use binlogd_event::{GtidSet, ServerVersion};
-use binlogd_store::{SourceId, StoreError};
+use binlogd_store::{Remedy, SourceId, StoreError};
 use binlogd_wire::{ErrorCode, ServerError};
 
 mod advice;
@@ -279,6 +279,7 @@ impl UpstreamError {
             | Self::Silent(..)
             | Self::SemiSyncAppeared(_) => false,
             Self::NoneToFollow { stuck, .. } => *stuck,
+            Self::Store(error) => error.remedy() == Remedy::Stop,
             _ => true,
         }
     }
