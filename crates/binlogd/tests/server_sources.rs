@@ -137,7 +137,10 @@ fn a_server_says_what_its_files_say(flavour: Flavour) {
     assert_eq!(stats, of(&["stats", "--json"], &names));
     let page = tempfile::tempdir().unwrap().path().join("page.html");
     fs::create_dir_all(page.parent().unwrap()).unwrap();
-    printed(&["stats", "--html", page.to_str().unwrap(), &all]);
+    let noted = binlogd(&["stats", "--html", page.to_str().unwrap(), &all]);
+    let note = format!("binlogd: note: the report is in {}\n", page.display());
+    assert_eq!((noted.status.code(), noted.stdout.len()), (Some(0), 0));
+    assert_eq!(String::from_utf8_lossy(&noted.stderr), note);
     let page = fs::read_to_string(&page).unwrap();
     let password = format!(":{}@", server.endpoint().password);
     assert!(page.contains("@127.0.0.1:") && !page.contains(&password));
