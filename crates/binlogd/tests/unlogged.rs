@@ -5,7 +5,7 @@
 mod common;
 
 use binlogd_client::wire::dump::DumpFlags;
-use common::dumps::{Ask, answers, assert_all_same, assert_answers};
+use common::dumps::{Ask, answers, assert_all_same, assert_answers, dump};
 use common::{PATIENCE, follow, logs};
 use testkit::{Daemon, Flavour, Server, wait_until};
 
@@ -124,7 +124,7 @@ async fn a_restored_primarys_readers_are_accepted_and_refused_from_the_first_mom
     primary.start().unwrap();
     primary.sql("create database c").unwrap();
     assert_eq!(primary.sql("select @@global.gtid_purged").unwrap(), format!("{uuid}:1-2"));
-    let daemon = follow(&primary);
+    let mut daemon = follow(&primary);
     let asks = ["", "UUID:1", "UUID:1-2", "UUID:1-3", "UUID:1-4", "UUID:2-3"];
     let asks = asks.map(|set| by_gtid(&set.replace("UUID", &uuid)));
     wait_until("a file is stored", PATIENCE, || {
@@ -133,6 +133,21 @@ async fn a_restored_primarys_readers_are_accepted_and_refused_from_the_first_mom
     .unwrap();
     assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
     wait_for_same_variables(&daemon, &primary);
+
+    // A binlogd that does not know yet lets a reader wait. Here the primary accepts no second connection.
+    daemon.stop().unwrap();
+    std::fs::remove_file(daemon.timeline_dir(&primary).unwrap().join("UNLOGGED")).unwrap();
+    primary.sql("alter user repl@'%' with max_user_connections 1").unwrap();
+    daemon.start().unwrap();
+    wait_until("the dump has begun", PATIENCE, || {
+        Ok(daemon.status_var(primary.prefix(), "Binlogd_upstream_connects")? == "1")
+    })
+    .unwrap();
+    dump(&daemon.endpoint(), &asks[2]).await;
+    logs(&daemon, &["WARN", "has not yet answered which transactions stand in none"]);
+    primary.sql("alter user repl@'%' with max_user_connections 0").unwrap();
+    wait_for_same_variables(&daemon, &primary);
+    assert_all_same(&primary.endpoint(), &daemon.endpoint(), &asks).await;
 }
 
 mod on_mariadb {
