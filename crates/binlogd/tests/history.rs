@@ -185,12 +185,60 @@ fn empty_files_may_be_purged(flavour: Flavour) {
     assert!(is_good && findings.contains("no transaction was in"), "{findings}");
 }
 
-fn a_new_base_name_is_reported(flavour: Flavour) {
+const RENAMED: [&str; 2] = ["--log-bin=other", "--log-bin-index=other"];
+
+/// By GTID nothing is missing.
+fn a_new_base_name_is_followed(flavour: Flavour) {
     let mut primary = primary_of(flavour, &[]);
     let daemon = follow(&primary);
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    let old = served(&daemon, &primary);
+    let early = replica_of(&daemon, flavour);
+    early.wait_for_replica_of(&primary, PATIENCE).unwrap();
+    if flavour.is_mariadb() {
+        // It keeps its GTIDs beside its files, under their base name.
+        let base = last_file(&primary).split('.').next().unwrap().to_owned();
+        primary.stop().unwrap();
+        let dir = primary.datadir();
+        fs::copy(dir.join(format!("{base}.state")), dir.join("other.state")).unwrap();
+    }
+    primary.restart_adding(RENAMED).unwrap();
+    insert(&primary, 6..9, "new");
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    logs(&daemon, &["beginning a new timeline"]);
+    let files = served(&daemon, &primary);
+    assert!(files.starts_with(&old) && files.last().unwrap() == "other.000001", "{files:?}");
+
+    // Readers by GTID, one of them connected all the time, and one by position.
+    for replica in [early, replica_of(&daemon, flavour)] {
+        replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+        assert_eq!(rows(&replica), rows(&primary));
+    }
+    let mut tool = primary.prefix().mysqlbinlog_from(&daemon.endpoint());
+    let tool = tool.args(["--to-last-log", "--base64-output=decode-rows", "-v", &old[0]]);
+    let out = tool.output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    let count = |value: &str| text.matches(&format!("@2='{value}'")).count();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!((count("old"), count("new")), (5, 3));
+    let (is_good, findings) = verify(&daemon);
+    assert!(is_good, "{findings}");
+
+    // It goes on under the new name.
+    primary.restart().unwrap();
+    insert(&primary, 9..12, "more");
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+    assert_eq!(served(&daemon, &primary).last().unwrap(), "other.000002");
+    assert!(verify(&daemon).0);
+}
+
+/// Without GTIDs, or where the server has forgotten those that it gave.
+fn a_new_base_name_is_reported(flavour: Flavour, args: &[&str]) {
+    let mut primary = primary_of(flavour, args);
+    let daemon = follow(&primary);
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     let before = served(&daemon, &primary);
-    primary.restart_adding(["--log-bin=other", "--log-bin-index=other"]).unwrap();
+    primary.restart_adding(RENAMED).unwrap();
     insert(&primary, 6..9, "new");
     logs(&daemon, &["another base name", "new data directory", "ERROR"]);
     assert_eq!(served(&daemon, &primary), before);
@@ -218,7 +266,12 @@ fn a_file_that_comes_next_by_name_alone_is_not_joined() {
 
 #[test]
 fn files_of_another_base_name_are_reported() {
-    a_new_base_name_is_reported(Flavour::Mysql97);
+    a_new_base_name_is_reported(Flavour::Mysql97, &["--gtid-mode=OFF"]);
+}
+
+#[test]
+fn files_of_another_base_name_are_followed_by_gtid() {
+    a_new_base_name_is_followed(Flavour::Mysql97);
 }
 
 #[test]
@@ -271,6 +324,11 @@ mod on_mariadb {
 
     #[test]
     fn files_of_another_base_name_are_reported() {
-        a_new_base_name_is_reported(Flavour::Mariadb118);
+        a_new_base_name_is_reported(Flavour::Mariadb118, &[]);
+    }
+
+    #[test]
+    fn files_of_another_base_name_are_followed_by_gtid() {
+        a_new_base_name_is_followed(Flavour::Mariadb118);
     }
 }

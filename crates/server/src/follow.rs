@@ -2,6 +2,7 @@
 
 mod plan;
 mod refusal;
+mod renamed;
 mod repeats;
 mod retry;
 mod timeline;
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use binlogd_client::ConnectOptions;
 use binlogd_client::wire::compress::Compression;
-use binlogd_store::{LogFile, LogName, Position, Remedy, Store, StoreError};
+use binlogd_event::{ChecksumAlgorithm, GtidSet, Verifier};
+use binlogd_store::{LogFile, LogName, Position, Remedy, SourceId, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Choose, OnFork, SemiSync};
@@ -32,6 +34,7 @@ pub use timeline::{Divergence, Stored};
 use plan::plan;
 use refusal::{End, Instead};
 use repeats::Repeats;
+use timeline::NewTimeline;
 use torn::Torn;
 
 /// Keeps one stream's store up with its primary.
@@ -54,6 +57,8 @@ pub struct Follower {
     read_to_end: Option<u32>,
     /// The file to go on with, since the primary has no more of the last one.
     next_file: Option<LogName>,
+    /// The first file of the primary that has another base name, if GTIDs are to show whether it follows.
+    renamed: Option<LogName>,
     /// The stored end after which the primary is to go on without showing what comes before.
     unshown: Option<End>,
     backoff: Backoff,
@@ -87,6 +92,9 @@ pub enum FollowError {
          stored already to other transactions, so that readers could not be kept apart by GTID"
     )]
     SameServer(Box<FollowError>),
+    /// The primary's files have another base name, and GTIDs do not show that they follow.
+    #[error(transparent)]
+    Renamed(Box<UpstreamError>),
 }
 
 impl FollowError {
@@ -94,6 +102,7 @@ impl FollowError {
     fn number(&self) -> Option<u16> {
         match self {
             Self::Upstream(error) => error.number(),
+            Self::Renamed(error) => error.number(),
             Self::Receive(error) => error.number(),
             Self::Store(_) => None,
             Self::SameServer(error) => error.number(),
@@ -103,6 +112,7 @@ impl FollowError {
     fn failure(&self) -> Failure {
         let outline = match self {
             Self::Upstream(error) => error.outline(),
+            Self::Renamed(error) => error.outline(),
             Self::Receive(_) => "the primary's binlog cannot be received",
             Self::SameServer(_) => "the primary has another history than the stored one",
             Self::Store(_) => "binlogd's files cannot be read or written",
@@ -145,6 +155,7 @@ impl FollowError {
     fn needs_somebody(&self) -> bool {
         match self {
             Self::Upstream(error) => error.needs_somebody(),
+            Self::Renamed(error) => error.needs_somebody(),
             Self::Receive(error) => error.needs_somebody(),
             Self::SameServer(_) => true,
             Self::Store(_) => false,
@@ -169,6 +180,7 @@ impl Follower {
             is_refused: false,
             read_to_end: None,
             next_file: None,
+            renamed: None,
             unshown: None,
             backoff: Backoff::new(),
             repeats: Repeats::default(),
@@ -207,6 +219,10 @@ impl Follower {
                 continue;
             }
             let Some(mut error) = self.explained(error, &shutdown).await else { continue };
+            self.renamed = renamed::renamed_file(&error, self.tail.as_ref());
+            if self.renamed.is_some() {
+                continue;
+            }
             if error.is_another_history() && self.stream.config().on_fork == OnFork::NewTimeline {
                 error = FollowError::SameServer(Box::new(error));
             }
@@ -396,8 +412,9 @@ impl Follower {
 
     /// Decides where to go on with this primary, and makes the intake for it.
     async fn prepare(&mut self, mut chosen: Chosen) -> Result<Chosen, FollowError> {
-        let next = self.next_file.take();
-        if self.is_same_history(&chosen.primary) {
+        let (next, renamed) = (self.next_file.take(), self.renamed.take());
+        self.leave_empty_timeline(&chosen.primary.source)?;
+        if renamed.is_none() && self.is_same_history(&chosen.primary) {
             let intake = match next {
                 Some(file) => Intake::at_file(file, self.predecessor(), chosen.primary.checksum),
                 None => self.intake_for(&mut chosen).await?,
@@ -406,7 +423,13 @@ impl Follower {
             self.intake = Some(intake.with_unlogged(unlogged.unwrap_or_default()));
             return Ok(chosen);
         }
-        let new = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await?;
+        let found = timeline::prepare(&self.stream, self.store.source(), &mut chosen).await;
+        let is_its = |tail: &&Tail| tail.file.timeline.source == chosen.primary.source;
+        let new = match (self.tail.as_ref().filter(is_its), renamed) {
+            (Some(tail), Some(file)) => renamed::check(found, tail, &file)?,
+            (Some(_), None) => same_server(found?)?,
+            (None, _) => found?,
+        };
         if let Some(committer) = self.committer.take() {
             committer.close()?;
         }
@@ -424,6 +447,18 @@ impl Follower {
         let before = Predecessor::Transactions(new.shared);
         self.intake = Some(Intake::at_file(new.file, before, chosen.primary.checksum));
         Ok(chosen)
+    }
+
+    /// Leaves the folder of a server of which nothing was stored, if the first file comes from another one.
+    fn leave_empty_timeline(&mut self, source: &SourceId) -> Result<(), StoreError> {
+        if self.tail.is_some() || self.store.source().is_none_or(|begun| begun == source) {
+            return Ok(());
+        }
+        if let Some(committer) = self.committer.take() {
+            committer.close()?;
+        }
+        let nothing = Verifier::at_start(ChecksumAlgorithm::None);
+        self.store.begin_timeline(source, &nothing, GtidSet::new())
     }
 
     /// What the next file has to follow.
@@ -515,6 +550,15 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// Of the server whose timeline is the last one that has files.
+fn same_server(new: NewTimeline) -> Result<NewTimeline, FollowError> {
+    if new.is_whole {
+        return Ok(new);
+    }
+    let error = UpstreamError::Forked { server: new.source, gtids: new.forked };
+    Err(FollowError::SameServer(Box::new(error.into())))
 }
 
 /// Tells everybody that a dump has begun.

@@ -67,8 +67,9 @@ pub fn plan_by_list(
         Some(_) => Ok(Plan::Resume),
         None if oldest.name.base() != name.base() => Err(UpstreamError::OtherNames {
             wanted: name.to_string(),
-            oldest: oldest.name.to_string(),
-            newest: newest.name.to_string(),
+            oldest: oldest.name.as_str().into(),
+            newest: newest.name.as_str().into(),
+            cause: "the stored files have no GTIDs".into(),
         }),
         None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
             wanted: name.to_string(),
@@ -91,7 +92,7 @@ pub fn plan_by_list(
 }
 
 /// Whether the GTIDs of the stored history are known, so that the head of a later file can be compared with them.
-fn lists_gtids(tail: &Tail) -> bool {
+pub(super) fn lists_gtids(tail: &Tail) -> bool {
     let logged = tail.verifier.logged();
     logged.has_list() && !logged.all().is_empty()
 }

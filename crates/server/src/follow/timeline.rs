@@ -17,6 +17,10 @@ pub(super) struct NewTimeline {
     pub(super) forked: GtidSet,
     /// All others that are stored.
     pub(super) shared: GtidSet,
+    /// Whether the new source has all of the newest history.
+    pub(super) is_whole: bool,
+    /// The new source.
+    pub(super) source: SourceId,
 }
 
 /// Finds out where the new source's history goes on from the stored one, or that it does not.
@@ -34,11 +38,12 @@ pub(super) async fn prepare(
     let theirs = executed_gtids(connection, primary, &executed).await?;
     let on_fork = stream.config().on_fork;
     let stored = Stored::of(stored, stream.catalog());
-    let Divergence { forked, shared } =
+    let Divergence { forked, shared, is_whole } =
         Divergence::new(&stored, (&primary.source, &theirs), on_fork)?;
     let server_id = stream.identity().server_id;
     let file = first_file_with_news(options, primary, &shared, server_id).await?;
-    Ok(NewTimeline { file, forked, shared })
+    let source = primary.source.clone();
+    Ok(NewTimeline { file, forked, shared, is_whole, source })
 }
 
 /// What is stored.
@@ -68,6 +73,8 @@ pub struct Divergence {
     pub forked: GtidSet,
     /// All others that are stored.
     pub shared: GtidSet,
+    /// Whether the other server has all of the newest history, but for what stands in no file.
+    pub is_whole: bool,
 }
 
 impl Divergence {
@@ -92,7 +99,7 @@ impl Divergence {
             return Err(UpstreamError::GivesAgain { server: server.clone(), gtids: again });
         }
         if is_whole || on_fork == OnFork::NewTimeline {
-            return Ok(Self { forked, shared });
+            return Ok(Self { forked, shared, is_whole });
         }
         Err(match shared.is_empty() {
             true => other_server(source, server),

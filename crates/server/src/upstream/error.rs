@@ -166,16 +166,19 @@ pub enum UpstreamError {
     /// The primary's files have another base name than the stored ones.
     #[error(
         "the primary has no binlog file {wanted}; it has {oldest} to {newest}: its log_bin has another base \
-         name now. binlogd does not join files of two names. If it had everything before the change, give it a \
-         new data directory that starts at {oldest}; the stored files stay readable. Or set log_bin back"
+         name now. It is not certain that nothing is missing between: {cause}. If binlogd had everything before \
+         the change, give it a new data directory that starts at {oldest}; the stored files stay readable. Or set \
+         log_bin back"
     )]
     OtherNames {
         /// The last stored file.
         wanted: String,
         /// The oldest file that the primary has.
-        oldest: String,
+        oldest: Box<str>,
         /// The newest file that it has.
-        newest: String,
+        newest: Box<str>,
+        /// Why GTIDs do not show that nothing is missing.
+        cause: Box<str>,
     },
     /// MariaDB's dump command has 32 bits for a position.
     #[error(

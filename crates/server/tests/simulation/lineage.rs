@@ -36,6 +36,8 @@ pub(crate) enum Flaw {
     ForkedServed,
     /// A reader by GTID never gets what some timeline lacked, also where a later one has it.
     ForkedForGood,
+    /// Transactions that are in no file of their server count for nothing.
+    UnloggedIgnored,
     /// A reader by position that goes on with the next timeline is told the begin of the file.
     BegunAnew,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Tally {
     restores: u64,
     failovers: u64,
     renames: u64,
+    renames_followed: u64,
     purges: u64,
     lost_files: u64,
     timelines: u64,
@@ -65,6 +68,7 @@ impl Tally {
             ("restores", self.restores, 150),
             ("failovers", self.failovers, 250),
             ("renames", self.renames, 25),
+            ("renames followed", self.renames_followed, 10),
             ("purges", self.purges, 150),
             ("lost files", self.lost_files, 25),
             ("timelines", self.timelines, 150),
@@ -108,6 +112,9 @@ impl Story {
         let mut rng = Rng::new(seed);
         let disk = SimDisk::new(rng.bits());
         let mut first = Server::new(Primary::new(rng.bits(), &mut rng));
+        if !first.primary.is_mariadb && rng.one_in(4) {
+            first.restore_backup(&mut rng);
+        }
         first.write(&mut rng);
         let on_fork = if rng.percent(60) { OnFork::NewTimeline } else { OnFork::Halt };
         let node = Node::open(&disk, on_fork, flaw);
@@ -162,6 +169,7 @@ impl Story {
             }
         }
         tally.timelines += self.node.timelines_begun;
+        tally.renames_followed += self.node.renames_followed;
         for _ in 0..12 {
             self.read(tally)?;
         }
@@ -264,7 +272,8 @@ impl Story {
                 let (_, saved) = &self.saved[self.rng.below(self.saved.len())];
                 Some(saved.copy(number, &mut self.rng))
             }
-            6..=7 if has_all_files => {
+            6 if !server.primary.is_mariadb => Some(server.provisioned(number, &mut self.rng)),
+            6..=7 if has_all_files && server.primary.unlogged.is_empty() => {
                 let base = self.rng.pick(&["mysql-bin", "mysql-bin", "replica"]);
                 Some(server.replica(number, base, &mut self.rng))
             }
@@ -310,7 +319,8 @@ impl Story {
             }
             Err(Halt::Gap(text)) => {
                 tally.gaps += 1;
-                (text, self.has_lost_files || !self.given_up.is_empty())
+                let is_provisioned = self.servers.iter().any(|s| !s.primary.unlogged.is_empty());
+                (text, self.has_lost_files || !self.given_up.is_empty() || is_provisioned)
             }
         };
         if is_possible { Ok(false) } else { Err(format!("reported without a cause: {text}")) }

@@ -144,6 +144,11 @@ fn a_file_of_the_next_timeline_that_is_begun_anew_is_found() {
 }
 
 #[test]
+fn transactions_in_no_file_that_are_ignored_are_found() {
+    is_found_in_lineage(lineage::Flaw::UnloggedIgnored);
+}
+
+#[test]
 fn a_reader_with_forked_transactions_that_is_served_is_found() {
     is_found_in_lineage(lineage::Flaw::ForkedServed);
 }

@@ -71,6 +71,8 @@ impl Identity {
 pub(crate) struct Primary {
     source: BinlogGen,
     identity: Identity,
+    /// Transactions that it has in a table and in no file, of MySQL.
+    pub(crate) unlogged: GtidSet,
     pub(crate) is_mariadb: bool,
     pub(crate) files: Vec<BinlogFile>,
 }
@@ -83,7 +85,7 @@ impl Primary {
         let source = BinlogGen::new(seed, options);
         let files = vec![BinlogFile::new(source.file_name())];
         let identity = Identity::new(0);
-        Self { source, identity, is_mariadb, files }
+        Self { source, identity, unlogged: GtidSet::new(), is_mariadb, files }
     }
 
     /// Another server, with copies of this one's files.
@@ -149,7 +151,20 @@ impl Primary {
 
     /// All transactions that it has.
     pub(crate) fn executed(&self) -> GtidSet {
-        self.source.executed().clone()
+        let mut executed = self.source.executed().clone();
+        executed.extend(&self.unlogged);
+        executed
+    }
+
+    /// Another MySQL, which was provisioned with the data of this one, but not with its files.
+    pub(crate) fn provisioned(&self, number: u8, rng: &mut Rng) -> Self {
+        let mut new = self.copy(number, rng);
+        new.unlogged = self.executed();
+        let uuid = new.identity.uuid;
+        new.source = BinlogGen::new(rng.bits(), Options { uuid, ..Options::default() });
+        new.source.pass_seconds(1_000);
+        new.files = vec![BinlogFile::new(new.source.file_name())];
+        new
     }
 
     /// Makes other choices from here on: another history.

@@ -6,21 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use binlogd_event::{
-    CHECKSUM_LEN, ChecksumAlgorithm, EventPart, Gtid, GtidSet, ServerVersion, previous_gtids,
+    CHECKSUM_LEN, ChecksumAlgorithm, EventPart, Gtid, GtidSet, ServerVersion, Verifier,
+    previous_gtids,
 };
 use binlogd_server::config::{OnFork, StartAt};
 use binlogd_server::follow::{Divergence, Plan, Stored, plan_by_list};
 use binlogd_server::ingest::{
     Committer, Intake, IntakeError, NotNext, Overlap, Predecessor, Tail, apply_all,
 };
-use binlogd_server::upstream::PrimaryLog;
+use binlogd_server::upstream::{PrimaryLog, UpstreamError};
 use binlogd_store::{LogFile, LogName, Store};
 use testkit::rng::Rng;
 use testkit::sim_disk::SimDisk;
 
 use super::Flaw;
 use super::server::{Ledger, Server, Transactions};
-use crate::primary::{Dump, Primary};
+use crate::primary::{BinlogFile, Dump, Primary};
 
 pub(super) struct Node {
     pub(super) store: Store,
@@ -36,6 +37,8 @@ pub(super) struct Node {
     received: Received,
     /// How many timelines were begun.
     pub(super) timelines_begun: u64,
+    /// How many of them since files had another name.
+    pub(super) renames_followed: u64,
 }
 
 /// Why it does not go on. It says so, and tries again later.
@@ -66,6 +69,7 @@ impl Node {
             flaw,
             received: Received::default(),
             timelines_begun: 0,
+            renames_followed: 0,
         }
     }
 
@@ -74,10 +78,12 @@ impl Node {
         self.disconnect();
         let (on_fork, flaw) = (self.on_fork, self.flaw);
         let (received, begun) = (std::mem::take(&mut self.received), self.timelines_begun);
+        let renames = self.renames_followed;
         // The lock is that of the process before.
         *self = Self::open(&SimDisk::new(1), on_fork, flaw);
         *self = Self::open(disk, on_fork, flaw);
         (self.received, self.timelines_begun) = (received, begun);
+        self.renames_followed = renames;
     }
 
     /// Connects if it must, and receives up to so many events.
@@ -96,6 +102,7 @@ impl Node {
             self.received.take(&sent.bytes);
         }
         self.commit();
+        self.note_unlogged(&server.primary);
         Ok(())
     }
 
@@ -136,6 +143,10 @@ impl Node {
         if !self.is_same_history(&server.primary) {
             return true;
         }
+        let has_base = |file: &BinlogFile| log_name(&file.name).base() == tail.file.name.base();
+        if !files.iter().any(has_base) {
+            return true;
+        }
         let has_file = files.iter().any(|file| file.name == tail.file.name.as_str());
         let is_alike = |list: GtidSet| tail.verifier.logged().compare(&list).is_empty();
         !has_file && files.first().and_then(listed).is_some_and(is_alike)
@@ -153,11 +164,17 @@ impl Node {
             self.close_committer();
             self.tail = self.store.recover().unwrap().map(Tail::from);
         }
+        let source = primary.id();
+        if self.tail.is_none() && self.store.source().is_some_and(|begun| *begun != source) {
+            self.close_committer();
+            let nothing = Verifier::at_start(ChecksumAlgorithm::None);
+            self.store.begin_timeline(&source, &nothing, GtidSet::new()).unwrap();
+        }
         let is_same = self.is_same_history(primary);
         let checksum = ChecksumAlgorithm::Crc32;
         let next_file = self.next_file.take();
         let intake = match (&self.tail, next_file) {
-            _ if !is_same => return self.begin_timeline(primary),
+            _ if !is_same => return self.begin_timeline(primary, None),
             (Some(_), Some(next)) => Intake::at_file(next, self.predecessor(), checksum),
             (Some(tail), None) => {
                 let overlap = Overlap::at(self.store.catalog(), tail).unwrap();
@@ -210,10 +227,29 @@ impl Node {
             Ok(_) => {
                 self.another_history("no event begins at the stored place".to_owned(), primary)
             }
-            Err(error @ binlogd_server::upstream::UpstreamError::LostTail { .. }) => {
+            Err(error @ UpstreamError::LostTail { .. }) => {
                 self.another_history(error.to_string(), primary)
             }
+            Err(UpstreamError::OtherNames { oldest, .. }) => {
+                self.renamed(primary, &log_name(&oldest))
+            }
             Err(error) => Err(Halt::Gap(error.to_string())),
+        }
+    }
+
+    /// Goes on with files of another name, of the same server, if GTIDs show that nothing is missing.
+    fn renamed(&mut self, primary: &Primary, file: &LogName) -> Result<(), Halt> {
+        let text = format!("it is not certain that {file} follows");
+        let Some(tail) = self.tail.as_ref().filter(|_| self.flaw != Flaw::NoContinuity) else {
+            return Err(Halt::Gap(text));
+        };
+        let has_gtids = !tail.verifier.logged().all().is_empty();
+        let stored = Stored::of(&tail.file.timeline.source, self.store.catalog());
+        let theirs = (&primary.id(), &primary.executed());
+        match Divergence::new(&stored, theirs, OnFork::Halt) {
+            Ok(found) if found.is_whole && has_gtids => self.begin_timeline(primary, Some(file)),
+            Ok(_) => Err(Halt::Gap(text)),
+            Err(error) => self.another_history(error.to_string(), primary),
         }
     }
 
@@ -234,6 +270,11 @@ impl Node {
             | IntakeError::NotNext(NotNext::Fork { .. }) => {
                 self.another_history(text, &server.primary)
             }
+            IntakeError::NotNext(NotNext::Gap { file, .. })
+                if self.tail.as_ref().is_some_and(|tail| tail.file.name.base() != file.base()) =>
+            {
+                self.renamed(&server.primary, &file)
+            }
             IntakeError::NotNext(NotNext::Gap { .. }) => Err(Halt::Gap(text)),
             _ => panic!("a good event was refused: {text}"),
         }
@@ -241,19 +282,20 @@ impl Node {
 
     fn another_history(&mut self, text: String, primary: &Primary) -> Result<(), Halt> {
         if self.flaw == Flaw::SameServerByGtid && self.on_fork == OnFork::NewTimeline {
-            return self.begin_timeline(primary);
+            return self.begin_timeline(primary, None);
         }
         Err(Halt::AnotherHistory(text))
     }
 
-    /// Goes on with another server.
-    fn begin_timeline(&mut self, primary: &Primary) -> Result<(), Halt> {
+    /// Goes on with another server, or with files of another name.
+    fn begin_timeline(&mut self, primary: &Primary, renamed: Option<&LogName>) -> Result<(), Halt> {
         let Some(tail) = self.tail.clone() else { return Ok(()) };
         let catalog = self.store.catalog();
         let stored = Stored::of(&tail.file.timeline.source, catalog);
         let theirs = (&primary.id(), &primary.executed());
-        let Divergence { forked, shared } = Divergence::new(&stored, theirs, self.on_fork)
-            .map_err(|error| Halt::Fork(error.to_string()))?;
+        let Divergence { forked, shared, is_whole } =
+            Divergence::new(&stored, theirs, self.on_fork)
+                .map_err(|error| Halt::Fork(error.to_string()))?;
         let is_subset = |list: &GtidSet| list.is_subset(&shared);
         let Some(file) =
             primary.files.iter().rfind(|file| listed(file).as_ref().is_some_and(is_subset))
@@ -261,6 +303,17 @@ impl Node {
             return Err(Halt::Gap(format!("the primary cannot send what follows {shared}")));
         };
         let file = log_name(&file.name);
+        if !primary.unlogged.is_subset(&shared) {
+            return Err(Halt::Gap("the primary has purged what comes next".to_owned()));
+        }
+        let is_its = tail.file.timeline.source == primary.id();
+        if is_its && !is_whole && self.flaw != Flaw::SameServerByGtid {
+            return Err(Halt::AnotherHistory(format!("the same server lacks {forked}")));
+        }
+        if renamed.is_some_and(|renamed| renamed.base() != file.base()) {
+            return Err(Halt::Gap(format!("transactions after {} are not stored", tail.file.name)));
+        }
+        self.renames_followed += u64::from(renamed.is_some());
         self.close_committer();
         self.must_recover = true;
         self.timelines_begun += 1;
@@ -281,6 +334,22 @@ impl Node {
         intake.flush();
         apply_all(intake, committer).unwrap();
         committer.commit().unwrap();
+    }
+
+    /// Asks the primary which transactions are in none of its files, once the dump has shown that it continues
+    /// what is stored.
+    fn note_unlogged(&self, primary: &Primary) {
+        let is_proven = self.link.as_ref().is_some_and(|(_, intake)| intake.is_following());
+        let catalog = self.store.catalog();
+        let Some(newest) = catalog.newest().filter(|_| is_proven && !primary.is_mariadb) else {
+            return;
+        };
+        let has_stored_end = newest.id == catalog.frontier().durable.file
+            && primary.files.iter().any(|file| file.name == newest.name.as_str());
+        if has_stored_end && self.is_in_timeline(&newest) && self.flaw != Flaw::UnloggedIgnored {
+            let unlogged = primary.unlogged.difference(&catalog.logged());
+            catalog.add_unlogged(&newest.timeline, &unlogged).unwrap();
+        }
     }
 
     fn close_committer(&mut self) {
@@ -321,7 +390,7 @@ fn log_name(name: &str) -> LogName {
 }
 
 /// What a file's head lists, if it has one.
-fn listed(file: &crate::primary::BinlogFile) -> Option<GtidSet> {
+fn listed(file: &BinlogFile) -> Option<GtidSet> {
     let list = &file.events.get(1)?.bytes;
     previous_gtids(&list[..list.len() - CHECKSUM_LEN]).ok()
 }

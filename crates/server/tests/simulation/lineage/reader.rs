@@ -116,6 +116,11 @@ impl Reader {
     }
 
     fn begin(&mut self, catalog: &Arc<Catalog>, flaw: Flaw) -> Result<(), DumpError> {
+        let is_unknown = !self.is_mariadb && catalog.unlogged().is_none();
+        if self.place.is_none() && is_unknown && flaw != Flaw::UnloggedIgnored {
+            // It waits until the primary was asked.
+            return Ok(());
+        }
         if self.place.is_none() && ahead(catalog, &self.has).is_some() {
             // It waits for these.
             return Ok(());

@@ -2,7 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use binlogd_event::{CHECKSUM_LEN, EventHeader, EventKind, Gtid, HEADER_LEN, gtid_of};
+use binlogd_event::{
+    CHECKSUM_LEN, EventHeader, EventKind, Gtid, GtidTag, HEADER_LEN, ServerUuid, gtid_of,
+};
 use testkit::rng::Rng;
 
 use crate::primary::Primary;
@@ -53,6 +55,21 @@ impl Server {
         let primary = self.primary.replica(number, base, rng);
         let noted = (primary.files.len() - 1, primary.files[primary.files.len() - 1].events.len());
         Self { primary, is_restored: false, noted, ..self.clone() }
+    }
+
+    /// Another one, which was provisioned with the data of this one.
+    pub(super) fn provisioned(&self, number: u8, rng: &mut Rng) -> Self {
+        let primary = self.primary.provisioned(number, rng);
+        Self { primary, is_restored: false, has_hole: false, noted: (0, 0), ..self.clone() }
+    }
+
+    /// For a new server: was restored from a backup of another one, of which no file is here.
+    pub(super) fn restore_backup(&mut self, rng: &mut Rng) {
+        for number in 1..=rng.between(1, 9) as u64 {
+            let gtid = Gtid::mysql(ServerUuid([9; 16]), GtidTag::NONE, number);
+            self.primary.unlogged.insert(gtid);
+            self.ledger.push((gtid, number));
+        }
     }
 
     /// Commits some transactions. At the end the file has its head, as on any server.
