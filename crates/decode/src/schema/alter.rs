@@ -73,11 +73,11 @@ impl Alter {
                 Step::Add { may_exist: true, defined } if self.has(table, &defined.column.name) => {
                     continue;
                 }
-                Step::Add { defined, .. } => (defined.column.clone(), &defined.place),
+                Step::Add { defined, .. } => (self.converted(&defined.column), &defined.place),
                 Step::Define { of, defined } => {
                     let is_there = find(&table.columns, &of.name).is_some();
                     match &defined.place {
-                        Some(_) if is_there => (defined.column.clone(), &defined.place),
+                        Some(_) if is_there => (self.converted(&defined.column), &defined.place),
                         _ => continue,
                     }
                 }
@@ -126,7 +126,7 @@ impl Alter {
             }
             match self.change_of(&column.name) {
                 Some(Step::Define { defined, .. }) if defined.place.is_some() => {}
-                Some(Step::Define { defined, .. }) => left.push(defined.column.clone()),
+                Some(Step::Define { defined, .. }) => left.push(self.converted(&defined.column)),
                 Some(Step::Rename { to, .. }) => {
                     left.push(ColumnSchema { name: to.clone(), ..self.converted(column) });
                 }
@@ -178,7 +178,7 @@ impl Alter {
         })
     }
 
-    /// A column with the character set that all text is converted to.
+    /// A column with the character set that all text is converted to, whatever the statement says of it.
     fn converted(&self, column: &ColumnSchema) -> ColumnSchema {
         let mut column = column.clone();
         if let Some(charset) = self.charset.filter(|_| self.converts) {

@@ -281,6 +281,7 @@ impl State {
             Action::AlterTable(_) => self.alter(text, &name),
             Action::RenameTable { to } => {
                 let table = self.remove(&name);
+                self.rename(&name, &to);
                 self.put(to, table)
             }
             Action::DropIndex { is_primary: true } => {
@@ -345,7 +346,9 @@ impl State {
             Some(_) => drop(self.remove(name)),
             None => self.lose(name, Why::Statement),
         }
-        self.put(alter.rename.unwrap_or_else(|| name.clone()), table)
+        let to = alter.rename.unwrap_or_else(|| name.clone());
+        self.rename(name, &to);
+        self.put(to, table)
     }
 
     /// A table has a name from now on; it may not be known what it is like.
@@ -419,6 +422,13 @@ impl State {
             // From here on nobody knows which names mean one table only.
             let names: Vec<Name> = self.tables.keys().cloned().collect();
             names.iter().for_each(|name| self.lose(name, Why::Memory));
+        }
+    }
+
+    /// A temporary table keeps being one under another name.
+    fn rename(&mut self, name: &Name, to: &Name) {
+        if name != to && self.temporary.contains(name) {
+            self.hide(to.clone());
         }
     }
 

@@ -78,7 +78,7 @@ const SAYS: &str = "select concat((select group_concat(concat_ws(' ', column_nam
     where table_schema = 'd' and table_name = '{}' and index_name = 'PRIMARY'), ''));\n";
 
 /// The same of a table that was followed.
-fn said(table: &TableSchema) -> String {
+pub(crate) fn said(table: &TableSchema) -> String {
     let columns: Vec<String> = table.columns.iter().map(column).collect();
     let spelled = |name: &String| {
         let mut columns = table.columns.iter().map(|c| &c.name);
@@ -93,6 +93,10 @@ fn column(column: &ColumnSchema) -> String {
     let kind = match &*column.type_name {
         "char" if is_bytes => "binary",
         "varchar" if is_bytes => "varbinary",
+        "tinytext" if is_bytes => "tinyblob",
+        "text" if is_bytes => "blob",
+        "mediumtext" if is_bytes => "mediumblob",
+        "longtext" if is_bytes => "longblob",
         name => name,
     };
     let charset = column.charset.filter(|_| !is_bytes).map_or("-", Charset::name);

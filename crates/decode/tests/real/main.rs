@@ -8,6 +8,7 @@ mod debezium;
 mod differential;
 mod events;
 mod followed;
+mod generated_ddl;
 mod heartbeats;
 mod json;
 mod maxwell;
