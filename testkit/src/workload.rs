@@ -89,8 +89,9 @@ pub fn checksums(server: &Server) -> Result<BTreeMap<String, String>> {
     Ok(all)
 }
 
-/// Leaves out what lies between a line `-- if FLAVOUR…` without this flavour and `-- end`.
-fn for_flavour(template: &str, flavour: Flavour) -> String {
+/// The lines of a template that are for this flavour: without those between a line `-- if FLAVOUR…` that lacks it
+/// and `-- end`.
+pub fn for_flavour(template: &str, flavour: Flavour) -> String {
     let mut sql = String::with_capacity(template.len());
     let mut wanted = true;
     for line in template.lines() {

@@ -122,9 +122,8 @@ impl SqlFormat {
     ) -> Result<(), FormatError> {
         let session = &mut self.session;
         let uses_schema = at.header.flags.0 & SUPPRESS_USE == 0 && !statement.schema.is_empty();
-        let is_mariadb = transaction.gtid.is_some_and(|gtid| gtid.domain().is_some());
         let time = at.header.timestamp;
-        session.prepare_statement(statement, time, uses_schema, is_mariadb, out)?;
+        session.prepare_statement(statement, time, uses_schema, is_mariadb(transaction), out)?;
         if statement.text.contains(&b';') {
             let delimiter = delimiter(statement.text);
             out.extend_from_slice(format!("DELIMITER {delimiter}\n").as_bytes());
@@ -141,6 +140,11 @@ impl SqlFormat {
         }
         Ok(())
     }
+}
+
+/// Whether MariaDB has logged it.
+fn is_mariadb(transaction: &Transaction) -> bool {
+    transaction.gtid.is_some_and(|gtid| gtid.domain().is_some())
 }
 
 /// What can end a statement that has semicolons: nothing that stands in it. The client program reads a
@@ -160,7 +164,13 @@ impl Format for SqlFormat {
     fn begin(&mut self, transaction: &Transaction, out: &mut Vec<u8>) -> Result<(), FormatError> {
         self.session.begin(out);
         self.gtid(transaction, out);
-        out.extend_from_slice(transaction.xa_start.as_deref().unwrap_or("BEGIN").as_bytes());
+        let xa_start = transaction.xa_start.as_deref();
+        if xa_start.is_some() && is_mariadb(transaction) {
+            // MariaDB keeps a prepared transaction attached to its session, which can run nothing else until
+            // that transaction ends. It detaches the transaction only in this mode.
+            out.extend_from_slice(b"SET pseudo_slave_mode=1;\n");
+        }
+        out.extend_from_slice(xa_start.unwrap_or("BEGIN").as_bytes());
         out.extend_from_slice(b";\n");
         Ok(())
     }
@@ -198,6 +208,9 @@ impl Format for SqlFormat {
                 };
                 out.extend_from_slice(statement.as_bytes());
                 out.extend_from_slice(b";\n");
+                if matches!(end, End::Prepared(_)) && is_mariadb(transaction) {
+                    out.extend_from_slice(b"SET pseudo_slave_mode=0;\n");
+                }
             }
         }
         Ok(())
