@@ -513,6 +513,8 @@ impl Follower {
             other => other,
         };
         (self.torn, self.is_refused) = (None, false);
+        // They hold for one connection only: at the next one the primary may be another, or restored.
+        (self.next_file, self.renamed) = (None, None);
         self.stream.counters().note_proven(false);
         let (intake, committer) = (self.intake.take(), self.committer.as_mut());
         if let (Some(mut intake), Some(committer)) = (intake, committer)

@@ -65,16 +65,19 @@ pub fn plan_by_list(
             Err(UpstreamError::LostTail { file: name.to_string(), theirs: log.end(), ours: end })
         }
         Some(_) => Ok(Plan::Resume),
+        // Also where the base name was changed and changed back: numbers that begin again are another history.
+        None if logs.iter().any(|log| is_before(&log.name, name)) => {
+            Err(UpstreamError::NoSuchFile {
+                wanted: name.to_string(),
+                oldest: oldest.name.to_string(),
+                newest: newest.name.to_string(),
+            })
+        }
         None if oldest.name.base() != name.base() => Err(UpstreamError::OtherNames {
             wanted: name.to_string(),
             oldest: oldest.name.as_str().into(),
             newest: newest.name.as_str().into(),
             cause: "the stored files have no GTIDs".into(),
-        }),
-        None if name.number() >= oldest.name.number() => Err(UpstreamError::NoSuchFile {
-            wanted: name.to_string(),
-            oldest: oldest.name.to_string(),
-            newest: newest.name.to_string(),
         }),
         // All of the stored file is here, so only the next one is needed.
         None if tail.verifier.ended() && oldest.name.number() == name.number() + 1 => {
@@ -95,6 +98,11 @@ pub fn plan_by_list(
 pub(super) fn lists_gtids(tail: &Tail) -> bool {
     let logged = tail.verifier.logged();
     logged.has_list() && !logged.all().is_empty()
+}
+
+/// Whether files of this name come before those of the other one.
+fn is_before(name: &LogName, other: &LogName) -> bool {
+    name.base() == other.base() && name.number() < other.number()
 }
 
 /// The file called `name`, if the primary has it.

@@ -107,6 +107,7 @@ impl Node {
     }
 
     pub(super) fn disconnect(&mut self) {
+        self.next_file = None;
         let Some((_, mut intake)) = self.link.take() else { return };
         let Some(committer) = &mut self.committer else { return };
         intake.settle();
