@@ -112,7 +112,7 @@ fn a_start_file_that_was_purged_or_never_was() {
         daemon("binlog.000099"),
         &["no binlog file binlog.000099", "binlog.000003"],
     );
-    keeps_trying_saying(daemon("nonsense"), &["nonsense", "binlog.000003"]);
+    keeps_trying_saying(daemon("nonsense.000001"), &["nonsense.000001", "binlog.000003"]);
 }
 
 #[test]

@@ -136,10 +136,13 @@ fn check_form(url: &str) -> Result<(), ClientError> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     let path = rest.split('?').next().unwrap_or_default();
-    if path.contains('@') || (!authority.contains('@') && rest.contains('@')) {
+    // After a host the path may be a file's qualified name, such as 0002@mysql-bin.000003.
+    let is_qualified = path.trim_start_matches('/').split_once('@').is_some_and(|(timeline, _)| {
+        timeline.len() == 4 && timeline.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if !authority.contains('@') && !is_qualified && rest.contains('@') {
         return Err(bad(
-            "the URL's user or password contains a '/' or '?', or its database an '@': write %2F for '/', \
-             %3F for '?', %40 for '@'",
+            "the URL's user or password contains a '/' or '?': write %2F for '/', %3F for '?'",
         ));
     }
     if path.starts_with("//") {
