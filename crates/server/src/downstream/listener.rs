@@ -350,10 +350,11 @@ async fn admit(
     tokio::select! {
         biased;
         () = shutdown.cancelled() => return Err(SqlError::server_shutdown()),
+        ready = server.facts.ready() => ready.map_err(SqlError::not_ready)?,
+        // Only who has to wait: others are greeted, and find out afterwards that they made room.
         () = registration.session().killed.cancelled() => {
             return Err(SqlError::too_many_connections());
         }
-        ready = server.facts.ready() => ready.map_err(SqlError::not_ready)?,
     }
     Ok(registration)
 }
