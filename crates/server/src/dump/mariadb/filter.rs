@@ -148,12 +148,15 @@ impl MariadbFilter {
     /// the way.
     pub(crate) fn leaves_out(&self, next: &GtidSet) -> bool {
         let is_idle = (self.skipping || self.group.is_outside()) && !self.list_due && !self.end_due;
-        let mut last = next.last_of_domains();
-        is_idle && last.all(|last| self.passed.contains(&last) || self.leaves_out_up_to(&last))
+        let left = next.difference(&self.passed);
+        // Not all of a server's are forked if the last one is.
+        let wanted = left.difference(&self.has).difference(&self.forked);
+        is_idle && left.last_of_domains().all(|last| self.leaves_out_up_to(&last, &wanted))
     }
 
-    /// The same of those of one domain and server, of which some are yet to come.
-    fn leaves_out_up_to(&self, last: &Gtid) -> bool {
+    /// The same of those of one domain and server, of which some are yet to come. Of the `wanted` ones the
+    /// reader was sent none before, and none is forked.
+    fn leaves_out_up_to(&self, last: &Gtid, wanted: &GtidSet) -> bool {
         let domain = last.domain().unwrap_or_default();
         let comes = |gtid: &Gtid| gtid.source == last.source && gtid.number <= last.number;
         let ahead = self.ahead.of_domain(domain);
@@ -165,7 +168,8 @@ impl MariadbFilter {
             return false;
         }
         let has_ended = until == Some(None);
-        ahead.is_some() || has_ended || self.is_out(last)
+        let wants_some = wanted.last_of_domains().any(|gtid| gtid.source == last.source);
+        ahead.is_some() || has_ended || !wants_some
     }
 
     /// Takes note that transactions were left out unseen, up to the GTIDs `before`; the file's head
