@@ -172,7 +172,7 @@ impl World {
             }
             70..=83 => self.commit()?,
             84..=87 => self.read()?,
-            88..=89 => self.disconnect(),
+            88..=89 => _ = self.disconnect(),
             90 => self.fault(),
             91..=92 => self.restart(true)?,
             93 => self.restart(false)?,
@@ -293,7 +293,7 @@ impl World {
                 self.store_anyway(&sent.bytes)?;
                 self.disconnect();
             }
-            _ => self.disconnect(),
+            _ => _ = self.disconnect(),
         }
         Ok(true)
     }
@@ -335,10 +335,11 @@ impl World {
         Ok(())
     }
 
-    fn disconnect(&mut self) {
-        let Some(node) = &mut self.node else { return };
+    /// Says whether what had come is stored.
+    fn disconnect(&mut self) -> bool {
+        let Some(node) = &mut self.node else { return false };
         let (Some(mut link), Some(committer)) = (node.link.take(), &mut node.committer) else {
-            return;
+            return false;
         };
         link.intake.settle();
         let settled = apply_all(&mut link.intake, committer).and_then(|()| committer.settle());
@@ -352,15 +353,20 @@ impl World {
             Err(error) => {
                 // What comes of it is judged at the next step.
                 let _ = self.store_failed(&error);
+                return false;
             }
         }
+        true
     }
 
     /// The primary cannot send the rest of a file: whoever has what it committed goes on with the next.
     fn leave_torn_file(&mut self) -> Result<bool, Violation> {
         let link = self.node.as_ref().and_then(|node| node.link.as_ref());
         let is_following = link.is_some_and(|link| link.intake.is_following());
-        self.disconnect();
+        if !self.disconnect() {
+            // It may have been started anew.
+            return Ok(true);
+        }
         let Some(node) = &mut self.node else { return Ok(true) };
         let Some(tail) = node.tail.as_ref().filter(|_| is_following && !node.must_recover) else {
             return Ok(true);
