@@ -20,7 +20,7 @@ pub struct FalseClock {
 }
 
 impl FalseClock {
-    /// A clock that is so many seconds ahead, or behind below 0.
+    /// A clock that is so many seconds ahead; a negative number means in the past.
     ///
     /// # Errors
     /// If there is no C compiler, which building needs as well.

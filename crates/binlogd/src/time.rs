@@ -17,7 +17,7 @@ pub(crate) fn show(seconds: u32) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A time as somebody wrote it.
+/// A time as a person wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Time {
     /// Seconds since 1970.

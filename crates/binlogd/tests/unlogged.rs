@@ -231,7 +231,7 @@ mod on_mysql_5_6 {
     #[tokio::test(flavor = "multi_thread")]
     async fn transactions_that_become_purged_are_needed_by_readers_as_at_the_primary() {
         let set_purged = format!("set global gtid_purged = '{ELSEWHERE}:1-5'");
-        // Its heartbeats behind what is left out have other positions.
+        // Its heartbeats after what is left out have other positions.
         purged_while_followed(Flavour::Mysql56, &set_purged, &SETS).await;
     }
 }

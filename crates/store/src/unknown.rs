@@ -1,4 +1,4 @@
-//! Where in a file somebody who has some transactions finds the first other one.
+//! Where in a file a reader that has some transactions finds the first other one.
 
 use binlogd_event::{EventHeader, EventKind, FIRST_EVENT, GtidSet, gtid_of};
 

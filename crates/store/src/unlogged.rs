@@ -171,7 +171,7 @@ impl Catalog {
         Ok(purged.difference(&here))
     }
 
-    /// The GTIDs that somebody must have who begins in a timeline, besides those that the file's
+    /// The GTIDs that a reader must have that begins in a timeline, besides those that the file's
     /// head lists.
     ///
     /// # Errors

@@ -174,7 +174,7 @@ fn config(args: Args) -> anyhow::Result<Config> {
     config.map_err(misuse)
 }
 
-/// The flags that the environment can set too: clap would only name the flag, which nobody gave.
+/// The flags that the environment can set too: clap would only name the flag, which was not given.
 fn refuse_beside_config(args: &Args) -> anyhow::Result<()> {
     for (flag, variable, is_given) in [
         ("--upstream", "BINLOGD_UPSTREAM", !args.upstream.is_empty()),

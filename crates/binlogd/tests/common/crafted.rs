@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use testkit::binlog_gen::{BinlogGen, Options};
 
-/// A file whose events, without checksums, are put behind each other by hand.
+/// A file whose events, without checksums, are put one after the other by hand.
 pub(crate) struct Crafted {
     dir: TempDir,
     pub(crate) file: File,

@@ -37,7 +37,7 @@ use crate::config::{Limits, ListenAddr, StreamConfig};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often an accept that keeps failing is logged.
 const ACCEPT_FAILURE_EVERY: Duration = Duration::from_secs(60);
-/// Clients beyond the limit on connections that are told so at once; others wait in the system's queue.
+/// Clients beyond the limit on connections that get an error at once; others wait in the system's queue.
 const TURNED_AWAY_MAX: usize = 8;
 /// How long sessions may take to end at a shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

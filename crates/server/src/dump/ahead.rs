@@ -184,7 +184,7 @@ impl<'a> Newcomer<'a> {
         self.heartbeat_at = period.map(|period| Instant::now() + period);
     }
 
-    /// Before the first one the reader is told the file, as at the begin of any dump. Not cancel safe.
+    /// Before the first one the reader gets the file's name, as at the begin of any dump. Not cancel safe.
     async fn send_heartbeat(&mut self) -> Result<(), Unfit> {
         self.set_next_heartbeat();
         let mut out = Vec::new();

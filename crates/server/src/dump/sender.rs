@@ -55,7 +55,7 @@ pub struct Sender {
     lookout: Lookout,
     /// Whether the rest of an event that comes in parts is left out.
     dropping: bool,
-    /// Where the reader was last told that events were left out up to there.
+    /// The position of the last heartbeat that reported left-out events.
     gap_told_at: Option<Position>,
     /// The checksum of events made for the reader.
     checksum: ChecksumAlgorithm,
@@ -539,7 +539,7 @@ impl Sender {
         }
     }
 
-    /// Sends a heartbeat behind events that were left out, once.
+    /// Sends one heartbeat after events that were left out.
     fn tell_place(&mut self, out: &mut Vec<u8>) {
         let place = Some(self.cursor.position());
         if self.gap_told_at != place {

@@ -245,7 +245,7 @@ pub(super) fn unsent(catalog: &Catalog, timeline: &Timeline) -> Result<GtidSet, 
 
 /// Refuses a reader that has transactions of an earlier timeline which the newest source lacks: what comes
 /// from that would make a mixture of two histories. Those of the newest source itself may be on their way
-/// (`dump::ahead`); those that are stored again, since somebody has replayed them, are a part of its history.
+/// (`dump::ahead`); those that are stored again, since they were replayed, are a part of its history.
 fn check_not_forked(catalog: &Catalog, has: &GtidSet) -> Result<(), DumpError> {
     let timelines = catalog.timelines();
     let Some(newest) = timelines.last() else { return Ok(()) };

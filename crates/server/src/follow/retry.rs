@@ -34,7 +34,7 @@ impl Follower {
         let failure = error.failure();
         let text = &failure.text;
         let retry_in_s = tracing::field::display(format!("{:.1}", wait.as_secs_f64()));
-        // A stream that was never connected may have a wrong flag: somebody is waiting to hear of it.
+        // A stream that was never connected may have a wrong flag: the person who started it is waiting for the error.
         let is_urgent = error.needs_somebody() || self.stream.counters().connects() == 0;
         match self.repeats.should_say(text, Instant::now()) {
             None => tracing::debug!(retry_in_s, "{text}"),

@@ -61,7 +61,7 @@ pub async fn choose(upstreams: &[ConnectOptions], how: Choose) -> Result<Chosen,
 }
 
 /// What is wrong with all upstreams together. A server that is read-only may be promoted, and one that is down may
-/// come back; but where all others refuse binlogd, somebody has to change something.
+/// come back; but where all others refuse binlogd, a person has to change something.
 fn none_to_follow(read_only: Vec<String>, errors: &[UpstreamError]) -> UpstreamError {
     let stuck = !errors.is_empty() && errors.iter().all(UpstreamError::needs_somebody);
     let reasons = errors.iter().map(UpstreamError::to_string).chain(read_only);

@@ -87,7 +87,7 @@ fn a_damaged_note_is_refused() {
     assert!(error.to_string().contains("UNLOGGED"), "{error}");
 }
 
-/// A second source's first file begins behind transaction 1. What was known of the first source holds on when
+/// A second source's first file begins after transaction 1. What was known of the first source holds on when
 /// all its files are purged.
 #[test]
 fn a_later_timeline_needs_what_the_earlier_ones_had_and_it_has_not() {

@@ -43,7 +43,7 @@ pub(crate) fn find(catalog: &Catalog, state: &GtidPosition) -> Result<StartPoint
 }
 
 /// Gives a reader that stands where the source itself stands as a replica a place in the source's own
-/// binlog, which does not have that GTID: behind it is what the source has logged since.
+/// binlog, which does not have that GTID: after it is what the source has logged since.
 pub(crate) fn resolve_own_position(catalog: &Catalog, wishes: &mut MariadbWishes) {
     let (Some(state), Some(unlogged)) = (&mut wishes.state, catalog.unlogged()) else { return };
     let Some(newest) = catalog.newest() else { return };

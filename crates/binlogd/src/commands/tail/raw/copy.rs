@@ -9,7 +9,7 @@ use binlogd_event::{
 use crate::sink::{event_at, place};
 use crate::sources::RawEvent;
 
-/// Where a header has its log_pos, and behind it its flags.
+/// Where a header has its log_pos, and after it its flags.
 const LOG_POS: std::ops::Range<usize> = 13..17;
 const FLAGS: std::ops::Range<usize> = 17..19;
 /// Where a format description has the time at which its file was begun.
