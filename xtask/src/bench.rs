@@ -16,6 +16,7 @@ mod sink;
 mod stats;
 mod table;
 mod target;
+mod upstream;
 
 use std::fs;
 use std::thread;

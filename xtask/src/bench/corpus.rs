@@ -159,6 +159,7 @@ impl Corpus {
     /// If it does not get all of the file in five minutes.
     pub(super) fn mirrored_by(&self, binary: &Path) -> Result<Daemon> {
         let mut daemon = Daemon::new(binary, &self.primary.endpoint())?
+            .of_any_version()
             .arg(format!("--start={}", self.file))
             .arg(format!("--user={USER}:"))
             .started()?;

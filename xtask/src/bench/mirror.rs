@@ -111,7 +111,8 @@ fn contestants(binaries: &[PathBuf]) -> Result<Vec<Contestant>> {
     Ok(all)
 }
 
-/// All fetch in turns, so that a busy minute of this machine hits them alike.
+/// All fetch in turns, so that a busy minute of this machine hits them alike. Every second run goes through them
+/// in reverse: a file that the one before leaves to the page cache costs the next one time.
 fn measure(
     contestants: &[Contestant],
     corpus: &Corpus,
@@ -123,7 +124,11 @@ fn measure(
         .map(|contestant| ContestantResult { contestant: contestant.clone(), samples: Vec::new() })
         .collect();
     for run in 1..=runs {
-        for result in &mut results {
+        let mut in_turns: Vec<&mut ContestantResult> = results.iter_mut().collect();
+        if run.is_multiple_of(2) {
+            in_turns.reverse();
+        }
+        for result in in_turns {
             let sample = result.contestant.fetch(corpus, tls)?;
             eprintln!(
                 "run {run} of {runs}: {:12} {:6.2} s  {:6.1} MB/s  CPU {:5.2} s",

@@ -9,6 +9,7 @@ use testkit::{Daemon, Flavour, Server};
 
 use super::floor::Floor;
 use super::load;
+use crate::bench::upstream;
 
 /// For what takes a moment on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -235,13 +236,9 @@ impl Servers {
 }
 
 fn start_binlogd(primary: &Server, binary: &Path) -> Result<Acknowledger> {
-    let to = primary.endpoint();
-    let url = format!(
-        "mysql://{}:{}@{}:{}/?ssl-mode=DISABLED&get-server-public-key=true",
-        to.user, to.password, to.host, to.port
-    );
-    let daemon = Daemon::new(binary, &to)?
-        .upstream(&url)
+    let daemon = Daemon::new(binary, &primary.endpoint())?
+        .of_any_version()
+        .upstream(&upstream::url(primary, false)?)
         .arg("--start=current")
         .arg("--semi-sync=on")
         .started()?;

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use crate::bench::corpus::Corpus;
 use crate::bench::process;
 use crate::bench::sink::{FRAMING_LEN, Sink};
+use crate::bench::upstream;
 
 /// How often is looked whether binlogd has all.
 const POLL: Duration = Duration::from_millis(10);
@@ -93,17 +94,10 @@ impl Clock {
 }
 
 fn binlogd(binary: &Path, corpus: &Corpus, tls: bool) -> Result<Sample> {
-    let to = corpus.primary.endpoint();
-    let url = format!(
-        "mysql://{}:{}@{}:{}/?ssl-mode={}&get-server-public-key=true",
-        to.user,
-        to.password,
-        to.host,
-        to.port,
-        if tls { "REQUIRED" } else { "DISABLED" }
-    );
-    let mut daemon =
-        Daemon::new(binary, &to)?.upstream(&url).arg(format!("--start={}", corpus.file));
+    let mut daemon = Daemon::new(binary, &corpus.primary.endpoint())?
+        .of_any_version()
+        .upstream(&upstream::url(&corpus.primary, tls)?)
+        .arg(format!("--start={}", corpus.file));
     let copy = daemon.timeline_dir(&corpus.primary)?.join(&corpus.file);
     let end = corpus.primary.binlog_end()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

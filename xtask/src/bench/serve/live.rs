@@ -90,7 +90,10 @@ fn follow(
                  [limits]\nconnections_max = {}\nlogins_max = 100\n",
                 readers + 100
             );
-            let daemon = Daemon::new(binary, &primary.endpoint())?.configured(&more)?.started()?;
+            let daemon = Daemon::new(binary, &primary.endpoint())?
+                .of_any_version()
+                .configured(&more)?
+                .started()?;
             daemon.wait_for_all_of(primary, PATIENCE)?;
             Some(daemon)
         }
