@@ -190,7 +190,8 @@ const RENAMED: [&str; 2] = ["--log-bin=other", "--log-bin-index=other"];
 /// By GTID nothing is missing.
 fn a_new_base_name_is_followed(flavour: Flavour) {
     let mut primary = primary_of(flavour, &[]);
-    let daemon = follow(&primary);
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured("").unwrap().started().unwrap();
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     let old = served(&daemon, &primary);
     let early = replica_of(&daemon, flavour);
@@ -230,6 +231,36 @@ fn a_new_base_name_is_followed(flavour: Flavour) {
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
     assert_eq!(served(&daemon, &primary).last().unwrap(), "other.000002");
     assert!(verify(&daemon).0);
+    purge_goes_by_the_order_of_the_files(&daemon, &primary, &old);
+}
+
+/// `ls` and PURGE take the files of both base names as one sequence: the old ones come first.
+fn purge_goes_by_the_order_of_the_files(daemon: &Daemon, primary: &Server, old: &[String]) {
+    let listed = || {
+        let out = Command::new(BINLOGD).args(["ls", "--json"]).arg(daemon.stream_dir()).output();
+        let out = out.unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let names = String::from_utf8(out.stdout).unwrap();
+        let name = |line: &str| {
+            let file: serde_json::Value = serde_json::from_str(line).unwrap();
+            let path = file["file"].as_str().unwrap().to_owned();
+            path.rsplit('/').next().unwrap().to_owned()
+        };
+        names.lines().map(name).collect::<Vec<_>>()
+    };
+    let all = served(daemon, primary);
+    assert_eq!(listed(), all);
+    let purge = |name: &str| {
+        daemon.sql(primary.prefix(), &format!("purge binary logs to '{name}'")).unwrap();
+        served(daemon, primary)
+    };
+    assert_eq!(purge(&old[0]), all);
+    assert_eq!(purge("other.000001"), ["other.000001", "other.000002"]);
+    assert_eq!(listed(), ["other.000001", "other.000002"]);
+    let (is_good, findings) = verify(daemon);
+    assert!(is_good, "{findings}");
+    insert(primary, 12..13, "more");
+    daemon.wait_for_all_of(primary, PATIENCE).unwrap();
 }
 
 /// Without GTIDs, or where the server has forgotten those that it gave.

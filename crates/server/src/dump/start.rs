@@ -304,3 +304,27 @@ fn missing_text(version: &ServerVersion, has: &GtidSet, missing: &GtidSet) -> St
          and the missing transactions are '{missing}'"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A replica that gets error 1236 stops for good, so a lack of descriptors must not become one.
+    #[test]
+    fn a_reader_comes_again_after_what_passes_and_stops_at_what_does_not() {
+        let failed = |number| {
+            let error = io::Error::from_raw_os_error(number);
+            let error =
+                StoreError::Io { action: "open", path: "binlog.000001".into(), source: error };
+            DumpError::Store(error).closes_connection()
+        };
+        // EINTR, EAGAIN, ENOMEM, ENFILE, EMFILE.
+        assert_eq!([4, 11, 12, 23, 24].map(failed), [true; 5]);
+        // ENOENT, EIO, EACCES.
+        assert_eq!([2, 5, 13].map(failed), [false; 3]);
+        assert!(DumpError::CutBack("binlog.000001".into()).closes_connection());
+        assert!(!DumpError::fatal("x").closes_connection());
+    }
+}
