@@ -220,6 +220,16 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// An answer that makes no sense.
+    pub(super) fn nonsense(query: &'static str, answer: &str) -> Self {
+        Self::Nonsense { query, answer: format!("'{answer}'") }
+    }
+
+    /// What a server answered. NULL makes no sense where a set is asked for: an empty one is an empty text.
+    pub(super) fn known<T>(query: &'static str, answer: Option<T>) -> Result<T, Self> {
+        answer.ok_or_else(|| Self::Nonsense { query, answer: "NULL".to_owned() })
+    }
+
     /// The error's number, if the primary or the way to it gave one.
     #[must_use]
     pub fn number(&self) -> Option<u16> {
@@ -319,5 +329,20 @@ pub(super) fn explain(error: ClientError, version: &ServerVersion) -> UpstreamEr
             UpstreamError::BinaryLogOff(version)
         }
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_no_empty_set() {
+        let known = |answer| UpstreamError::known("SELECT 1", answer);
+        assert_eq!(known(Some("")).unwrap(), "");
+        let error = known(None).unwrap_err();
+        assert!(
+            matches!(error, UpstreamError::Nonsense { .. }) && error.to_string().contains("NULL")
+        );
     }
 }

@@ -23,22 +23,19 @@ pub async fn executed_gtids(
 ) -> Result<GtidSet, UpstreamError> {
     if !primary.is_mariadb() {
         let query = "SELECT @@GLOBAL.gtid_executed";
-        let text = connection.scalar(query).await?.unwrap_or_default();
-        return text.parse().map_err(|_| nonsense(query, &text));
+        let text = UpstreamError::known(query, connection.scalar(query).await?)?;
+        return text.parse().map_err(|_| UpstreamError::nonsense(query, &text));
     }
     let query = "SELECT @@GLOBAL.gtid_binlog_state";
-    let text = connection.scalar(query).await?.unwrap_or_default();
-    let mut executed = GtidSet::from_last_of_domains(&text).map_err(|_| nonsense(query, &text))?;
+    let text = UpstreamError::known(query, connection.scalar(query).await?)?;
+    let mut executed =
+        GtidSet::from_last_of_domains(&text).map_err(|_| UpstreamError::nonsense(query, &text))?;
     // One that was made from a backup has this in no binlog of its own.
     let query = "SELECT @@GLOBAL.gtid_slave_pos";
-    let text = connection.scalar(query).await?.unwrap_or_default();
-    let applied: GtidPosition = text.parse().map_err(|_| nonsense(query, &text))?;
+    let text = UpstreamError::known(query, connection.scalar(query).await?)?;
+    let applied: GtidPosition = text.parse().map_err(|_| UpstreamError::nonsense(query, &text))?;
     executed.extend(&applied.to_set(known));
     Ok(executed)
-}
-
-fn nonsense(query: &'static str, answer: &str) -> UpstreamError {
-    UpstreamError::Nonsense { query, answer: format!("'{answer}'") }
 }
 
 /// The server's file in which the first transaction stands that is not in `has`. The server itself

@@ -108,7 +108,7 @@ fn note(
 async fn gtid_purged(connection: &mut Connection) -> Result<GtidSet, UpstreamError> {
     const QUERY: &str = "SELECT @@GLOBAL.gtid_purged";
     let [purged] = texts(connection, QUERY).await?;
-    purged.parse().map_err(|_| nonsense(QUERY, &purged))
+    purged.parse().map_err(|_| UpstreamError::nonsense(QUERY, &purged))
 }
 
 /// Those that are known by now; `None` if it is not certain yet which of them stand in files.
@@ -153,8 +153,10 @@ async fn in_mariadb(connection: &mut Connection) -> Result<GtidSet, UpstreamErro
     // In this order: what a replica logs is in the binlog before it counts as applied.
     const QUERY: &str = "SELECT @@GLOBAL.gtid_slave_pos, @@GLOBAL.gtid_binlog_state";
     let [applied, logged] = texts(connection, QUERY).await?;
-    let applied: GtidPosition = applied.parse().map_err(|_| nonsense(QUERY, &applied))?;
-    let logged = GtidSet::from_last_of_domains(&logged).map_err(|_| nonsense(QUERY, &logged))?;
+    let applied: GtidPosition =
+        applied.parse().map_err(|_| UpstreamError::nonsense(QUERY, &applied))?;
+    let logged = GtidSet::from_last_of_domains(&logged)
+        .map_err(|_| UpstreamError::nonsense(QUERY, &logged))?;
     let mut unlogged = GtidSet::new();
     applied.iter().filter(|gtid| !logged.contains(gtid)).for_each(|gtid| unlogged.insert(gtid));
     Ok(unlogged)
@@ -166,12 +168,10 @@ async fn texts<const N: usize>(
     query: &'static str,
 ) -> Result<[String; N], UpstreamError> {
     let rows = connection.query_all(query).await?;
-    let row = rows.first().ok_or_else(|| nonsense(query, "no row"))?;
-    Ok(std::array::from_fn(|column| {
-        row.text(column).map(std::borrow::Cow::into_owned).unwrap_or_default()
-    }))
-}
-
-fn nonsense(query: &'static str, answer: &str) -> UpstreamError {
-    UpstreamError::Nonsense { query, answer: format!("'{answer}'") }
+    let row = rows.first().ok_or_else(|| UpstreamError::nonsense(query, "no row"))?;
+    let mut texts = [const { String::new() }; N];
+    for (column, text) in texts.iter_mut().enumerate() {
+        *text = UpstreamError::known(query, row.text(column))?.into_owned();
+    }
+    Ok(texts)
 }

@@ -31,7 +31,7 @@ impl History {
         let known = match primary.is_mariadb() {
             true => {
                 let text = connection.scalar("SELECT @@GLOBAL.gtid_binlog_state").await?;
-                GtidSet::from_last_of_domains(&text.unwrap_or_default()).ok()
+                text.and_then(|text| GtidSet::from_last_of_domains(&text).ok())
             }
             // Without GTIDs it says that it has no transactions at all.
             false if !primary.has_gtids() => None,
