@@ -49,4 +49,5 @@ pub use store::{SourceId, Store};
 pub use tail::TailBytes;
 pub use timeline::{EarlierLog, Timeline};
 pub use unknown::Unknown;
+pub use unlogged::unlogged_in;
 pub use writer::{Batch, Writer};

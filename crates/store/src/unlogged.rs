@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::atomic_write::atomic_write;
 use crate::catalog::read_full;
-use crate::{Access, Catalog, Fs, LogFile, StoreError, Timeline};
+use crate::{Access, Catalog, Fs, LogFile, OsFs, StoreError, Timeline};
 
 pub(crate) const FILE: &str = "UNLOGGED";
 
@@ -55,6 +55,14 @@ impl Unlogged {
     fn sets(&self) -> MutexGuard<'_, BTreeMap<u32, GtidSet>> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The GTIDs that stand in no file of a timeline, by the file `UNLOGGED` in its folder; none if that is not there.
+///
+/// # Errors
+/// If it cannot be read, or is damaged.
+pub fn unlogged_in(timeline: &Path) -> Result<GtidSet, StoreError> {
+    Ok(read(&OsFs, timeline)?.unwrap_or_default())
 }
 
 impl Catalog {

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use binlogd_event::{ChecksumAlgorithm, EventPart, FileEnd, GtidSet, Verifier, previous_gtids};
-use binlogd_store::{FileBefore, Order, Seam};
+use binlogd_store::{FileBefore, Order, Seam, unlogged_in};
 
-use super::paths::folder_and_name;
+use super::paths::{folder_and_name, is_timeline};
 use super::{Input, Reader};
 use crate::logging::print_note;
 
@@ -57,7 +57,7 @@ impl Gap<'_> {
     /// store has such gaps where a primary had purged files without transactions.
     fn is_empty(&self) -> bool {
         let seam = || -> Result<bool> {
-            let (_, name) = folder_and_name(&self.before.path).context("no name")?;
+            let (folder, name) = folder_and_name(&self.before.path).context("no name")?;
             let (_, other) = folder_and_name(&self.after.path).context("no name")?;
             let Some(listed) = listed(self.after)? else { return Ok(false) };
             let mut reader = Reader::open(self.before)?;
@@ -68,7 +68,11 @@ impl Gap<'_> {
                 let _ = verifier.take_committed();
             }
             let logged = verifier.logged();
-            let unlogged = GtidSet::new();
+            // A file's head may list transactions that are in no file.
+            let unlogged = match is_timeline(folder) {
+                true => unlogged_in(folder)?,
+                false => GtidSet::new(),
+            };
             let end = FileBefore::at(&name, &verifier, &logged, &unlogged);
             Ok(Seam::new(end, &other, Some(&listed)).is_whole(false))
         };

@@ -4,8 +4,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use crate::common::{BINLOGD, PATIENCE};
+use binlogd_event::GtidSet;
+use binlogd_store::{OsFs, Store};
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -80,6 +83,7 @@ const COMMANDS: [&[&str]; 6] = [
 fn a_missing_file_is_an_error(flavour: Flavour) {
     let server = Server::builder(flavour).args(["--binlog-row-metadata=FULL"]).start().unwrap();
     let files = Files::of(&server);
+    let uuid = (!flavour.is_mariadb()).then(|| server.variable("server_uuid").unwrap());
     drop(server);
     let dir = files.dir.path();
     let hidden = dir.join("elsewhere");
@@ -106,6 +110,38 @@ fn a_missing_file_is_an_error(flavour: Flavour) {
     fs::rename(&hidden, dir.join(format!("{}.xz", files.name(3)))).unwrap();
     let said = failed(&["tail"], &[dir]);
     assert!(said.contains(&format!("{}.xz is there: decompress it", files.name(3))), "{said}");
+    if let Some(uuid) = uuid {
+        what_is_in_no_file_is_not_missing(&files, &uuid);
+    }
+}
+
+/// Makes a store of the files, in which is noted that the transactions of the missing one are in no file.
+fn what_is_in_no_file_is_not_missing(files: &Files, uuid: &str) {
+    let stream = files.dir.path().join("stream");
+    let timeline = stream.join(format!("0001-{uuid}"));
+    fs::create_dir_all(&timeline).unwrap();
+    for file in [5, 4, 2, 1, 0] {
+        fs::rename(files.last(file), timeline.join(files.name(file))).unwrap();
+    }
+    assert!(failed(&["tail"], &[&stream]).contains("--allow-gaps"));
+    let listed = |place| {
+        let head = objects(&printed(&["events", "--json"], &[&timeline.join(files.name(place))]));
+        let list = head.iter().find(|event| event["type"] == "Previous_gtids").unwrap();
+        list["info"].as_str().unwrap().parse::<GtidSet>().unwrap()
+    };
+    let mut of_last = listed(4);
+    for object in objects(&printed(&["tail", "--format=json"], &[&timeline.join(files.name(4))])) {
+        of_last.extend(&object["gtid"].as_str().unwrap().parse().unwrap());
+    }
+    let missing = listed(2).difference(&of_last);
+    assert!(!missing.is_empty());
+    let store = Store::open(Arc::new(OsFs), &stream).unwrap();
+    store.catalog().add_unlogged(store.timeline().unwrap(), &missing).unwrap();
+    drop(store);
+    for command in [&["tail"][..], &["events"], &["ls"]] {
+        let output = binlogd(command, &[&stream]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{command:?}: {output:?}");
+    }
 }
 
 #[test]
@@ -156,6 +192,12 @@ fn compressed_files_are_read_as_they_are() {
     let name = files.name(2);
     let from = [&tail[..], &["--from", &name]].concat();
     assert!(!objects(&printed(&from, &[dir])).is_empty());
+
+    // The end is that of what is in it.
+    let end = binlogd(&["tail", "--from=end"], &[&gz]);
+    let said = String::from_utf8(end.stderr).unwrap();
+    let place = format!("the end, which is that of {} now", gz.display());
+    assert!(end.status.success() && end.stdout.is_empty() && said.contains(&place), "{said}");
 
     // By the bytes, whatever the name is.
     let other = dir.join("backup");
