@@ -79,9 +79,10 @@ fn quoted_words(text: &str) -> Vec<String> {
 
 /// Whether a word is an option that a value follows.
 fn is_option(word: &str) -> bool {
-    const FLAGS: [&str; 9] = [
+    const FLAGS: [&str; 10] = [
         "--all",
         "--allow-gaps",
+        "--allow-unknown-tables",
         "--binary-mode",
         "--check",
         "--follow",

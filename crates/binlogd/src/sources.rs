@@ -16,6 +16,8 @@ mod unwanted;
 use anyhow::Result;
 use binlogd_store::LogName;
 
+use crate::logging::print_note;
+
 pub(crate) use args::{Place, ServerArgs, SourceArgs};
 pub(crate) use files::Files;
 pub(crate) use paths::{Input, find as find_input, inputs, is_server};
@@ -32,6 +34,14 @@ pub(crate) enum From {
     End,
     /// In a file, at an offset.
     At(LogName, u64),
+}
+
+/// Says that nothing is read because reading begins where the last file ends.
+pub(crate) fn note_end(place: &str) {
+    print_note(&format!(
+        "reading begins at the end, which is {place} now, so nothing is printed: with --follow it \
+         waits there for more"
+    ));
 }
 
 /// What a source says when it is asked for the next event.

@@ -162,6 +162,90 @@ fn a_table_that_nobody_knows_is_said_to_be_that() {
     );
 }
 
+/// What a command prints, says and ends with.
+fn outcome(args: &[&str], file: &Path) -> (String, String, Option<i32>) {
+    let output = Command::new(BINLOGD).args(args).arg(file).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+/// One table's definition is lost. Changes of the other one can be written.
+#[test]
+fn a_lost_table_is_left_out_and_named_and_the_exit_code_says_so() {
+    let server = server();
+    let dir = tempfile::tempdir().unwrap();
+    let schema = dir.path().join("schema.sql");
+    server
+        .sql(
+            "create database d; use d; create table t (a int); create table u (x int primary key);
+             flush binary logs; alter table t add b int;
+             insert into u values (1); insert into t values (1, 2);
+             begin; insert into t values (3, 4); insert into u values (2); commit",
+        )
+        .unwrap();
+    let file = newest(&server);
+    // That of t is of a later time.
+    dump(&server, &["t", "u"], &schema);
+    let schema = ["--schema", schema.to_str().unwrap()];
+    const ALLOW: &str = "--allow-unknown-tables";
+    for format in ["canal", "maxwell"] {
+        let rows = ["tail", "--format", format, "--kind=insert"];
+        let (out, said, code) = outcome(&[&rows[..], &schema].concat(), &file);
+        assert_eq!((out.lines().count(), code), (2, Some(1)), "{format}: {out} {said}");
+        assert!(out.lines().all(|line| line.contains("\"table\":\"u\"")), "{format}: {out}");
+        let lines: Vec<_> = said.lines().collect();
+        let [lost, note, missing] = lines[..] else { panic!("{format}: {said}") };
+        assert!(lost.contains("the columns of d.t are not known from here on"), "{lost}");
+        assert!(note.starts_with("binlogd: note: ") && note.contains("_rows event: "), "{note}");
+        assert!(note.contains(": changes of d.t are left out from here on: the binlog"), "{note}");
+        assert!(missing.starts_with("binlogd: changes are missing in the output"), "{missing}");
+        assert!(missing.contains(": d.t (2 events). ") && missing.contains(ALLOW), "{missing}");
+
+        let (allowed, said, code) = outcome(&[&rows[..], &schema, &[ALLOW]].concat(), &file);
+        assert_eq!((allowed.lines().count(), code), (2, Some(0)), "{format}: {said}");
+        assert!(
+            said.lines().last().unwrap().ends_with(" (--allow-unknown-tables): d.t (2 events)")
+        );
+        // Where no definition is given all tables are such.
+        let (out, said, code) = outcome(&rows, &file);
+        assert_eq!(
+            (out.as_str(), code, said.lines().count()),
+            ("", Some(1), 1),
+            "{format}: {said}"
+        );
+        assert!(said.contains("does not name the columns of d.u"), "{said}");
+    }
+
+    for command in [&["tail", "--format=sql"][..], &["undo"]] {
+        let command = [command, &schema, &["--kind=insert"]].concat();
+        let (out, said, code) = outcome(&command, &file);
+        let last = said.lines().last().unwrap();
+        assert_eq!(code, Some(1), "{said}");
+        assert!(last.contains("columns of d.t") && last.contains(ALLOW), "{last}");
+        assert!(!out.contains("VALUES (2)") && (command[0] == "tail" || out.is_empty()), "{out}");
+    }
+    let sql = [&["tail", "--format=sql", "--kind=insert", ALLOW], &schema[..]].concat();
+    let (sql, said, code) = outcome(&sql, &file);
+    assert_eq!(code, Some(0), "{said}");
+    let comment = "-- left out: changes of d.t, whose columns are not known\n";
+    assert_eq!(sql.matches(comment).count(), 2, "{sql}");
+    let (undo, said, code) =
+        outcome(&[&["undo", ALLOW], &schema[..], &["--kind=insert"]].concat(), &file);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(undo.matches(comment).count(), 2, "{undo}");
+    // What is written can be run.
+    let run = |text: &str| {
+        let path = dir.path().join("replay.sql");
+        fs::write(&path, text).unwrap();
+        server.sql_file(&path, false).unwrap();
+        server
+            .sql("select concat((select count(*) from d.t), ' ', (select count(*) from d.u))")
+            .unwrap()
+    };
+    assert_eq!(run(&undo), "2 0");
+    assert_eq!(run(&sql), "2 2");
+}
+
 mod on_mariadb {
     use super::*;
 

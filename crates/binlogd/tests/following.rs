@@ -175,7 +175,14 @@ fn what_a_server_has_is_read_to_its_end(server: &Server, theirs: &[Value]) {
     let (code, all, err) = tail(&[&url]);
     assert_eq!(code, Some(0), "{err}");
     assert_same(&all, theirs);
-    assert_eq!(tail(&["--from=end", &url]).1.len(), 0);
+    let (code, none, said) = tail(&["--from=end", &url]);
+    assert_eq!((code, none.len()), (Some(0), 0));
+    let newest = server.query_rows("show binary logs").unwrap().pop().unwrap();
+    let end = format!("reading begins at the end, which is {}:{} now", newest[0], newest[1]);
+    assert!(
+        said.contains(&end) && said.contains("--follow") && said.lines().count() == 1,
+        "{said}"
+    );
     // From a transaction's beginning in the middle of a file.
     let begin = theirs.iter().rposition(|object| object["type"] == "begin").unwrap();
     let file = theirs[begin]["file"].as_str().unwrap();

@@ -36,6 +36,15 @@ fn options_that_do_not_go_together_are_wrong_usage() {
     );
     tail(&["--table=orders"], "write DB.TABLE, such as shop.orders or *.orders");
     tail(&["--gtids"], "--gtids is for --format sql");
+    tail(&["--local-load=/tmp"], "--local-load is for --format sql");
+    tail(&["--format=raw", "--allow-unknown-tables"], "--allow-unknown-tables is for formats");
+    let dir = tempfile::tempdir().unwrap();
+    let quoted = dir.path().join("it's");
+    fs::create_dir(&quoted).unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let load = |path: &str| format!("--local-load={}", dir.path().join(path).display());
+    tail(&["--format=sql", &load("it's")], "cannot stand in a statement: name a folder whose path");
+    tail(&["--format=sql", &load("file")], "is not a folder");
     tail(&["--format=raw", "--kind=insert"], "whose bytes belong together");
     tail(&["--include-gtids=1-2-3-4"], "--include-gtids");
     tail(&["--start-position=4", "--from=end"], "cannot be used with");

@@ -147,6 +147,105 @@ fn a_loaded_file_is_listed_piece_by_piece(flavour: Flavour) {
     assert!(loads.len() == 2 && loads[0]["sql"].as_str().unwrap().contains("INTO TABLE `t`"));
     let said = complaint(&["tail", "--format=sql", "--kind=insert"], &files);
     assert!(said.contains("Execute_load_query event: LOAD DATA in statement format"), "{said}");
+    assert!(said.contains("--local-load DIR"), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let option = format!("--local-load={}", dir.path().display());
+    let said = complaint(&["tail", "--format=sql", "--kind=insert", &option], &files);
+    assert!(said.contains("Execute_load_query event: LOAD DATA ended with error 1062"), "{said}");
+    a_loaded_file_is_replayed(&server);
+}
+
+/// The names of the files in a folder.
+fn names_in(dir: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|e| name(e).into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Files in several ways, replayed into the server that they come from.
+fn a_loaded_file_is_replayed(server: &Server) {
+    let file = |name: &str, bytes: &[u8]| {
+        let path = server.tmpdir().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    // Larger than an event.
+    let many: String = (0..9_000).map(|n| format!("{n};tëxt; that is long enough\n")).collect();
+    let many = file("many", many.as_bytes());
+    let few = file("few", "1;zwei\n2;zw\\ei\n9001;neu\n".as_bytes());
+    let latin = file("latin", b"9002;\xe9\n");
+    server
+        .sql(&format!(
+            "set global local_infile = 1; flush logs; create database l; use l; set binlog_format = STATEMENT;
+             create table t (n int primary key, v varchar(60) charset utf8mb4, w int) engine = InnoDB;
+             load data infile '{many}' into table t character set utf8mb4 fields terminated by ';' (n, v, @x)
+                 set w = n * 2;
+             load data infile '{few}' replace into table t fields terminated by ';' (n, v);
+             load data infile '{few}' ignore into table t fields terminated by ';' (n, v) set w = 7;
+             set names latin1; load data infile '{latin}' into table t character set latin1
+                 fields terminated by ';' (n, v); set names utf8mb4;
+             create table u like t; begin; insert into u (n) values (-1);
+             load data infile '{few}' into table u fields terminated by ';' (n, v);
+             load data infile '{latin}' into table u character set latin1 fields terminated by ';' (n, v); commit;
+             set sql_mode = 'ANSI_QUOTES'; create table \"q\" like t;
+             load data infile '{few}' into table \"q\" fields terminated by ';' (n, v); set sql_mode = default;
+             create database other; create table other.t like t; use other;
+             load data infile '{few}' into table t fields terminated by ';' (n, v); flush logs",
+        ))
+        .unwrap();
+    let loads = 8;
+    let local = format!(
+        "use l; set binlog_format = STATEMENT;
+         load data local infile '{few}' into table u fields terminated by ';' (n, v) set n = n + 100; flush logs"
+    );
+    let mut client = server.client();
+    assert!(client.args(["--local-infile=1", "-e", &local]).status().unwrap().success());
+    let tables = ["l.t", "l.u", "l.q", "other.t"];
+    let sums = || server.sql(&format!("checksum table {}", tables.join(", "))).unwrap();
+    let expected = sums();
+    let files = server.binlog_files().unwrap();
+    let files = &files[files.len() - 3..files.len() - 1];
+
+    // Files whose statements are not printed do not stay.
+    let dir = tempfile::tempdir().unwrap();
+    let option = format!("--local-load={}", dir.path().display());
+    let tail = |args: &[&str]| {
+        let output = binlogd(&[&["tail", "--format=sql", &option], args].concat(), files);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let none = tail(&["--database=other", "--stop-time=2001-01-01"]);
+    assert_eq!((none.len(), names_in(dir.path())), (0, Vec::new()));
+    tail(&["--database=other"]);
+    assert_eq!(names_in(dir.path()).len(), 1, "{:?}", names_in(dir.path()));
+
+    let sql = tail(&[]);
+    let names = names_in(dir.path());
+    assert_eq!(names.len(), 1 + loads + 1, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("load-binlog.0000")), "{names:?}");
+    // The one that was there keeps its name.
+    assert_eq!(names.iter().filter(|name| name.ends_with("-2")).count(), 1, "{names:?}");
+    server.sql("drop database l; drop database other").unwrap();
+    let path = dir.path().join("replay.sql");
+    std::fs::write(&path, sql).unwrap();
+    let mut client = server.client();
+    client.args(["--local-infile=1", "--binary-mode"]);
+    let replayed = client.stdin(std::fs::File::open(&path).unwrap()).output().unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    assert_eq!(sums(), expected);
+    // What rows were cannot be said.
+    let said = complaint(&["undo", "--database=other", "--kind=insert"], files);
+    assert!(said.contains("was logged as a statement"), "{said}");
+    for format in ["--format=debezium", "--format=maxwell"] {
+        let output = binlogd(&["tail", format, "--database=other", "--kind=insert"], files);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("`LOAD DATA ") && said.contains("changes rows and does not"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -6,13 +6,13 @@
 mod context;
 mod statement;
 
-use binlogd_event::body::{self, Query};
+use binlogd_event::body::{self, ExecuteLoadQuery, Query};
 use binlogd_event::{EventFlags, EventHeader, Gtid};
 
 use crate::{Body, Event, Rows};
 use context::Context;
 pub use context::{CONTEXT_BYTES_MAX, ContextError};
-pub use statement::{NamedTables, Statement};
+pub use statement::{LoadedFile, NamedTables, Statement};
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub enum Change<'a> {
     },
     /// The transaction ends.
     End(End),
-    /// `LOAD DATA`, of which the statement without its file is of no use.
+    /// `LOAD DATA`. The statement is of no use without its [file](Statement::file).
     Load(Statement<'a>),
     /// The server says that it made changes here which are not in the binlog. It is no part of a
     /// transaction but where it has a GTID.
@@ -162,7 +162,7 @@ pub struct Changes {
 enum Step<'a> {
     Nothing,
     Statement(Query<'a>, bool),
-    Load(Query<'a>),
+    Load(ExecuteLoadQuery<'a>),
     Rows(Rows<'a>),
     End(End),
     Incident(body::Incident<'a>),
@@ -236,7 +236,7 @@ impl Changes {
                 Change::Rows { rows, query, statement }
             }
             Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
-            Step::Load(query) => Change::Load(self.statement(&query, false)),
+            Step::Load(load) => Change::Load(self.load(&load)),
             Step::End(end) => Change::End(end),
             Step::Incident(incident) => Change::Incident(incident),
             Step::Unknown => Change::Unknown { alone: self.is_outside() },
@@ -267,7 +267,7 @@ impl Changes {
             B::Query(query) => return Ok(self.query(at, query)),
             B::ExecuteLoadQuery(load) => {
                 self.ensure(at);
-                return Ok(Step::Load(load.query));
+                return Ok(Step::Load(load));
             }
             B::Xid(xid) => {
                 self.ensure(at);
@@ -350,7 +350,19 @@ impl Changes {
             context: self.context.sets(),
             alone,
             tables: &[],
+            file: None,
         }
+    }
+
+    fn load<'a>(&'a self, load: &ExecuteLoadQuery<'a>) -> Statement<'a> {
+        let file = LoadedFile {
+            id: load.file_id,
+            start: load.file_name.start,
+            end: load.file_name.end,
+            duplicates: load.duplicates,
+            path: None,
+        };
+        Statement { file: Some(file), ..self.statement(&load.query, false) }
     }
 
     fn end<'a>(&mut self, end: End) -> Step<'a> {

@@ -78,6 +78,10 @@ pub trait Format {
         false
     }
 
+    /// Changes of this table are left out here, since its columns are [not known](FormatError::unknown_table).
+    /// A format that has comments says so.
+    fn leave_out(&mut self, _table: &str, _out: &mut Vec<u8>) {}
+
     /// Nothing follows.
     fn finish(&mut self, out: &mut Vec<u8>);
 }
@@ -122,6 +126,10 @@ impl<F: Format + ?Sized> Format for &mut F {
 
     fn is_replayed(&self) -> bool {
         (**self).is_replayed()
+    }
+
+    fn leave_out(&mut self, table: &str, out: &mut Vec<u8>) {
+        (**self).leave_out(table, out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
@@ -204,12 +212,21 @@ pub enum FormatError {
         /// The columns that are not there.
         columns: String,
     },
-    /// The file of `LOAD DATA` is no part of any statement.
+    /// The file of `LOAD DATA` is no part of any statement, and was not written anywhere.
     #[error(
-        "LOAD DATA in statement format has its file in the binlog, which SQL cannot. Replay it by a \
-         replica or by mysqlbinlog"
+        "LOAD DATA in statement format has its file in the binlog, which is no part of the statement. \
+         Name a folder for such files (--local-load DIR), or replay it by a replica"
     )]
     LoadData,
+    /// A `LOAD DATA` that ended with an error, after some rows.
+    #[error(
+        "LOAD DATA ended with error {0} on the first server, after it had loaded some rows of its file. With \
+         LOCAL it would load more. Replay it by a replica"
+    )]
+    LoadFailed(
+        /// The MySQL error.
+        u16,
+    ),
     /// The server lost changes.
     #[error(
         "the server says that changes are missing here: {message}. What follows may not fit what they \
@@ -228,6 +245,18 @@ pub enum FormatError {
 }
 
 impl FormatError {
+    /// The table, as `schema.table`, if the error is that its columns are not known. Changes of other tables
+    /// can be written.
+    #[must_use]
+    pub fn unknown_table(&self) -> Option<&str> {
+        match self {
+            Self::NoNames { table, .. }
+            | Self::OtherTable { table }
+            | Self::UnknownTable { table } => Some(table),
+            _ => None,
+        }
+    }
+
     fn incident(incident: &Incident<'_>) -> Self {
         Self::Incident { message: String::from_utf8_lossy(incident.message).into() }
     }
@@ -244,6 +273,12 @@ fn must_have_names(table: &Table, format: &'static str) -> Result<(), FormatErro
         None if table.schema_lacks_it() => FormatError::UnknownTable { table: name },
         _ => FormatError::NoNames { table: name, format },
     })
+}
+
+/// The comment, without its line's end, which says that changes of a table are left out. It is ASCII, as the
+/// client program may take its input for any character set.
+fn comment_left_out(table: &str) -> String {
+    format!("-- left out: changes of {}, whose columns are not known", table.escape_default())
 }
 
 /// A setting that is on or off, as other tools name them.

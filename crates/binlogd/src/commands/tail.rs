@@ -6,6 +6,7 @@ pub(crate) mod chooser;
 pub(crate) mod filter;
 mod from;
 pub(crate) mod left_out;
+mod loads;
 mod printer;
 mod raw;
 pub(crate) mod schema;
@@ -14,6 +15,7 @@ pub(crate) mod unmatched;
 mod waiting;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -22,7 +24,7 @@ use binlogd_decode::format::{
     CanalFormat, CanalOptions, DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat,
     MaxwellOptions, SqlFormat, SqlOptions, TextFormat,
 };
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 
 use crate::misuse::misuse;
 use crate::output::print;
@@ -30,6 +32,8 @@ use crate::sink::{Sink, drain};
 use crate::sources::{Source, SourceArgs};
 use filter::{Filter, FilterArgs};
 use from::FromArgs;
+use left_out::UnknownTables;
+use loads::Loads;
 pub(crate) use printer::Printer;
 use raw::RawSink;
 use schema::{GeneratedArgs, SchemaArgs};
@@ -59,6 +63,11 @@ pub(crate) struct Args {
     /// With SQL: keep the transactions' GTIDs
     #[arg(long)]
     gtids: bool,
+
+    /// With SQL: write the files of LOAD DATA in statement format to this folder, from which the client mysql
+    /// sends them to its server (--local-infile=1). Without it such a statement is an error
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    local_load: Option<PathBuf>,
 
     #[command(flatten)]
     schema: SchemaArgs,
@@ -123,7 +132,10 @@ SQL, maxwell and canal need the names of columns, which servers write with binlo
 or else --schema, which also tells generated columns: a dump of the tables as they were where what is
 chosen begins, or a server that has them so, or as they are when a binlog is followed; its account needs
 SELECT on them. From there they follow what statements in the binlog do to them. A definition is taken
-only if the number of columns and their types fit. For SQL the other server's tables must have no
+only if the number of columns and their types fit. A table whose definition is missing or lost ends sql.
+maxwell and canal leave its changes out, name it on stderr at once and at the end, and end with exit
+code 1. --allow-unknown-tables lets all of them go on without it and end with exit code 0; in SQL a comment stands
+where changes are left out. For SQL the other server's tables must have no
 triggers: what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can:
 elsewhere each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no
 statement sets the times in their history.
@@ -132,33 +144,52 @@ What a format has no record for is said on stderr: where a server lost changes (
 debezium, maxwell and canal also statements that change rows, of which the first is named and all are
 counted. Nothing is passed over in silence. In SQL it is an error.
 
+LOAD DATA in statement format has its file in the binlog. With --local-load SQL has LOAD DATA LOCAL, and the files are
+written to that folder under new names, from which the client mysql sends them: it needs --local-infile=1, and the
+server local_infile=ON. Rows that exist already are left as they are then. The other formats have the statement, or count it as
+one that changes rows.
+
 Raw is one binlog, which binlogd and mysqlbinlog read and which passes verify. Transactions that are not chosen
 are left out, and so are the beginnings and ends of files in the middle. An event that has another place than in
 its file gets the position of that place and a checksum that fits; all else is as it was. Files of different
 server versions are written one by one.
 
-Exit codes: 0 all was written, 1 an event is damaged or it failed, 2 wrong usage.";
+Exit codes: 0 all was written, 1 changes of unknown tables were left out, an event is damaged or it failed, 2 wrong
+usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     // What was asked for is judged before anything is opened.
     check(&args)?;
     let format = format(&args)?;
     let mut filter = Filter::new(args.filter)?;
+    let loads = args.local_load.as_deref().map(Loads::new).transpose()?;
     let (mut source, start) = from::open(&args.source, &args.from)?;
     if let Some(offset) = start {
         filter.start_at(offset);
+    }
+    if args.from.is_end() {
+        filter.start_at_end();
     }
     let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
     source.pass_over(filter.unwanted());
     let Some(format) = format else {
         return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None);
     };
+    // Where no definitions are given the first such table is as unknown as all others.
+    let unknown =
+        args.schema.unknown_tables(match args.schema.is_given() && !format.is_replayed() {
+            true => UnknownTables::Fail,
+            false => UnknownTables::Refuse,
+        });
     let keeps_empty = args.format != Form::Sql || args.gtids;
     let waiting = (args.format == Form::Maxwell).then(Waiting::new);
     let follows = args.schema.is_given() || format.tells_tables();
     let printer = Printer::new(format, filter, keeps_empty);
-    let mut printer = printer.following(follows.then_some(followed));
-    tail(&mut source, &mut decoder, &mut printer, waiting)
+    let printer = printer.following(follows.then_some(followed)).with_loads(loads);
+    let mut printer = printer.with_unknown_tables(unknown);
+    let code = tail(&mut source, &mut decoder, &mut printer, waiting)?;
+    printer.must_be_whole()?;
+    Ok(code)
 }
 
 /// What writes changes; nothing does where bytes are wanted.
@@ -215,6 +246,10 @@ fn check(args: &Args) -> Result<()> {
         "--option is for --format debezium, maxwell and canal"
     } else if args.gtids && args.format != Form::Sql {
         "--gtids is for --format sql: other formats tell GTIDs anyway, or have an --option for it"
+    } else if args.local_load.is_some() && args.format != Form::Sql {
+        "--local-load is for --format sql: other formats have the statement alone"
+    } else if is_raw && args.schema.allows_unknown_tables() {
+        "--allow-unknown-tables is for formats with the names of columns, which raw is not"
     } else if is_raw && args.filter.chooses_changes() {
         "--database, --table and --kind choose among the changes of a transaction, whose bytes belong \
          together: with --format raw choose whole transactions, by time, position, GTID, server or session"

@@ -10,6 +10,7 @@ use binlogd_decode::format::{UndoFormat, UndoOptions};
 
 use super::tail::Printer;
 use super::tail::filter::{Filter, FilterArgs};
+use super::tail::left_out::UnknownTables;
 use super::tail::schema::{GeneratedArgs, SchemaArgs};
 use crate::logging::print_note;
 use crate::output::print;
@@ -63,7 +64,8 @@ given: then mysql (without --force) ends at the first such row, and its transact
 the tables can. Transactions before it in the output are undone.
 Whatever cannot be undone is an error that names it, and nothing is printed then: changes of tables
 themselves, statements in statement format, rows without all columns (binlog_row_image other than
-FULL), XA. What foreign keys did to other tables is undone only if the server logged it, as MySQL
+FULL), XA. A table whose columns are not known is an error, too, unless its changes may be left out
+(--allow-unknown-tables); a comment stands in their place then. What foreign keys did to other tables is undone only if the server logged it, as MySQL
 9.7 does; counters of AUTO_INCREMENT stay as they are. MariaDB's sequences and system-versioned
 tables cannot be changed back.
 
@@ -89,7 +91,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let options = UndoOptions { is_generated: args.generated.test(), check: args.check };
     let mut format = UndoFormat::new(options);
     let printer = Printer::new(Box::new(&mut format), filter, false);
-    let mut printer = printer.following(is_given.then_some(followed));
+    let printer = printer.following(is_given.then_some(followed));
+    let mut printer =
+        printer.with_unknown_tables(args.schema.unknown_tables(UnknownTables::Refuse));
     let code = print(|output| {
         let mut spill = Spill::new(MEMORY_MAX);
         drain(&mut source, &mut decoder, &mut printer, &mut |more, _| {

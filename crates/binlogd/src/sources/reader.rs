@@ -83,7 +83,7 @@ impl Reader {
     }
 
     /// Whether the file is compressed: offsets and sizes are those of what is in it.
-    pub(super) fn is_compressed(&self) -> bool {
+    pub(crate) fn is_compressed(&self) -> bool {
         self.input.is_compressed()
     }
 

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use history::History;
 pub(crate) use place::ServerPlace;
 
-use super::{From, Next, RawEvent};
+use super::{From, Next, RawEvent, note_end};
 use crate::progress::Progress;
 
 /// A server that is read.
@@ -330,6 +330,9 @@ impl Server {
         if let Some((last, _)) = &end {
             let wanted = logs.iter().filter(|log| log.name >= file && log.name <= *last);
             self.progress = Progress::new(wanted.map(PrimaryLog::end).sum());
+        }
+        if self.from == From::End && end.is_some() {
+            note_end(&format!("{file}:{offset}"));
         }
         self.history = history;
         self.begun = Some(Begun { source: primary.source.clone(), file: file.clone(), end });

@@ -61,6 +61,7 @@ fn filters_choose_what_they_name(flavour: Flavour) {
     assert!(statements.iter().any(|sql| sql.to_lowercase().contains(" view ")), "{statements:?}");
 
     nothing_is_chosen_with_a_note(&server, &file);
+    the_end_is_named(&file);
     times_are_taken_as_people_write_them(&server, &file);
     events_are_chosen(&file);
 }
@@ -108,6 +109,21 @@ fn nothing_is_chosen_with_a_note(server: &Server, file: &Path) {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.starts_with("binlogd: not found: ") && said.contains(words), "{said}");
+    }
+}
+
+/// Without `--follow` nothing is after the end.
+fn the_end_is_named(file: &Path) {
+    let len = std::fs::metadata(file).unwrap().len();
+    for args in [&["tail", "--from=end"][..], &["tail", "--from=end", "--table=shop.orders"]] {
+        let output = binlogd(args, file);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let end = format!(
+            "binlogd: note: reading begins at the end, which is {}:{len} now, so nothing is printed: with \
+             --follow it waits there for more\n",
+            file.display()
+        );
+        assert_eq!((output.status.code(), output.stdout.len(), said), (Some(0), 0, end));
     }
 }
 

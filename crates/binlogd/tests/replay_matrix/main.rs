@@ -14,12 +14,16 @@ use std::process::{Command, Output};
 
 use common::{BINLOGD, PATIENCE};
 use session::{CHARSETS, Session};
+use tempfile::TempDir;
 use testkit::Flavour;
 use testkit::server::{Endpoint, Server};
 use testkit::workload::for_flavour;
 
 /// Every line is a session's name and what it runs.
 const WORKLOAD: &str = include_str!("workload.txt");
+
+/// What `LOAD DATA` reads.
+const ROWS: &str = "101,l\u{f6}ad\n102,\\N\n101,again\n";
 
 const FORMATS: [&str; 3] = ["STATEMENT", "MIXED", "ROW"];
 
@@ -37,6 +41,8 @@ struct Matrix {
     source: Server,
     target: Server,
     with_gtids: bool,
+    /// Where both tools write the files of `LOAD DATA`.
+    loads: TempDir,
 }
 
 impl Matrix {
@@ -46,7 +52,9 @@ impl Matrix {
             source = source.arg("--binlog-row-metadata=FULL");
         }
         let (source, target) = (source.start().unwrap(), Server::start_new(flavour).unwrap());
-        Self { source, target, with_gtids: true }
+        target.sql("set global local_infile = 1").unwrap();
+        fs::write(source.tmpdir().join("rows"), ROWS).unwrap();
+        Self { source, target, with_gtids: true, loads: tempfile::tempdir().unwrap() }
     }
 
     fn flavour(&self) -> Flavour {
@@ -85,9 +93,11 @@ impl Matrix {
             ["A", "B", "C"].map(|name| (name, Session::open(&self.source, format))).into();
         // MariaDB has the German names only if it is built with them.
         let locale = if self.flavour().is_mariadb() { "'en_GB'" } else { "'de_DE'" };
+        let rows = self.source.tmpdir().join("rows").display().to_string();
         for line in for_flavour(WORKLOAD, self.flavour()).lines() {
             let (name, statements) = line.split_once(' ').unwrap();
-            sessions.get_mut(name).unwrap().run(&statements.replace("{LOCALE}", locale));
+            let statements = statements.replace("{LOCALE}", locale).replace("{ROWS}", &rows);
+            sessions.get_mut(name).unwrap().run(&statements);
         }
         let session = sessions.get_mut("C").unwrap();
         for (charset, text) in CHARSETS {
@@ -117,8 +127,8 @@ impl Matrix {
         let path = dir.path().join("replay.sql");
         fs::write(&path, &output.stdout).unwrap();
         let mut client = self.target.client();
-        let replayed =
-            client.arg("--binary-mode").stdin(File::open(&path).unwrap()).output().unwrap();
+        client.args(["--binary-mode", "--local-infile=1"]);
+        let replayed = client.stdin(File::open(&path).unwrap()).output().unwrap();
         let error = String::from_utf8_lossy(&replayed.stderr);
         assert!(replayed.status.success(), "{what}: {error}");
     }
@@ -132,18 +142,23 @@ impl Matrix {
         }
     }
 
+    fn local_load(&self) -> String {
+        format!("--local-load={}", self.loads.path().display())
+    }
+
     fn run_mysqlbinlog(&self, files: &[PathBuf]) -> Output {
         let mut tool = self.source.mysqlbinlog();
         if !self.with_gtids && !self.flavour().is_mariadb() {
             tool.arg("--skip-gtids");
         }
+        tool.arg(self.local_load());
         tool.args(files).output().unwrap()
     }
 
     fn run_tail(&self, files: &[PathBuf]) -> Output {
         let Endpoint { user, password, host, port, .. } = self.source.endpoint();
         let mut tail = Command::new(BINLOGD);
-        tail.args(["tail", "--format=sql"]);
+        tail.args(["tail", "--format=sql"]).arg(self.local_load());
         tail.arg(format!("--schema=mysql://{user}:{password}@{host}:{port}"));
         if self.with_gtids {
             tail.arg("--gtids");

@@ -29,6 +29,23 @@ pub struct Statement<'a> {
     /// What it does to tables, each that it defines in its turn, for formats that tell it: empty unless
     /// a [`FollowedSchema`](crate::FollowedSchema) has said it.
     pub tables: &'a [TableChange],
+    /// The file that `LOAD DATA` reads. Other statements have none.
+    pub file: Option<LoadedFile<'a>>,
+}
+
+/// A file that `LOAD DATA` reads. Its bytes are in events before the statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadedFile<'a> {
+    /// Its number, to which the events with its bytes refer.
+    pub id: u32,
+    /// Where the text names it, from `LOCAL` or `INFILE` to `INTO`, in bytes.
+    pub start: usize,
+    /// Where that ends, in bytes.
+    pub end: usize,
+    /// What the statement does with rows that exist already: 0 is an error, 1 leaves them, 2 replaces them.
+    pub duplicates: u8,
+    /// Where its bytes were written, if they were. Without that no server can run the statement.
+    pub path: Option<&'a str>,
 }
 
 /// Which tables a statement makes, changes or removes.
@@ -44,6 +61,14 @@ pub enum NamedTables {
     None,
     /// Any.
     Any,
+}
+
+impl LoadedFile<'_> {
+    /// Whether a statement can name a file at this path, whatever its session's character set and SQL mode are.
+    #[must_use]
+    pub fn can_be_named(path: &str) -> bool {
+        path.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b'\'' && b != b'\\')
+    }
 }
 
 impl<'a> Statement<'a> {
@@ -167,6 +192,7 @@ mod tests {
             context: &[],
             alone: true,
             tables: &[],
+            file: None,
         }
     }
 

@@ -8,8 +8,8 @@ use binlogd_event::GtidSource;
 use binlogd_event::body::{RowsBody, RowsChange};
 
 use super::names::Names;
-use super::{Format, FormatError, whole};
-use crate::changes::{At, Change, End, Statement, Transaction};
+use super::{Format, FormatError, comment_left_out, whole};
+use crate::changes::{At, Change, End, LoadedFile, Statement, Transaction};
 use crate::{Row, Rows};
 use session::Session;
 pub(super) use session::{Checks, FOR_ROWS};
@@ -113,6 +113,31 @@ impl SqlFormat {
         Ok(())
     }
 
+    /// `LOAD DATA LOCAL` of the file that was written. The client program sends it to the server.
+    fn load(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        statement: &Statement<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let file = statement.file.ok_or(FormatError::LoadData)?;
+        let path = file.path.filter(|path| LoadedFile::can_be_named(path));
+        let path = path.ok_or(FormatError::LoadData)?;
+        if statement.error_code != 0 {
+            return Err(FormatError::LoadFailed(statement.error_code));
+        }
+        let (front, back) = (statement.text.get(..file.start), statement.text.get(file.end..));
+        let (front, back) = front.zip(back).ok_or(FormatError::LoadData)?;
+        let mut text = front.trim_ascii_end().to_vec();
+        text.extend_from_slice(format!(" LOCAL INFILE '{path}'").as_bytes());
+        // With LOCAL rows that exist already are left, unless they are replaced.
+        text.extend_from_slice(if file.duplicates == 2 { b" REPLACE" } else { b"" });
+        text.extend_from_slice(b" INTO ");
+        text.extend_from_slice(back.trim_ascii_start());
+        self.statement(at, transaction, &Statement { text: &text, ..*statement }, out)
+    }
+
     fn statement(
         &mut self,
         at: &At<'_>,
@@ -197,7 +222,7 @@ impl Format for SqlFormat {
                     _ => self.statement(at, transaction, &statement, out)?,
                 }
             }
-            Change::Load(_) => return Err(FormatError::LoadData),
+            Change::Load(statement) => self.load(at, transaction, &statement, out)?,
             Change::Incident(incident) => return Err(FormatError::incident(&incident)),
             Change::Unknown { .. } => return Err(FormatError::Unknown),
             Change::End(end) => {
@@ -222,6 +247,11 @@ impl Format for SqlFormat {
 
     fn is_replayed(&self) -> bool {
         true
+    }
+
+    fn leave_out(&mut self, table: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(comment_left_out(table).as_bytes());
+        out.push(b'\n');
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

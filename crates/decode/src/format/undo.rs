@@ -6,7 +6,7 @@ use binlogd_event::body::{RowsBody, RowsChange};
 
 use super::names::Names;
 use super::sql::{Checks, FOR_ROWS};
-use super::{ColumnTest, Format, FormatError};
+use super::{ColumnTest, Format, FormatError, comment_left_out};
 use crate::changes::{At, Change, End, Statement, Transaction};
 use crate::write::sql_text;
 use crate::{Image, Row, Rows, Table, Value, shown_on_terminal};
@@ -283,6 +283,10 @@ impl Format for UndoFormat {
 
     fn takes_parts(&self) -> bool {
         true
+    }
+
+    fn leave_out(&mut self, table: &str, out: &mut Vec<u8>) {
+        push(format!("{}\n", comment_left_out(table)).as_bytes(), out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

@@ -89,6 +89,8 @@ pub(crate) struct Filter {
     /// In seconds since 1970.
     start_time: Option<u32>,
     stop_time: Option<u32>,
+    /// Whether it begins where the last file ends, of which a note has been printed.
+    is_at_end: bool,
 }
 
 impl Filter {
@@ -111,19 +113,20 @@ impl Filter {
                 time::show(start)
             )));
         }
-        Ok(Self { args, start_time, stop_time })
+        Ok(Self { args, start_time, stop_time, is_at_end: false })
     }
 
-    /// Whether it leaves anything out.
+    /// Whether it leaves anything out of what is read.
     pub(crate) fn is_given(&self) -> bool {
         let args = &self.args;
-        self.chooses_changes()
+        let is_given = self.chooses_changes()
             || self.is_by_time()
             || args.start_position.is_some()
             || args.stop_position.is_some()
             || self.is_by_gtid()
             || args.server_id.is_some()
-            || args.thread_id.is_some()
+            || args.thread_id.is_some();
+        is_given && !self.is_at_end
     }
 
     /// Whether it chooses transactions by their time.
@@ -144,6 +147,11 @@ impl Filter {
     /// Wants no transaction that begins before `offset` of the first file.
     pub(crate) fn start_at(&mut self, offset: u64) {
         self.args.start_position = Some(offset);
+    }
+
+    /// What it begins with is the end of what there is.
+    pub(crate) fn start_at_end(&mut self) {
+        self.is_at_end = true;
     }
 
     /// What need not be read.

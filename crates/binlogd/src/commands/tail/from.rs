@@ -5,7 +5,7 @@ use binlogd_event::FIRST_EVENT;
 use binlogd_store::LogName;
 
 use crate::misuse::misuse;
-use crate::sources::{Files, From, Input, Place, Source, SourceArgs, find_input};
+use crate::sources::{Files, From, Input, Place, Reader, Source, SourceArgs, find_input, note_end};
 
 /// Named at each option, as a group's heading goes on over the options behind it.
 const HEADING: &str = "Follow";
@@ -20,6 +20,13 @@ pub(crate) struct FromArgs {
     /// Where to begin: oldest, end, or FILE[:OFFSET]; of a server, OFFSET must be where an event begins
     #[arg(long, value_name = "PLACE", value_parser = place, default_value = "oldest", conflicts_with = "start_position", help_heading = HEADING)]
     from: From,
+}
+
+impl FromArgs {
+    /// Whether reading begins at the end of what there is.
+    pub(super) fn is_end(&self) -> bool {
+        self.from == From::End
+    }
 }
 
 fn place(text: &str) -> Result<From, String> {
@@ -61,7 +68,7 @@ fn files(
         From::End => {
             let last = inputs.len() - 1;
             inputs.drain(..last);
-            Some(inputs[0].len)
+            Some(end(&inputs[0], args.follow)?)
         }
         From::At(name, offset) => {
             let first = find_input(&inputs, name)?;
@@ -76,4 +83,18 @@ fn files(
         false => Files::new(inputs),
     };
     Ok((Source::Files(Box::new(files)), start))
+}
+
+/// The offset from which on nothing of a file has come yet. A compressed file gets nothing more, and its length is not
+/// that of what is in it.
+fn end(input: &Input, follows: bool) -> Result<u64> {
+    let name = input.path.display();
+    let (end, place) = match Reader::open(input)?.is_compressed() {
+        true => (u64::MAX, format!("that of {name}")),
+        false => (input.len, format!("{name}:{}", input.len)),
+    };
+    if !follows {
+        note_end(&place);
+    }
+    Ok(end)
 }

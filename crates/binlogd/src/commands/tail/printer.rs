@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
-use binlogd_decode::changes::{At, Change, Changes, End, NamedTables, Transaction};
+use anyhow::{Context, Result, anyhow, bail};
+use binlogd_decode::changes::{
+    At, Change, Changes, End, LoadedFile, NamedTables, Statement, Transaction,
+};
 use binlogd_decode::format::{Format, FormatError};
-use binlogd_decode::{Event, FollowedSchema, TableChange};
+use binlogd_decode::{Body, Event, FollowedSchema, TableChange};
 
 use super::filter::Filter;
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, UnknownTables};
+use super::loads::Loads;
 use super::told::Told;
 use super::unmatched::Unmatched;
 use crate::logging::print_note;
@@ -33,6 +36,8 @@ pub(crate) struct Printer<'f> {
     /// Whether a note says that nothing was chosen.
     has_noted: bool,
     followed: Option<Followed>,
+    /// What writes the files of `LOAD DATA`, if that is wanted.
+    loads: Option<Loads>,
 }
 
 /// What is known of tables.
@@ -59,7 +64,19 @@ impl<'f> Printer<'f> {
             has_prepared: false,
             has_noted: false,
             followed: None,
+            loads: None,
         }
+    }
+
+    /// Does this with changes of tables whose columns are not known, where the format needs their names.
+    pub(crate) fn with_unknown_tables(mut self, unknown: UnknownTables) -> Self {
+        self.left_out = LeftOut::new(unknown);
+        self
+    }
+
+    /// Writes the files of `LOAD DATA`.
+    pub(crate) fn with_loads(self, loads: Option<Loads>) -> Self {
+        Self { loads, ..self }
     }
 
     /// Follows what statements do to these tables from the first wanted transaction on.
@@ -73,6 +90,27 @@ impl Printer<'_> {
     /// Whether a note has said that nothing was chosen.
     pub(crate) fn has_noted(&self) -> bool {
         self.has_noted
+    }
+
+    /// An error if changes were left out that were wanted.
+    pub(crate) fn must_be_whole(&self) -> Result<()> {
+        match self.left_out.missing() {
+            Some(missing) => bail!(missing),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the file of `LOAD DATA` be written, if an event has something of one.
+    fn load(&mut self, at: &At<'_>, event: &Event<'_>) -> Result<()> {
+        let (Some(loads), Body::Other(body)) = (&mut self.loads, &event.body) else {
+            return Ok(());
+        };
+        let transaction = self.changes.last();
+        // The files of old servers come before their transactions.
+        let is_wanted = self.changes.is_outside()
+            || self.filter.wants(transaction, self.is_first, self.is_last)
+                && !self.told.is_told(transaction.gtid);
+        loads.see(at, body, is_wanted).with_context(|| event_at(at))
     }
 
     /// Begins to follow tables with the first wanted transaction, before its rows ask for them.
@@ -118,6 +156,30 @@ impl Followed {
     }
 }
 
+const FILE_IS_EARLIER: &str = "the file of LOAD DATA is in events before the first one that was read: start reading \
+                               further ahead";
+
+/// Lets a format write a change, many rows in parts. A change that it cannot write is a [`FormatError`].
+fn write(
+    format: &mut dyn Format,
+    at: &At<'_>,
+    transaction: &Transaction,
+    change: Change<'_>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    match change {
+        Change::Rows { mut rows, query, statement } if rows.is_large() && format.takes_parts() => {
+            while let Some(rows) = rows.next_part() {
+                let part = Change::Rows { rows, query, statement };
+                format.change(at, transaction, part, &mut out.buffer)?;
+                out.put(false)?;
+            }
+        }
+        change => format.change(at, transaction, change, &mut out.buffer)?,
+    }
+    Ok(())
+}
+
 impl Sink for Printer<'_> {
     fn enter(&mut self, is_first: bool, is_last: bool, timeline: usize) {
         (self.is_first, self.is_last) = (is_first, is_last);
@@ -132,6 +194,10 @@ impl Sink for Printer<'_> {
         let failed = |error: FormatError| match error {
             // It says where by itself.
             FormatError::Decode(error) => error.into(),
+            error if error.unknown_table().is_some() => anyhow!(
+                "{}: {error}. Or leave its changes out (--allow-unknown-tables)",
+                event_at(at)
+            ),
             error => anyhow!("{}: {error}", event_at(at)),
         };
         if at.header.kind.is_gtid() && std::mem::take(&mut self.begun) {
@@ -143,12 +209,20 @@ impl Sink for Printer<'_> {
             let out = &mut out.buffer;
             self.format.change(at, self.changes.last(), broken_off, out).map_err(failed)?;
         }
+        self.load(at, &event)?;
+        let path;
         let taken = self.changes.take(at, event);
         let taken = taken.map_err(|error| anyhow!("{}: {error}", event_at(at)))?;
         let Some((transaction, mut change)) = taken else {
             self.foresee();
             return Ok(());
         };
+        if let (Change::Load(Statement { file: Some(file), .. }), Some(loads)) =
+            (&mut change, &mut self.loads)
+        {
+            path = loads.path(file.id);
+            file.path = path.as_deref();
+        }
         let is_end = matches!(change, Change::End(_));
         let alone = match &change {
             Change::Statement(statement) => statement.alone,
@@ -207,18 +281,23 @@ impl Sink for Printer<'_> {
         if let Some(untold) = self.format.untold(&change) {
             self.left_out.note(at, &untold);
         }
-        match change {
-            Change::Rows { mut rows, query, statement }
-                if rows.is_large() && self.format.takes_parts() =>
-            {
-                while let Some(rows) = rows.next_part() {
-                    let part = Change::Rows { rows, query, statement };
-                    self.format.change(at, transaction, part, &mut out.buffer).map_err(failed)?;
-                    out.put(false)?;
-                }
+        if let Change::Load(Statement { file: Some(LoadedFile { path: None, .. }), .. }) = &change
+            && self.loads.is_some()
+        {
+            bail!("{}: {FILE_IS_EARLIER}", event_at(at));
+        }
+        let is_load = matches!(change, Change::Load(_));
+        let Err(error) = write(&mut *self.format, at, transaction, change, out) else {
+            self.loads.iter_mut().filter(|_| is_load).for_each(Loads::keep);
+            return Ok(());
+        };
+        let error = error.downcast::<FormatError>()?;
+        match error.unknown_table() {
+            Some(table) if self.left_out.table(at, table, &error) => {
+                self.format.leave_out(table, &mut out.buffer);
                 Ok(())
             }
-            change => self.format.change(at, transaction, change, &mut out.buffer).map_err(failed),
+            _ => Err(failed(error)),
         }
     }
 

@@ -11,6 +11,7 @@ use binlogd_decode::{Decoder, Fits, FollowedSchema, Schema, SchemaAnswer, Schema
 use clap::ValueHint;
 
 use super::filter::Pattern;
+use super::left_out::UnknownTables;
 use crate::sources::{ServerArgs, is_server};
 use live::LiveSchema;
 
@@ -27,6 +28,11 @@ pub(crate) struct SchemaArgs {
     /// The database of tables that such a file does not say it of
     #[arg(long, value_name = "DB", requires = "schema")]
     schema_database: Option<String>,
+
+    /// Continue where the columns of a table are not known: its changes are left out, and a note names it.
+    /// Without this that is an error
+    #[arg(long)]
+    allow_unknown_tables: bool,
 }
 
 /// What statements have to leave out.
@@ -63,6 +69,16 @@ impl SchemaArgs {
         }
         let followed = Arc::new(followed);
         Ok((Decoder::new().with_schema(followed.clone()), followed))
+    }
+
+    /// Whether changes of tables whose columns are not known may be left out.
+    pub(crate) fn allows_unknown_tables(&self) -> bool {
+        self.allow_unknown_tables
+    }
+
+    /// What becomes of such changes: this, unless they may be left out.
+    pub(crate) fn unknown_tables(&self, otherwise: UnknownTables) -> UnknownTables {
+        if self.allow_unknown_tables { UnknownTables::Allow } else { otherwise }
     }
 
     /// Whether anything tells of tables.
