@@ -10,6 +10,7 @@ pub mod binlog_gen;
 pub mod chaos;
 pub mod clock;
 pub mod daemon;
+pub mod debezium;
 pub mod flavour;
 pub mod ports;
 pub mod proxy;

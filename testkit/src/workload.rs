@@ -55,6 +55,8 @@ pub const LARGE: Scenario = scenario!("large", "large");
 /// Transactions without GTID on a server that has them. It breaks replicas that follow by GTID,
 /// and does nothing where the GTID mode cannot be changed.
 pub const ANONYMOUS: Scenario = scenario!("anonymous", "anonymous");
+/// For MySQL 9.7 alone: every type, every kind of row, and tables defined in many spellings.
+pub const DEBEZIUM: Scenario = scenario!("debezium", "dbz");
 
 /// All scenarios that any replica can follow, the large one last.
 pub const ALL: [Scenario; 9] =

@@ -5,6 +5,7 @@
 //! server writes by itself behind that, and when, is none of its business. `compat/verdict.rs` compares.
 
 mod client;
+mod debezium;
 mod mysql_async;
 mod verdict;
 
@@ -35,6 +36,9 @@ pub(crate) struct CompatArgs {
     /// Fail also where a client's tools are missing
     #[arg(long)]
     all: bool,
+    /// Keep what Debezium's connector writes, with the binlog, for the test that needs no Java
+    #[arg(long)]
+    record: bool,
 }
 
 /// Runs all cells and prints the table; `false` if a client was served otherwise than by the primary.
@@ -43,10 +47,24 @@ pub(crate) fn run(args: &CompatArgs) -> Result<bool> {
     let cache = testkit::testbed::cache_dir()?.join("compat");
     let sources = repo::root()?.join("xtask/compat");
     let wanted = |client: &Client| args.client.as_ref().is_none_or(|n| client.name.contains(n));
+    let mut is_same = true;
+    if wanted(&client::DEBEZIUM) {
+        eprintln!("{}: fetching …", client::DEBEZIUM.name);
+        is_same = match client::DEBEZIUM.fetch(&sources, &cache) {
+            Ok(()) => debezium::run(&cache, &binlogd, args.record)?,
+            Err(error) => {
+                println!("\n{}: not tried: {error:#}", client::DEBEZIUM.name);
+                !args.all && args.client.is_none()
+            }
+        };
+    }
     let mut clients = Vec::new();
     for client in client::ALL.iter().filter(|client| wanted(client)) {
         eprintln!("{}: fetching …", client.name);
         clients.push((client, client.fetch(&sources, &cache)));
+    }
+    if clients.is_empty() {
+        return Ok(is_same);
     }
     let flavours =
         if args.primary.is_empty() { Flavour::ALL.to_vec() } else { args.primary.clone() };
@@ -61,11 +79,12 @@ pub(crate) fn run(args: &CompatArgs) -> Result<bool> {
     for (workload, table) in WORKLOADS.iter().zip(&tables) {
         print(workload, &flavours, &clients, table);
     }
-    Ok(!tables.iter().flatten().flatten().any(|verdict| match verdict {
+    let has_failed = |verdict: &Verdict| match verdict {
         Verdict::Fails(_) => true,
         Verdict::Missing(_) => args.all,
         _ => false,
-    }))
+    };
+    Ok(is_same && !tables.iter().flatten().flatten().any(has_failed))
 }
 
 /// Of each primary, of each client.

@@ -67,10 +67,9 @@ fn what_a_form_has_no_record_for_is_said_once_or_counted() {
         binlogd: note: FILE:467: unknown event type 200: what it changes is not known here, and the output tells nothing of it
         binlogd: note: FILE:511: Incident event: the server says that changes are missing here, of which the output tells nothing: and here
         binlogd: note: FILE:541: Query event: rows that were told before are rolled back here, of which the output tells nothing; further ones are counted
-        binlogd: note: the output tells nothing of 3 statements that change rows
+        binlogd: note: the output tells nothing of 4 statements that change rows
     "#]]
     .assert_eq(&notes("--format=debezium"));
-    // It has no word for TRUNCATE.
     assert!(notes("--format=maxwell").ends_with("nothing of 4 statements that change rows\n"));
     let canal = notes("--format=canal");
     assert!(canal.contains("FILE:436: Incident event: ") && canal.contains("FILE:511: Incident"));

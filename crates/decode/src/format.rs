@@ -67,6 +67,11 @@ pub trait Format {
         false
     }
 
+    /// Whether values depend on the tables that statements made, also where no definitions were given.
+    fn asks_for_tables(&self) -> bool {
+        false
+    }
+
     /// Whether the rows of an event may come in several [parts](crate::Rows::next_part), so that not all
     /// of what is written of them must be in memory at once.
     fn takes_parts(&self) -> bool {
@@ -118,6 +123,10 @@ impl<F: Format + ?Sized> Format for &mut F {
 
     fn tells_tables(&self) -> bool {
         (**self).tells_tables()
+    }
+
+    fn asks_for_tables(&self) -> bool {
+        (**self).asks_for_tables()
     }
 
     fn takes_parts(&self) -> bool {

@@ -152,6 +152,11 @@ impl<'a> Json<'a> {
     pub fn write_compact(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         print(self, Style::Compact, out)
     }
+
+    /// Appends the document as Debezium's connector has it.
+    pub(crate) fn write_as_connector(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        print(self, Style::Connector, out)
+    }
 }
 
 /// A value at the front of `bytes`.

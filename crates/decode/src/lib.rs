@@ -71,8 +71,8 @@ pub use json::{Json, JsonArray, JsonDiff, JsonDiffs, JsonObject, JsonOperation, 
 pub use payload::{Payload, PayloadPieces};
 pub use rows::{Image, Row, Rows, Values};
 pub use schema::{
-    ColumnSchema, Fits, FollowedSchema, LostTable, NamedTable, RowFormat, Schema, SchemaAnswer,
-    SchemaDump, SchemaError, SchemaFailure, SchemaType, TableChange, TableSchema,
+    ColumnSchema, Declared, Fits, FollowedSchema, LostTable, NamedTable, RowFormat, Schema,
+    SchemaAnswer, SchemaDump, SchemaError, SchemaFailure, SchemaType, TableChange, TableSchema,
 };
 pub use table::{Column, ColumnType, Members, Sign, Table};
 pub use value::{

@@ -1,9 +1,10 @@
 //! What table maps leave out: table definitions from elsewhere.
 
 mod alter;
+mod declared;
 pub(crate) mod definition;
 mod dump;
-mod effect;
+pub(crate) mod effect;
 mod followed;
 pub(crate) mod lexer;
 pub(crate) mod mode;
@@ -13,12 +14,13 @@ mod types;
 
 use std::sync::Arc;
 
+pub use declared::Declared;
 pub use dump::{SchemaDump, SchemaError};
 pub use followed::{FollowedSchema, LostTable, NamedTable, TableChange};
 pub(crate) use named::named_tables;
 
 use crate::Charset;
-use crate::table::{Column, ColumnType, Members, Sign};
+use crate::table::{Column, ColumnType, Members, Sign, Spelling};
 
 /// Knows tables as they were when the log was written.
 ///
@@ -55,6 +57,11 @@ pub struct TableSchema {
     pub columns: Vec<ColumnSchema>,
     /// The names of the primary key's columns in its order.
     pub primary_key: Vec<String>,
+    /// Those of the first unique key that is made of columns, none of which may be NULL: tools take it for the
+    /// primary key where there is none.
+    pub unique_key: Vec<String>,
+    /// Its comment as it is written.
+    pub comment: Option<String>,
     /// The character set of columns that name none, if the definition says it.
     pub charset: Option<Charset>,
     /// What its `ROW_FORMAT` makes of its records.
@@ -100,6 +107,8 @@ pub struct ColumnSchema {
     pub auto_increment: bool,
     /// Whether its values are computed, so that no statement may set them.
     pub generated: bool,
+    /// What its definition says beside that, as it is written.
+    pub declared: Declared,
 }
 
 /// A column's type without its sizes.
@@ -150,6 +159,26 @@ impl TableSchema {
         }
     }
 
+    /// Whether there is a primary key, or a unique one that tools take for it.
+    pub(crate) fn has_key(&self) -> bool {
+        !self.primary_key.is_empty() || !self.unique_key.is_empty()
+    }
+
+    /// The columns of the primary key, or of the unique key that tools take for it.
+    pub(crate) fn row_key(&self) -> &[String] {
+        if self.primary_key.is_empty() { &self.unique_key } else { &self.primary_key }
+    }
+
+    /// Another unique key: it is the one that tools take if it is the first, and no column may be NULL.
+    pub(crate) fn add_unique(&mut self, key: Vec<String>) {
+        let must_have_value = |name: &String| {
+            self.columns.iter().any(|column| column.is_called(name) && !column.nullable)
+        };
+        if !self.has_key() && key.iter().all(must_have_value) {
+            self.unique_key = key;
+        }
+    }
+
     /// The name of a key's column with the letters of the column itself.
     pub(crate) fn spelled<'a>(&'a self, name: &'a str) -> &'a str {
         let mut columns = self.columns.iter().map(|column| column.name.as_str());
@@ -176,16 +205,22 @@ impl TableSchema {
         fits
     }
 
-    /// Tells columns of the key that they are, if it is made of columns alone: a part of a key finds other
-    /// rows, too. (MariaDB's `WITHOUT OVERLAPS` names a period.)
+    /// Tells columns of the key that they are.
     fn apply_key(&self, columns: &mut [Column]) {
+        for (part, column) in
+            Self::key_of(columns, &self.primary_key).into_iter().flatten().enumerate()
+        {
+            columns[column].key_part = u16::try_from(part).ok();
+        }
+    }
+
+    /// The places of a key's columns, if it is made of columns alone: a part of a key finds other rows, too.
+    /// (MariaDB's `WITHOUT OVERLAPS` names a period.)
+    pub(crate) fn key_of(columns: &[Column], names: &[String]) -> Option<Vec<usize>> {
         let place = |name: &String| {
             columns.iter().position(|c| c.name().is_some_and(|known| is_same(known, name)))
         };
-        let places: Option<Vec<usize>> = self.primary_key.iter().map(place).collect();
-        for (part, column) in places.into_iter().flatten().enumerate() {
-            columns[column].key_part = u16::try_from(part).ok();
-        }
+        names.iter().map(place).collect()
     }
 }
 
@@ -277,8 +312,21 @@ impl ColumnSchema {
         }
     }
 
+    /// What its definition says of the type that events do not.
+    fn spelling(&self) -> Spelling {
+        let is_text =
+            matches!(&*self.type_name, "char" | "varchar") || self.type_name.ends_with("text");
+        match &*self.declared.type_name {
+            "BOOL" | "BOOLEAN" => Spelling::Boolean,
+            _ if self.kind == SchemaType::Float && self.scale.is_some() => Spelling::FloatWithScale,
+            _ if is_text && self.charset == Some(Charset::BINARY) => Spelling::BinaryText,
+            _ => Spelling::Plain,
+        }
+    }
+
     fn apply(&self, column: &mut Column) {
         column.generated = self.generated;
+        column.spelling = self.spelling();
         if column.name.is_none() {
             column.name = Some(self.name.as_str().into());
         }

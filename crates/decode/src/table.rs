@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use binlogd_event::EventKind;
 use binlogd_event::body::TableMapBody;
 
+pub(crate) use column::Spelling;
 pub use column::{Column, ColumnType, Members, Sign};
 pub(crate) use layout::{Width, length_len};
 pub(crate) use record::RecordNulls;
@@ -34,6 +35,8 @@ pub struct Table {
     columns: Box<[Column]>,
     widths: Box<[Width]>,
     primary_key: Box<[usize]>,
+    /// Those of the primary key, or else of a unique key that tools take for it.
+    row_key: Box<[usize]>,
     /// Its full name in backticks.
     sql_name: Box<[u8]>,
     /// Columns whose updates may be differences, for reading their bits.
@@ -87,6 +90,13 @@ impl Table {
         for column in &mut columns {
             column.finish(assumed_charset);
         }
+        let primary_key = primary_key(&columns);
+        let row_key = match fitting {
+            Some(schema) if primary_key.is_empty() => {
+                TableSchema::key_of(&columns, &schema.unique_key)
+            }
+            _ => None,
+        };
         let mut sql_name = Vec::new();
         sql_identifier(map.schema, &mut sql_name);
         sql_name.push(b'.');
@@ -95,7 +105,8 @@ impl Table {
             schema: map.schema.into(),
             name: map.table.into(),
             sql_name: sql_name.into(),
-            primary_key: primary_key(&columns),
+            row_key: row_key.map_or_else(|| primary_key.clone(), Into::into),
+            primary_key,
             widths: columns.iter().map(|column| Width::of(&column.kind)).collect(),
             json_columns: columns.iter().filter(|c| c.kind.is_json()).count(),
             columns: columns.into(),
@@ -146,6 +157,12 @@ impl Table {
         self.primary_key.iter().copied()
     }
 
+    /// The columns that tools know rows by: those of the primary key, or else of a unique key that has no NULL,
+    /// if a schema tells it.
+    pub(crate) fn row_key(&self) -> &[usize] {
+        &self.row_key
+    }
+
     /// Whether it was made of this very event.
     pub(crate) fn is_of(&self, event: &[u8]) -> bool {
         *self.event == *event
@@ -182,6 +199,7 @@ impl Table {
             columns: Box::default(),
             widths: Box::default(),
             primary_key: Box::default(),
+            row_key: Box::default(),
             sql_name: Box::default(),
             json_columns: 0,
             event: Box::default(),

@@ -105,6 +105,22 @@ pub(super) const ALL: &[Client] = &[
     },
 ];
 
+/// Debezium's connector, which is compared with `tail`.
+pub(super) const DEBEZIUM: Client = Client {
+    name: "debezium",
+    kind: Kind::Program {
+        folder: "debezium",
+        make: &[&["mvn", "--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"]],
+        run: &[
+            "java",
+            "-Duser.timezone=UTC",
+            "-cp",
+            "target/classes:target/dependency/*",
+            "Connector",
+        ],
+    },
+};
+
 /// What a client has said.
 pub(super) struct Said {
     /// A line an event.
@@ -151,18 +167,26 @@ impl Client {
                 tool.arg(behind_first(*flavour, primary)?);
                 Ok(run_tool(tool, DECODED)?.up_to(end))
             }
-            Kind::Program { folder, run: [program, args @ ..], .. } => {
-                let dir = cache.join(folder);
+            Kind::Program { .. } => {
                 let product = if primary.flavour().is_mariadb() { "mariadb" } else { "mysql" };
-                let mut command = Command::new(program_path(program, &dir));
-                command.args(args).current_dir(&dir);
+                let mut command = self.command(cache)?;
                 // Both know the primary's account.
                 let Endpoint { host, user, password, .. } = primary.endpoint();
                 command.args([&host, &from.port.to_string(), &user, &password]);
                 Ok(run(command.args([product, FIRST_FILE, end]))?.up_to(end))
             }
-            Kind::Program { .. } => bail!("{} has no program", self.name),
         }
+    }
+
+    /// Its program, to be given arguments.
+    pub(super) fn command(&self, cache: &Path) -> Result<Command> {
+        let Kind::Program { folder, run: [program, args @ ..], .. } = &self.kind else {
+            bail!("{} has no program", self.name)
+        };
+        let dir = cache.join(folder);
+        let mut command = Command::new(program_path(program, &dir));
+        command.args(args).current_dir(&dir);
+        Ok(command)
     }
 }
 

@@ -76,13 +76,13 @@ Memory is bounded: 10000 tables are counted each for itself, further ones togeth
 Exit codes: 0 all was counted, 1 an event is damaged or it failed, 2 wrong usage.";
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
+    let (mut decoder, followed) = args.schema.decoder(&args.source.server, false)?;
     let filter = Filter::new(args.filter)?;
     let mut source = args.source.open()?;
     source.pass_over(filter.unwanted());
     let mut stats = Stats::new(usize::from(args.top));
     let printer = Printer::new(Box::new(&mut stats), filter, true);
-    let mut printer = printer.following(args.schema.is_given().then_some(followed));
+    let mut printer = printer.following(args.schema.is_given().then_some(followed), true);
     drain(&mut source, &mut decoder, &mut printer, &mut |_, _| Ok(()))?;
     drop(printer);
     let top = usize::from(args.top);

@@ -102,6 +102,9 @@ Examples:
   For what reads Debezium's topics (docs/tail-debezium.md):
     binlogd tail --format debezium --option decimal.handling.mode=string mysql-bin.000007
 
+  The same with topics, keys and tombstones:
+    binlogd tail --format debezium --option keys=true --option topic.prefix=shop mysql-bin.000007
+
   For what reads Maxwell's or Canal's (docs/tail-maxwell.md, docs/tail-canal.md):
     binlogd tail --format maxwell --option output_ddl=true --follow mysql://repl@127.0.0.1:3306
     binlogd tail --format canal --follow mysql://repl@127.0.0.1:3306
@@ -170,7 +173,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if args.from.is_end() {
         filter.start_at_end();
     }
-    let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
+    let asks = format.as_ref().is_some_and(|format| format.asks_for_tables());
+    let (mut decoder, followed) = args.schema.decoder(&args.source.server, asks)?;
     source.pass_over(filter.unwanted());
     let Some(format) = format else {
         return tail(&mut source, &mut decoder, &mut RawSink::new(filter), None);
@@ -185,7 +189,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let waiting = (args.format == Form::Maxwell).then(Waiting::new);
     let follows = args.schema.is_given() || format.tells_tables();
     let printer = Printer::new(format, filter, keeps_empty);
-    let printer = printer.following(follows.then_some(followed)).with_loads(loads);
+    let given = args.schema.is_given();
+    let printer = printer.following(follows.then_some(followed), given).with_loads(loads);
     let mut printer = printer.with_unknown_tables(unknown);
     let code = tail(&mut source, &mut decoder, &mut printer, waiting)?;
     printer.must_be_whole()?;

@@ -86,12 +86,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let filter = Filter::new(args.filter)?;
     let mut source = args.source.open()?;
     source.pass_over(filter.unwanted());
-    let (mut decoder, followed) = args.schema.decoder(&args.source.server)?;
+    let (mut decoder, followed) = args.schema.decoder(&args.source.server, false)?;
     let is_given = args.schema.is_given();
     let options = UndoOptions { is_generated: args.generated.test(), check: args.check };
     let mut format = UndoFormat::new(options);
     let printer = Printer::new(Box::new(&mut format), filter, false);
-    let printer = printer.following(is_given.then_some(followed));
+    let printer = printer.following(is_given.then_some(followed), true);
     let mut printer =
         printer.with_unknown_tables(args.schema.unknown_tables(UnknownTables::Refuse));
     let code = print(|output| {

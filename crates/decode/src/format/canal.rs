@@ -242,7 +242,7 @@ fn ddl(definition: Definition) -> (&'static str, Name) {
         Action::CreateTable { .. } => "CREATE",
         Action::DropTable => "ERASE",
         Action::TruncateTable => "TRUNCATE",
-        Action::CreateIndex | Action::AlterTable(Alteration::AddIndex) => "CINDEX",
+        Action::CreateIndex { .. } | Action::AlterTable(Alteration::AddIndex) => "CINDEX",
         Action::DropIndex { .. } | Action::AlterTable(Alteration::DropIndex) => "DINDEX",
         Action::AlterTable(Alteration::Other) => "ALTER",
     };

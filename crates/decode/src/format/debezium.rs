@@ -3,81 +3,23 @@
 //! Facts are from the connector's documentation, "Change event values" and "Data type mappings".
 //! What it calls the payload is written, as its JSON converter does with `schemas.enable=false`.
 
+mod options;
+mod record;
 mod schema_change;
+mod table_change;
 mod value;
 
 use binlogd_event::body::RowsChange;
 
+use record::Record;
+
 use super::json::{bytes_field, null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
-use super::{Format, FormatError, Untold, now_us, switch, whole};
-use crate::changes::{At, Change, End, Statement, Transaction};
+use super::{Format, FormatError, Untold, now_us, whole};
+use crate::changes::{At, Change, End, Transaction};
 use crate::{Charset, Image, Rows};
+pub use options::DebeziumOptions;
 pub use value::{BinaryMode, DecimalMode, TimeMode, UnsignedMode};
-
-/// The connector's settings that change what is written; its names, and its defaults.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DebeziumOptions {
-    /// `topic.prefix`: the name of the server in `source`.
-    pub topic_prefix: String,
-    /// `decimal.handling.mode`.
-    pub decimals: DecimalMode,
-    /// `time.precision.mode`.
-    pub times: TimeMode,
-    /// `bigint.unsigned.handling.mode`.
-    pub unsigned: UnsignedMode,
-    /// `binary.handling.mode`.
-    pub binaries: BinaryMode,
-    /// `include.query`: the statement that changed the rows, where the server logs it.
-    pub include_query: bool,
-    /// `include.schema.changes`: statements that define tables.
-    pub include_schema_changes: bool,
-}
-
-impl Default for DebeziumOptions {
-    fn default() -> Self {
-        Self {
-            topic_prefix: "binlogd".to_owned(),
-            decimals: DecimalMode::default(),
-            times: TimeMode::default(),
-            unsigned: UnsignedMode::default(),
-            binaries: BinaryMode::default(),
-            include_query: false,
-            include_schema_changes: true,
-        }
-    }
-}
-
-impl DebeziumOptions {
-    /// Sets an option by the connector's own name.
-    ///
-    /// # Errors
-    /// If there is no such option or value here; the text says which there are.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let done = match name {
-            "topic.prefix" => {
-                value.clone_into(&mut self.topic_prefix);
-                Ok(())
-            }
-            "decimal.handling.mode" => DecimalMode::parse(value).map(|mode| self.decimals = mode),
-            "time.precision.mode" => TimeMode::parse(value).map(|mode| self.times = mode),
-            "bigint.unsigned.handling.mode" => {
-                UnsignedMode::parse(value).map(|mode| self.unsigned = mode)
-            }
-            "binary.handling.mode" => BinaryMode::parse(value).map(|mode| self.binaries = mode),
-            "include.query" => switch(value).map(|on| self.include_query = on),
-            "include.schema.changes" => switch(value).map(|on| self.include_schema_changes = on),
-            _ => {
-                return Err(format!(
-                    "no option '{name}'; there are topic.prefix, decimal.handling.mode, \
-                     time.precision.mode, bigint.unsigned.handling.mode, binary.handling.mode, \
-                     include.query and include.schema.changes"
-                ));
-            }
-        };
-        done.map_err(|known| format!("{name} can be {known}, not '{value}'"))
-    }
-}
 
 /// Writes an envelope a line for each row that changed, and what the connector sends to its schema
 /// change topic for statements that define tables.
@@ -112,18 +54,22 @@ impl DebeziumFormat {
         let table = rows.table();
         let mut source = std::mem::take(&mut self.source);
         source.clear();
-        self.source_head(at, transaction, table.schema().as_bytes(), &mut source);
+        let time_us = commit_time_us(at, transaction);
+        // The connector knows the session by the transaction's BEGIN.
+        let thread_id = transaction.thread_id.filter(|_| transaction.xa_start.is_none());
+        let origin = Origin { at, transaction, time_us, thread_id, schema: table.schema() };
+        self.source_head(&origin, &mut source);
         text_field("table", table.name(), &mut source);
         let query = query.filter(|_| self.options.include_query);
-        let key: Vec<usize> = table.primary_key().collect();
+        let record = Record::of_table(&self.options, table);
         let change = rows.change();
         let row = rows.first_row();
-        let mut envelope = Envelope { options: &self.options, source: &source, query, row };
+        let mut envelope = Envelope { record, source: &source, query, row };
         for row in rows {
             self.has_rows = true;
             let row = row?;
             match (row.before, row.after) {
-                (Some(before), Some(after)) if keys_differ(&key, &before, &after)? => {
+                (Some(before), Some(after)) if keys_differ(table.row_key(), &before, &after)? => {
                     envelope.write(DELETE, Some(before), None, out)?;
                     envelope.write(CREATE, None, Some(after), out)?;
                 }
@@ -142,22 +88,17 @@ impl DebeziumFormat {
         Ok(())
     }
 
-    /// What `source` says of all rows of an event.
-    fn source_head(
-        &self,
-        at: &At<'_>,
-        transaction: &Transaction,
-        schema: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    /// What `source` says of all rows of an event, or of a statement.
+    fn source_head(&self, origin: &Origin<'_>, out: &mut Vec<u8>) {
+        let Origin { at, transaction, time_us, thread_id, schema } = *origin;
         let is_mariadb = transaction.gtid.is_some_and(|gtid| gtid.domain().is_some());
         out.extend_from_slice(b"{\"version\":\"");
         out.extend_from_slice(concat!("binlogd ", env!("CARGO_PKG_VERSION"), "\"").as_bytes());
         text_field("connector", if is_mariadb { "mariadb" } else { "mysql" }, out);
         text_field("name", &self.options.topic_prefix, out);
-        times(u64::from(at.header.timestamp) * 1_000_000, out);
+        times(time_us, out);
         text_field("snapshot", "false", out);
-        bytes_field("db", schema, Some(Charset::UTF8MB4), out);
+        text_field("db", schema, out);
         null_field("sequence", out);
         number_field("server_id", u64::from(at.header.server_id), out);
         match transaction.gtid {
@@ -166,16 +107,26 @@ impl DebeziumFormat {
         }
         text_field("file", at.file_name(), out);
         number_field("pos", at.offset, out);
-        match transaction.thread_id {
+        match thread_id {
             Some(thread) => number_field("thread", u64::from(thread), out),
             None => null_field("thread", out),
         }
     }
 }
 
+/// Where rows or a statement come from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    at: &'a At<'a>,
+    transaction: &'a Transaction,
+    time_us: u64,
+    thread_id: Option<u32>,
+    schema: &'a str,
+}
+
 /// What all envelopes of an event share.
 struct Envelope<'a> {
-    options: &'a DebeziumOptions,
+    record: Record<'a>,
     source: &'a [u8],
     query: Option<&'a [u8]>,
     /// The row's number in its event.
@@ -191,10 +142,12 @@ impl Envelope<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         whole(out, |out| {
+            let image = after.or(before);
+            self.record.begin(image, out)?;
             out.extend_from_slice(b"{\"before\":");
-            self.image(before, out)?;
+            self.record.image(before, out)?;
             out.extend_from_slice(b",\"after\":");
-            self.image(after, out)?;
+            self.record.image(after, out)?;
             out.extend_from_slice(b",\"source\":");
             out.extend_from_slice(self.source);
             number_field("row", self.row, out);
@@ -207,29 +160,13 @@ impl Envelope<'_> {
             out.extend_from_slice(b",\"op\":\"");
             out.extend_from_slice(&[operation, b'"']);
             times(now_us(), out);
-            out.extend_from_slice(b"}\n");
+            out.push(b'}');
+            self.record.end(out);
+            if operation == DELETE {
+                self.record.tombstone(image, out)?;
+            }
             Ok(())
         })
-    }
-
-    fn image(&self, image: Option<Image<'_>>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let Some(image) = image else {
-            out.extend_from_slice(b"null");
-            return Ok(());
-        };
-        out.push(b'{');
-        for (number, item) in image.values().enumerate() {
-            let (index, value) = item?;
-            if number > 0 {
-                out.push(b',');
-            }
-            let column = &image.table().columns()[index];
-            out.extend_from_slice(&column.json_key);
-            value::write(column, &value, self.options, out)
-                .map_err(|error| image.error(index, error))?;
-        }
-        out.push(b'}');
-        Ok(())
     }
 }
 
@@ -246,16 +183,18 @@ fn keys_differ(key: &[usize], before: &Image<'_>, after: &Image<'_>) -> Result<b
     Ok(false)
 }
 
+/// When a transaction was committed, in microseconds since 1970: as its GTID says, or else when the event was
+/// logged, in whole seconds.
+fn commit_time_us(at: &At<'_>, transaction: &Transaction) -> u64 {
+    let logged_us = || u64::from(at.header.timestamp) * 1_000_000;
+    transaction.commit_us.filter(|_| transaction.gtid.is_some()).unwrap_or_else(logged_us)
+}
+
 /// A moment since 1970 in each unit.
 fn times(us: u64, out: &mut Vec<u8>) {
     number_field("ts_ms", us / 1000, out);
     number_field("ts_us", us, out);
     number_field("ts_ns", us.saturating_mul(1000), out);
-}
-
-/// Whether a statement defines something, rather than changing rows.
-fn is_definition(statement: &Statement<'_>) -> bool {
-    matches!(&*statement.verb(), "create" | "alter" | "drop" | "rename" | "truncate")
 }
 
 impl Format for DebeziumFormat {
@@ -274,7 +213,7 @@ impl Format for DebeziumFormat {
             Change::Rows { rows, query, .. } => self.rows(at, transaction, rows, query, out)?,
             Change::Statement(statement)
                 if self.options.include_schema_changes
-                    && is_definition(&statement)
+                    && schema_change::is_sent(&statement)
                     && transaction.takes_effect() =>
             {
                 self.schema_changes(at, transaction, &statement, out);
@@ -292,13 +231,20 @@ impl Format for DebeziumFormat {
     fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {
         match change {
             Change::End(End::Rollback) if self.has_rows => Some(Untold::RolledBack),
+            Change::Statement(statement) if statement.verb() == "truncate" => {
+                Some(Untold::Statement(*statement))
+            }
             change if is_xa_rollback(change) => Some(Untold::RolledBack),
             change => Untold::by_rows(change),
         }
     }
 
     fn tells_tables(&self) -> bool {
-        self.options.include_schema_changes
+        true
+    }
+
+    fn asks_for_tables(&self) -> bool {
+        true
     }
 
     fn takes_parts(&self) -> bool {

@@ -11,6 +11,8 @@ pub(crate) enum Style {
     Mysql,
     /// Without these spaces.
     Compact,
+    /// As the library does that Debezium reads documents with.
+    Connector,
     /// As calls of SQL functions that give the same document, types included.
     Sql,
 }
@@ -107,7 +109,8 @@ impl Printer {
 
     fn separate(&self, index: usize, out: &mut Vec<u8>) {
         if index > 0 {
-            out.extend_from_slice(if self.style == Style::Compact { b"," } else { b", " });
+            let is_compact = matches!(self.style, Style::Compact | Style::Connector);
+            out.extend_from_slice(if is_compact { b"," } else { b", " });
         }
     }
 
@@ -136,6 +139,17 @@ impl Printer {
     /// A scalar's characters, without quotes.
     fn scalar(&mut self, value: JsonValue<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
         match value {
+            JsonValue::Double(n) if self.style == Style::Connector => java_double(n, out),
+            JsonValue::Time(time) if self.style == Style::Connector => {
+                without_zeros(out, |out| time.write(out));
+            }
+            JsonValue::DateTime(time) if self.style == Style::Connector => {
+                without_zeros(out, |out| time.write(out));
+            }
+            JsonValue::Opaque { bytes, .. } if self.style == Style::Connector => {
+                self.spend(bytes.len())?;
+                write::base64(bytes.iter().copied(), out);
+            }
             JsonValue::Null => out.extend_from_slice(b"null"),
             JsonValue::Bool(true) => out.extend_from_slice(b"true"),
             JsonValue::Bool(false) => out.extend_from_slice(b"false"),
@@ -235,5 +249,27 @@ impl Printer {
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b") AS JSON)");
         Ok(())
+    }
+}
+
+/// A number as Java prints it, but all of its digits where that would have an exponent.
+fn java_double(n: f64, out: &mut Vec<u8>) {
+    const DIGITS_MAX: usize = 1074;
+    if n == 0.0 || (1e-3..1e7).contains(&n.abs()) {
+        out.extend_from_slice(format!("{n:?}").as_bytes());
+        return;
+    }
+    let digits = format!("{n:.DIGITS_MAX$}");
+    out.extend_from_slice(digits.trim_end_matches('0').trim_end_matches('.').as_bytes());
+}
+
+/// What `write` appends, without zeros at the end of a fraction.
+fn without_zeros(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    write(out);
+    if out[start..].contains(&b'.') {
+        let kept = out[start..].iter().rposition(|&b| b != b'0').map_or(0, |last| last + 1);
+        out.truncate(start + kept);
+        out.pop_if(|last| *last == b'.');
     }
 }

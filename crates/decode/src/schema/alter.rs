@@ -20,6 +20,11 @@ pub(super) struct Alter {
     key: Vec<String>,
     /// Whether there may be a primary key already, which then stays: `IF NOT EXISTS`.
     key_may_exist: bool,
+    /// The columns of new unique keys.
+    unique: Vec<Vec<String>>,
+    /// New literals for `DEFAULT`.
+    defaults: Vec<(String, Option<String>)>,
+    comment: Option<String>,
     /// The new default, of columns that are defined here, too.
     charset: Option<Charset>,
     /// Whether all text is converted to that.
@@ -101,10 +106,18 @@ impl Alter {
         let mut left = TableSchema {
             columns,
             primary_key,
+            unique_key: self.names_left(&table.unique_key),
             charset: self.charset.or(table.charset),
             row_format: self.row_format.unwrap_or(table.row_format),
+            comment: self.comment.as_ref().or(table.comment.as_ref()).cloned(),
         };
         left.settle(None);
+        self.unique.iter().for_each(|key| left.add_unique(key.clone()));
+        for (name, default) in &self.defaults {
+            if let Some(at) = find(&left.columns, name) {
+                left.columns[at].declared.default.clone_from(default);
+            }
+        }
         Some(left)
     }
 
@@ -134,6 +147,17 @@ impl Alter {
             }
         }
         Some(left)
+    }
+
+    /// What is left of another key.
+    fn names_left(&self, names: &[String]) -> Vec<String> {
+        let left = names.iter().filter(|name| !self.drops_key && !self.is_dropped(name));
+        let renamed = left.map(|name| match self.change_of(name) {
+            Some(Step::Define { defined, .. }) => defined.column.name.clone(),
+            Some(Step::Rename { to, .. }) => to.clone(),
+            _ => name.clone(),
+        });
+        renamed.collect()
     }
 
     fn key_left(&self, table: &TableSchema) -> Option<Vec<String>> {
@@ -199,7 +223,6 @@ const OPTIONS: &[&str] = &[
     "autoextend_size",
     "avg_row_length",
     "checksum",
-    "comment",
     "compression",
     "connection",
     "data",
@@ -300,9 +323,10 @@ impl Parser<'_> {
             "modify" | "change" => self.define(alter, verb == "change")?,
             "rename" => self.rename(alter)?,
             "convert" => self.convert(alter)?,
-            // SET DEFAULT, VISIBLE and the like.
-            "alter" => self.table.rest_of_element(),
-            "charset" | "character" | "collate" | "row_format" => self.options(alter, &verb)?,
+            "alter" => self.change_default(alter),
+            "charset" | "character" | "collate" | "row_format" | "comment" => {
+                self.options(alter, &verb)?;
+            }
             "partition" => return Some(false),
             // Behind it come names alone, which look like other parts.
             "order" => return self.order().then_some(false),
@@ -354,10 +378,27 @@ impl Parser<'_> {
             lexer.take_word("key");
             alter.key_may_exist = lexer.is_next(&["if"]);
             alter.key = self.table.key_columns().ok()?;
+        } else if lexer.take_word("unique") {
+            alter.unique.extend(self.table.unique_columns());
         } else {
             self.table.rest_of_element();
         }
         Some(())
+    }
+
+    /// `ALTER COLUMN`: `SET DEFAULT`, `VISIBLE` and the like.
+    fn change_default(&mut self, alter: &mut Alter) {
+        self.table.lexer.take_word("column");
+        let name = self.table.lexer.next().and_then(Token::into_name);
+        let is_set = self.table.lexer.take_word("set");
+        if (is_set || self.table.lexer.take_word("drop"))
+            && self.table.lexer.take_word("default")
+            && let Some(name) = name
+        {
+            let default = if is_set { self.table.default_value() } else { None };
+            alter.defaults.push((name, default));
+        }
+        self.table.rest_of_element();
     }
 
     /// A new column, or what begins with a word that may be the name of one.
@@ -472,6 +513,7 @@ impl Parser<'_> {
                 }
                 "collate" => alter.charset = alter.charset.or(self.table.charset_name()),
                 "row_format" => alter.row_format = Some(self.table.row_format()),
+                "comment" => alter.comment = self.table.comment(),
                 _ => {}
             }
             match self.table.next_of_element() {

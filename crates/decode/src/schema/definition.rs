@@ -7,6 +7,7 @@ use binlogd_event::body::StatusVar;
 
 use super::lexer::{Lexer, Token};
 use super::mode::SqlMode;
+use super::table_parser::TableParser;
 use crate::Charset;
 use crate::changes::Statement;
 
@@ -49,7 +50,10 @@ pub(crate) enum Action {
         to: Name,
     },
     TruncateTable,
-    CreateIndex,
+    CreateIndex {
+        /// The columns of a unique one, if it is made of columns.
+        unique: Option<Vec<String>>,
+    },
     DropIndex {
         /// Whether it is the primary key.
         is_primary: bool,
@@ -145,9 +149,9 @@ impl Parser<'_> {
     }
 
     fn create(&mut self) -> Option<Vec<Definition>> {
-        self.lexer.pass(&[
-            "or", "replace", "online", "offline", "unique", "fulltext", "spatial", "vector",
-        ]);
+        self.lexer.pass(&["or", "replace", "online", "offline"]);
+        let is_unique = self.lexer.take_word("unique");
+        self.lexer.pass(&["fulltext", "spatial", "vector"]);
         if self.lexer.take_word("table") {
             let may_exist = self.lexer.take_word("if");
             self.lexer.pass(&["not", "exists"]);
@@ -162,7 +166,11 @@ impl Parser<'_> {
             let name = self.database()?;
             return one(Action::CreateDatabase { charset: self.charset(), may_exist }, name);
         }
-        self.index(|_| Action::CreateIndex)
+        let mut index = self.index(|_| Action::CreateIndex { unique: None })?;
+        let key =
+            if is_unique { TableParser::new(self.lexer.clone()).unique_columns() } else { None };
+        index.iter_mut().for_each(|made| made.action = Action::CreateIndex { unique: key.clone() });
+        Some(index)
     }
 
     fn alter(&mut self) -> Option<Vec<Definition>> {
@@ -344,7 +352,17 @@ mod tests {
             ("truncate .`t`", Action::TruncateTable, name("d", "t")),
             ("set statement a = 1 for drop table t", Action::DropTable, name("d", "t")),
             ("truncate e.u", Action::TruncateTable, to()),
-            ("create unique index i using btree on e.u (a)", Action::CreateIndex, to()),
+            (
+                "create unique index i using btree on e.u (a, b desc)",
+                Action::CreateIndex { unique: Some(vec!["a".to_owned(), "b".to_owned()]) },
+                to(),
+            ),
+            (
+                "create unique index i on e.u (a, (b + 1))",
+                Action::CreateIndex { unique: None },
+                to(),
+            ),
+            ("create index i on e.u (a)", Action::CreateIndex { unique: None }, to()),
             ("drop index `on` on t", Action::DropIndex { is_primary: false }, name("d", "t")),
             ("drop index `PRIMARY` on t", Action::DropIndex { is_primary: true }, name("d", "t")),
             ("drop schema if exists e", Action::DropDatabase, name("e", "")),

@@ -108,7 +108,7 @@ impl Effect {
 }
 
 /// Passes over what may stand between the verb and the word for what it makes.
-fn pass_attributes(lexer: &mut Lexer<'_>) {
+pub(crate) fn pass_attributes(lexer: &mut Lexer<'_>) {
     loop {
         if lexer.take_any(&["or", "replace", "aggregate"]) {
         } else if lexer.take_any(&["algorithm", "sql"]) {

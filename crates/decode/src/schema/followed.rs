@@ -286,12 +286,20 @@ impl State {
             }
             Action::DropIndex { is_primary: true } => {
                 let keyless = self.remove(&name).map(|mut table| {
-                    Arc::make_mut(&mut table).primary_key.clear();
+                    let keyed = Arc::make_mut(&mut table);
+                    (keyed.primary_key, keyed.unique_key) = Default::default();
                     table
                 });
                 self.put(name, keyless)
             }
-            Action::TruncateTable | Action::CreateIndex | Action::DropIndex { .. } => {
+            Action::CreateIndex { unique: Some(key) } => {
+                let indexed = self.remove(&name).map(|mut table| {
+                    Arc::make_mut(&mut table).add_unique(key);
+                    table
+                });
+                self.put(name, indexed)
+            }
+            Action::TruncateTable | Action::CreateIndex { .. } | Action::DropIndex { .. } => {
                 before.clone()
             }
         };
@@ -469,11 +477,16 @@ impl fmt::Display for Name {
 fn bytes(name: &Name, table: &TableSchema) -> usize {
     let of_column = |column: &super::ColumnSchema| {
         let members: usize = column.members.iter().map(|m| size_of::<String>() + m.len()).sum();
-        size_of::<super::ColumnSchema>() + column.name.len() + column.type_name.len() + members
+        let names = column.name.len() + column.type_name.len() + column.declared.bytes();
+        size_of::<super::ColumnSchema>() + names + members
     };
-    let key: usize = table.primary_key.iter().map(|k| size_of::<String>() + k.len()).sum();
+    let keys = table.primary_key.iter().chain(&table.unique_key);
+    let key: usize = keys.map(|k| size_of::<String>() + k.len()).sum();
     let names = 2 * size_of::<Name>() + name.schema.len() + name.table.len();
-    names + key + table.columns.iter().map(of_column).sum::<usize>()
+    names
+        + key
+        + table.comment.as_ref().map_or(0, String::len)
+        + table.columns.iter().map(of_column).sum::<usize>()
 }
 
 impl fmt::Debug for FollowedSchema {

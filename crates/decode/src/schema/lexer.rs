@@ -53,6 +53,8 @@ const VERBS: &[&str] = &["select", "insert", "update", "delete", "replace", "wit
 pub(crate) struct Lexer<'a> {
     sql: &'a str,
     rest: &'a str,
+    /// Where the token that was read last begins, in bytes.
+    start: usize,
     peeked: Option<Option<Token>>,
     mode: SqlMode,
     conditional: bool,
@@ -60,7 +62,8 @@ pub(crate) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(sql: &'a str) -> Self {
-        Self { sql, rest: sql, peeked: None, mode: SqlMode::default(), conditional: false }
+        let mode = SqlMode::default();
+        Self { sql, rest: sql, start: 0, peeked: None, mode, conditional: false }
     }
 
     /// One that reads a statement from its verb on.
@@ -87,6 +90,45 @@ impl<'a> Lexer<'a> {
     /// that sets the SQL mode for the statement alone, so that it is not known which one it was read by. (Of what `/*!` makes a part from some version on a binlog has that mark only if the server was of one.)
     pub(crate) fn is_conditional(&self) -> bool {
         self.conditional
+    }
+
+    /// The characters of the token that was taken last, or of the next one if that was looked at since,
+    /// with its quotes.
+    pub(crate) fn raw(&self) -> &'a str {
+        &self.sql[self.start..self.sql.len() - self.rest.len()]
+    }
+
+    /// All characters before the next token.
+    pub(crate) fn before_next(&mut self) -> &'a str {
+        match self.peek() {
+            Some(_) => &self.sql[..self.start],
+            None => self.sql,
+        }
+    }
+
+    /// Takes a number without its sign, as it is written: it may be several tokens.
+    pub(crate) fn take_number(&mut self) -> Option<&'a str> {
+        self.peek()?;
+        let text = &self.sql[self.start..];
+        let digits = |at: usize| text[at..].bytes().take_while(u8::is_ascii_digit).count();
+        let mut len = digits(0);
+        if text[len..].starts_with('.') {
+            len += 1 + digits(len + 1);
+        }
+        if !text[..len].contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        if text[len..].starts_with(['e', 'E']) {
+            let sign = usize::from(text[len + 1..].starts_with(['+', '-']));
+            let exponent = digits(len + 1 + sign);
+            len += if exponent > 0 { 1 + sign + exponent } else { 0 };
+        }
+        if text[len..].starts_with(is_word) {
+            return None;
+        }
+        self.peeked = None;
+        self.rest = &text[len..];
+        Some(&text[..len])
     }
 
     /// The line that reading has come to, from 1.
@@ -196,6 +238,7 @@ impl<'a> Lexer<'a> {
 
     fn read(&mut self) -> Option<Token> {
         self.skip_space();
+        self.start = self.sql.len() - self.rest.len();
         let first = self.rest.chars().next()?;
         match first {
             '`' => Some(Token::Quoted(self.quoted('`', false))),

@@ -1,5 +1,6 @@
 //! Reads a table's columns, keys and options, as `CREATE TABLE` and `ALTER TABLE` have them.
 
+use super::declared::{Declared, single_quoted, unquoted};
 use super::dump::SchemaError;
 use super::lexer::{Lexer, Token};
 use super::types::{self, TypeName};
@@ -9,6 +10,9 @@ use crate::Charset;
 /// The schema if it is named, the table's name, and its definition.
 type Created = (Option<String>, String, TableSchema);
 
+/// Stand for the time of a change.
+const NOW: &[&str] = &["current_timestamp", "now", "localtime", "localtimestamp"];
+
 /// The most bits of precision that a `FLOAT` has.
 const FLOAT_BITS_MAX: u64 = 24;
 
@@ -16,6 +20,7 @@ const FLOAT_BITS_MAX: u64 = 24;
 struct Options {
     charset: Option<Charset>,
     row_format: RowFormat,
+    comment: Option<String>,
 }
 
 /// A column as a statement defines it.
@@ -24,6 +29,8 @@ pub(super) struct Defined {
     pub(super) column: ColumnSchema,
     /// Whether it is the primary key.
     pub(super) is_key: bool,
+    /// Whether it is a unique key.
+    pub(super) is_unique: bool,
     /// Where `ALTER TABLE` puts it.
     pub(super) place: Option<Place>,
 }
@@ -82,6 +89,7 @@ impl TableParser<'_> {
         }
         let Some(options) = self.options() else { return Ok(None) };
         (table.charset, table.row_format) = (options.charset, options.row_format);
+        table.comment = options.comment;
         Ok(Some((schema, name, table)))
     }
 
@@ -101,6 +109,12 @@ impl TableParser<'_> {
             table.primary_key = self.key_columns()?;
             return Ok(());
         }
+        if self.lexer.take_word("unique") {
+            if let Some(key) = self.unique_columns() {
+                table.add_unique(key);
+            }
+            return Ok(());
+        }
         if self.lexer.is_next(&OTHERS) {
             self.rest_of_element();
             return Ok(());
@@ -111,12 +125,25 @@ impl TableParser<'_> {
             self.rest_of_element();
             return Ok(());
         }
-        let Defined { column, is_key, .. } = self.column(name)?;
+        let Defined { column, is_key, is_unique, .. } = self.column(name)?;
         if is_key {
             table.primary_key = vec![column.name.clone()];
+        } else if is_unique && !table.has_key() {
+            table.unique_key = vec![column.name.clone()];
         }
         table.columns.push(column);
         Ok(())
+    }
+
+    /// The columns of a unique key, up to the element's end; `None` if it is made of anything else.
+    pub(super) fn unique_columns(&mut self) -> Option<Vec<String>> {
+        let start = self.lexer.clone();
+        let columns = self.key_columns().ok();
+        if columns.is_none() {
+            self.lexer = start;
+            self.rest_of_element();
+        }
+        columns
     }
 
     /// The columns of a key, up to the element's end.
@@ -142,7 +169,7 @@ impl TableParser<'_> {
 
     /// What follows a column's name.
     pub(super) fn column(&mut self, name: String) -> Result<Defined, SchemaError> {
-        let Some(TypeName { name: type_name, charset, unsigned, is_serial }) =
+        let Some(TypeName { name: type_name, words, charset, unsigned, is_serial }) =
             TypeName::read(&mut self.lexer)
         else {
             return Err(self.error("no type of a column"));
@@ -159,17 +186,19 @@ impl TableParser<'_> {
             nullable: true,
             auto_increment: is_serial,
             generated: false,
+            declared: Declared { type_name: words, ..Declared::default() },
         };
         if self.lexer.take_symbol('(') {
             self.arguments(&mut column);
         }
+        (column.declared.size, column.declared.scale) = (column.size, column.scale);
         if column.type_name == "float" && column.scale.is_none() {
             // The number is that of bits, which makes one type or another.
             if column.size.take().is_some_and(|bits| bits > FLOAT_BITS_MAX) {
                 (column.kind, column.type_name) = (SchemaType::Double, "double".to_owned());
             }
         }
-        let mut defined = Defined { column, is_key: false, place: None };
+        let mut defined = Defined { column, is_key: false, is_unique: is_serial, place: None };
         let nullable = self.attributes(&mut defined)?;
         let column = &mut defined.column;
         let has_default =
@@ -184,6 +213,7 @@ impl TableParser<'_> {
         while let Some(token) = self.lexer.next() {
             match token {
                 Token::Text(text) | Token::Double(text) => {
+                    column.declared.members.push(single_quoted(self.lexer.raw()));
                     // Servers leave out what is behind.
                     column.members.push(text.trim_end_matches(' ').to_owned());
                 }
@@ -200,11 +230,25 @@ impl TableParser<'_> {
     /// What follows a column's type, as far as it matters; whether it may be NULL, if that is said.
     fn attributes(&mut self, defined: &mut Defined) -> Result<Option<bool>, SchemaError> {
         let mut nullable = None;
+        let (mut sign, mut is_zerofill, mut is_binary) = (None, false, false);
         while let Some(token) = self.next_of_element() {
             let column = &mut defined.column;
             // ZEROFILL makes a column unsigned.
             if token.is_any(&["unsigned", "zerofill"]) {
                 column.unsigned = true;
+                is_zerofill |= token.is_word("zerofill");
+                sign = Some("UNSIGNED");
+            } else if token.is_word("signed") {
+                sign = Some("SIGNED");
+            } else if token.is_word("binary") && column.kind.is_text() {
+                is_binary = true;
+            } else if token.is_word("default") {
+                column.declared.default = self.default_value();
+            } else if token.is_word("comment") {
+                column.declared.comment = self.comment();
+            } else if token.is_word("on") && self.lexer.take_word("update") {
+                // Not ON UPDATE CASCADE.
+                column.declared.on_update = self.lexer.is_next(NOW);
             } else if token.is_word("as") {
                 // GENERATED ALWAYS AS (…), and MariaDB's AS ROW START.
                 column.generated = true;
@@ -217,6 +261,7 @@ impl TableParser<'_> {
                 (column.auto_increment, nullable) = (true, Some(false));
             } else if token.is_word("unique") {
                 self.lexer.take_word("key");
+                defined.is_unique = true;
             } else if token.is_any(&["primary", "key"]) {
                 // PRIMARY or KEY alone say it as well.
                 self.lexer.take_word("key");
@@ -244,7 +289,51 @@ impl TableParser<'_> {
                 defined.place = Some(Place::After(self.name()?));
             }
         }
+        defined.column.declared.modify(sign, is_zerofill, is_binary);
         Ok(nullable)
+    }
+
+    /// The literal after `DEFAULT`. An expression is none, and `NULL` is left to be read.
+    pub(super) fn default_value(&mut self) -> Option<String> {
+        let sign = ['-', '+'].into_iter().find(|&sign| self.lexer.take_symbol(sign));
+        if let Some(number) = self.lexer.take_number() {
+            return Some(sign.into_iter().chain(number.chars()).collect());
+        }
+        match self.lexer.peek()? {
+            Token::Text(_) | Token::Double(_) => self.text(),
+            token if token.is_any(&["true", "false"]) => {
+                self.lexer.next();
+                Some(self.lexer.raw().to_owned())
+            }
+            token if token.is_any(NOW) => {
+                self.lexer.next();
+                Some(Declared::NOW.to_owned())
+            }
+            // X'41', B'1', _latin1'a'
+            token
+                if token.is_any(&["x", "b"])
+                    || matches!(token, Token::Word(w) if w.starts_with('_')) =>
+            {
+                self.lexer.next();
+                self.text()
+            }
+            _ => None,
+        }
+    }
+
+    /// What follows `COMMENT`.
+    pub(super) fn comment(&mut self) -> Option<String> {
+        self.lexer.take_symbol('=');
+        self.text()
+    }
+
+    /// A string without its quotes, if one follows. What is escaped in it stays so.
+    fn text(&mut self) -> Option<String> {
+        if !matches!(self.lexer.peek(), Some(Token::Text(_) | Token::Double(_))) {
+            return None;
+        }
+        self.lexer.next();
+        Some(unquoted(self.lexer.raw()))
     }
 
     /// The name of a character set, or of a collation, which begins with it.
@@ -259,7 +348,7 @@ impl TableParser<'_> {
     /// has more columns.
     fn options(&mut self) -> Option<Options> {
         let (mut charset, mut by_collation) = (None, None);
-        let mut row_format = RowFormat::default();
+        let (mut row_format, mut comment, mut is_parted) = (RowFormat::default(), None, false);
         let mut depth = 0_usize;
         while let Some(token) = self.lexer.peek() {
             match token {
@@ -277,6 +366,9 @@ impl TableParser<'_> {
             let (is_charset, is_collation) =
                 (token.is_word("charset") || token.is_word("character"), token.is_word("collate"));
             let is_row_format = token.is_word("row_format");
+            // Those of partitions are not the table's.
+            let is_comment = token.is_word("comment") && !is_parted;
+            is_parted |= token.is_word("partition");
             self.lexer.next();
             if is_charset {
                 self.lexer.take_word("set");
@@ -285,9 +377,11 @@ impl TableParser<'_> {
                 by_collation = self.charset_name();
             } else if is_row_format {
                 row_format = self.row_format();
+            } else if is_comment {
+                comment = self.comment();
             }
         }
-        Some(Options { charset: charset.or(by_collation), row_format })
+        Some(Options { charset: charset.or(by_collation), row_format, comment })
     }
 
     pub(super) fn row_format(&mut self) -> RowFormat {

@@ -8,6 +8,8 @@ use crate::Charset;
 pub(super) struct TypeName {
     /// In small letters; of several for the same type the one that servers tell.
     pub(super) name: String,
+    /// All of its words as they are written, in capital letters.
+    pub(super) words: String,
     pub(super) charset: Option<Charset>,
     pub(super) unsigned: bool,
     /// `SERIAL`, which says more than the type.
@@ -17,39 +19,65 @@ pub(super) struct TypeName {
 impl TypeName {
     /// The words of a type; `None` if there are none.
     pub(super) fn read(lexer: &mut Lexer<'_>) -> Option<Self> {
-        let mut first = word(lexer)?;
+        let mut words = Words { lexer, taken: String::new() };
+        let mut first = words.next()?;
         let mut is_national = matches!(&*first, "nchar" | "nvarchar" | "national");
         if first == "national" {
-            first = word(lexer)?;
+            first = words.next()?;
             is_national = true;
         }
-        let varies =
-            |lexer: &mut Lexer<'_>| lexer.take_word("varying") || lexer.take_word("varchar");
         let name = match &*first {
-            "char" | "character" | "nchar" if varies(lexer) => "varchar",
-            "real" if lexer.mode().real_as_float => "float",
+            "char" | "character" | "nchar" if words.take_varying() => "varchar",
+            "real" if words.lexer.mode().real_as_float => "float",
             "double" | "real" | "float8" => {
-                lexer.take_word("precision");
+                words.take("precision");
                 "double"
             }
-            "long" if lexer.take_word("varbinary") => "mediumblob",
+            "long" if words.take("varbinary") => "mediumblob",
             "long" => {
                 // LONG VARCHAR, LONG CHAR VARYING
-                let _ = varies(lexer) || lexer.take_word("char") && varies(lexer);
+                let _ = words.take_varying() || words.take("char") && words.take_varying();
                 "mediumtext"
             }
             name => usual(name),
         };
         let charset = if is_national { Some(Charset::UTF8MB3) } else { fixed_charset(name) };
         let is_serial = first == "serial";
-        Some(Self { charset, unsigned: is_serial, is_serial, name: name.to_owned() })
+        let words = words.taken;
+        Some(Self { charset, unsigned: is_serial, is_serial, name: name.to_owned(), words })
     }
 }
 
-fn word(lexer: &mut Lexer<'_>) -> Option<String> {
-    match lexer.next()? {
-        Token::Word(word) => Some(word.to_ascii_lowercase()),
-        _ => None,
+/// Takes the words of a type, and keeps them.
+struct Words<'l, 'a> {
+    lexer: &'l mut Lexer<'a>,
+    taken: String,
+}
+
+impl Words<'_, '_> {
+    fn next(&mut self) -> Option<String> {
+        let Token::Word(word) = self.lexer.next()? else { return None };
+        self.keep(&word);
+        Some(word.to_ascii_lowercase())
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let is_next = self.lexer.take_word(word);
+        if is_next {
+            self.keep(word);
+        }
+        is_next
+    }
+
+    fn take_varying(&mut self) -> bool {
+        self.take("varying") || self.take("varchar")
+    }
+
+    fn keep(&mut self, word: &str) {
+        if !self.taken.is_empty() {
+            self.taken.push(' ');
+        }
+        self.taken.push_str(&word.to_ascii_uppercase());
     }
 }
 

@@ -19,9 +19,24 @@ pub struct Column {
     pub(crate) nullable: bool,
     pub(crate) visible: Option<bool>,
     pub(crate) generated: bool,
+    pub(crate) spelling: Spelling,
     pub(crate) key_part: Option<u16>,
     pub(crate) geometry_type: Option<u64>,
     pub(crate) dimensions: Option<u64>,
+}
+
+/// What a definition says of a type that events do not, and that Debezium's values depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Spelling {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// `BOOLEAN`, which is `TINYINT(1)` in all else.
+    Boolean,
+    /// `FLOAT(7,3)`.
+    FloatWithScale,
+    /// Text whose character set is `binary`, which makes bytes of it.
+    BinaryText,
 }
 
 /// Whether numbers of a column have a sign.
@@ -235,6 +250,7 @@ impl Column {
             nullable,
             visible: None,
             generated: false,
+            spelling: Spelling::Plain,
             key_part: None,
             geometry_type: None,
             dimensions: None,

@@ -50,6 +50,15 @@ impl<'a> Geometry<'a> {
         self.stored.get(SRID_LEN..).unwrap_or_default()
     }
 
+    /// The coordinates of a point, in their stored order; `None` if it is another geometry.
+    #[must_use]
+    pub fn point(&self) -> Option<(f64, f64)> {
+        let mut cursor = Cursor::new(self.wkb());
+        let (big_endian, kind) = head(&mut cursor).ok()?;
+        let mut next = || coordinate(&mut cursor, big_endian).ok();
+        (kind == POINT).then(|| Some((next()?, next()?))).flatten()
+    }
+
     /// Appends the well-known text form, such as `POINT(1 2)`; coordinates in their stored order,
     /// which for geographic systems is longitude first.
     ///
@@ -177,11 +186,14 @@ fn point(cursor: &mut Cursor<'_>, big_endian: bool, out: &mut Vec<u8>) -> Result
         if index > 0 {
             out.push(b' ');
         }
-        let bytes = cursor.array()?;
-        let n = if big_endian { f64::from_be_bytes(bytes) } else { f64::from_le_bytes(bytes) };
-        crate::write::double(n, out);
+        crate::write::double(coordinate(cursor, big_endian)?, out);
     }
     Ok(())
+}
+
+fn coordinate(cursor: &mut Cursor<'_>, big_endian: bool) -> Result<f64, ValueError> {
+    let bytes = cursor.array()?;
+    Ok(if big_endian { f64::from_be_bytes(bytes) } else { f64::from_le_bytes(bytes) })
 }
 
 fn number(cursor: &mut Cursor<'_>, big_endian: bool) -> Result<u32, ValueError> {

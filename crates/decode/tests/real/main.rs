@@ -5,6 +5,7 @@ mod bodies;
 mod canal;
 mod charsets;
 mod debezium;
+mod debezium_recorded;
 mod differential;
 mod events;
 mod followed;

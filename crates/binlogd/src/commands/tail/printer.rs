@@ -79,9 +79,13 @@ impl<'f> Printer<'f> {
         Self { loads, ..self }
     }
 
-    /// Follows what statements do to these tables from the first wanted transaction on.
-    pub(crate) fn following(mut self, tables: Option<Arc<FollowedSchema>>) -> Self {
+    /// Follows what statements do to these tables: from the first wanted transaction on if definitions were
+    /// `given`, which are of that time, else from the start.
+    pub(crate) fn following(mut self, tables: Option<Arc<FollowedSchema>>, given: bool) -> Self {
         self.followed = tables.map(|tables| Followed { tables, begun: false });
+        if !given && let Some(followed) = &mut self.followed {
+            followed.begin();
+        }
         self
     }
 }

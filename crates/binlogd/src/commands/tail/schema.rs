@@ -45,9 +45,14 @@ pub(crate) struct GeneratedArgs {
 }
 
 impl SchemaArgs {
-    /// The tables that are known, and a decoder that asks for them if any were named.
-    pub(crate) fn decoder(&self, servers: &ServerArgs) -> Result<(Decoder, Arc<FollowedSchema>)> {
-        if self.schema.is_empty() {
+    /// The tables that are known, and a decoder that asks for them if any were named, or if it `asks` of
+    /// those that statements in the binlog make.
+    pub(crate) fn decoder(
+        &self,
+        servers: &ServerArgs,
+        asks: bool,
+    ) -> Result<(Decoder, Arc<FollowedSchema>)> {
+        if self.schema.is_empty() && !asks {
             return Ok((Decoder::new(), Arc::default()));
         }
         let (mut files, mut current) = (SchemaDump::default(), Servers(Vec::new()));

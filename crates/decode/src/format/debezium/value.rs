@@ -2,9 +2,9 @@
 
 use super::DebeziumOptions;
 use crate::ValueError;
-use crate::table::{Column, ColumnType};
-use crate::value::{Bytes, Date, DateTime, Decimal, Time, Timestamp, Value};
-use crate::write::{base64, decompressed, double, hex, json_string, signed, unsigned};
+use crate::table::{Column, ColumnType, Spelling};
+use crate::value::{Bytes, Date, DateTime, Decimal, Geometry, Time, Timestamp, Value};
+use crate::write::{base64, decompressed, hex, json_string, signed, unsigned};
 
 /// `decimal.handling.mode`: how exact numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +54,9 @@ pub enum BinaryMode {
 }
 
 type Known = String;
+
+/// The type of points among those of geometries.
+const POINT: u64 = 1;
 
 impl DecimalMode {
     pub(super) fn parse(name: &str) -> Result<Self, Known> {
@@ -107,6 +110,18 @@ pub(super) fn write(
 ) -> Result<(), ValueError> {
     let connect = options.times == TimeMode::Connect;
     match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Int(n) if column.spelling == Spelling::Boolean => {
+            out.extend_from_slice(if *n == 0 { b"false" } else { b"true" });
+        }
+        Value::Float(n) if column.spelling == Spelling::FloatWithScale => {
+            float(&Value::Double(f64::from(*n)), out)?;
+        }
+        Value::Bytes(bytes) if column.spelling == Spelling::BinaryText => {
+            // Each byte is a character.
+            let text: String = bytes.stored().iter().copied().map(char::from).collect();
+            json_string(&text, out);
+        }
         Value::AmbiguousInt { signed, unsigned } => {
             return Err(ValueError::UnknownSign { signed: *signed, unsigned: *unsigned });
         }
@@ -122,11 +137,12 @@ pub(super) fn write(
             let len = usize::from(bits.len.div_ceil(8));
             quoted(out, |out| base64(bits.value.to_le_bytes()[..len].iter().copied(), out));
         }
-        Value::Date(date) => moment(column, days(date), out),
+        Value::Date(date) => moment(column, days(&options.adjusted(*date)), out),
         Value::Time(time) => signed(microseconds(time) / if connect { 1000 } else { 1 }, out),
         Value::DateTime(time) => {
             let unit = if connect || time.decimals <= 3 { 1000 } else { 1 };
-            moment(column, since_1970(time).map(|us| us.div_euclid(unit)), out);
+            let time = DateTime { date: options.adjusted(time.date), ..*time };
+            moment(column, since_1970(&time).map(|us| us.div_euclid(unit)), out);
         }
         Value::Timestamp(time) => timestamp(column, time, out),
         Value::Set(_) | Value::Enum(_) | Value::Text(_) => text(value, options, out)?,
@@ -134,31 +150,60 @@ pub(super) fn write(
         Value::TextOrBytes(bytes) => binary(Bytes::from(*bytes), options.binaries, out),
         Value::Json(json) => {
             let mut document = Vec::new();
-            json.write_compact(&mut document)?;
+            json.write_as_connector(&mut document)?;
             json_string(&String::from_utf8_lossy(&document), out);
         }
         Value::JsonDiffs(_) => return Err(ValueError::PartialJson),
-        Value::Geometry(geometry) => {
-            out.extend_from_slice(b"{\"wkb\":");
-            quoted(out, |out| base64(geometry.wkb().iter().copied(), out));
-            out.extend_from_slice(b",\"srid\":");
-            match geometry.srid() {
-                0 => out.extend_from_slice(b"null"),
-                srid => unsigned(u64::from(srid), out),
-            }
-            out.push(b'}');
-        }
+        Value::Geometry(shape) => geometry(column, shape, out)?,
         Value::Compressed(value) => {
             write(column, &decompressed(value)?.value(), options, out)?;
         }
-        Value::Null
-        | Value::Int(_)
-        | Value::UInt(_)
-        | Value::Float(_)
-        | Value::Double(_)
-        | Value::Year(_)
-        | Value::Vector(_) => value.write_json(out)?,
+        Value::Vector(vector) => {
+            out.push(b'[');
+            for (index, n) in vector.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                float(&Value::Float(n), out)?;
+            }
+            out.push(b']');
+        }
+        Value::Float(_) | Value::Double(_) => float(value, out)?,
+        Value::Int(_) | Value::UInt(_) | Value::Year(_) => value.write_json(out)?,
     }
+    Ok(())
+}
+
+/// A floating-point number, which has a fraction or an exponent.
+fn float(value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
+    let start = out.len();
+    value.write_json(out)?;
+    if out[start..].iter().all(|b| b.is_ascii_digit() || *b == b'-') {
+        out.extend_from_slice(b".0");
+    }
+    Ok(())
+}
+
+/// A geometry; one of a column of points has its coordinates, too.
+fn geometry(column: &Column, shape: &Geometry<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
+    out.push(b'{');
+    if column.geometry_type() == Some(POINT)
+        && let Some((x, y)) = shape.point()
+    {
+        out.extend_from_slice(b"\"x\":");
+        float(&Value::Double(x), out)?;
+        out.extend_from_slice(b",\"y\":");
+        float(&Value::Double(y), out)?;
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"wkb\":");
+    quoted(out, |out| base64(shape.wkb().iter().copied(), out));
+    out.extend_from_slice(b",\"srid\":");
+    match shape.srid() {
+        0 => out.extend_from_slice(b"null"),
+        srid => unsigned(u64::from(srid), out),
+    }
+    out.push(b'}');
     Ok(())
 }
 
@@ -217,7 +262,7 @@ fn decimal(n: &Decimal<'_>, mode: DecimalMode, out: &mut Vec<u8>) -> Result<(), 
             let mut digits = Vec::new();
             n.write(&mut digits)?;
             let number = std::str::from_utf8(&digits).ok().and_then(|text| text.parse().ok());
-            double(number.unwrap_or(f64::NAN), out);
+            float(&Value::Double(number.unwrap_or(f64::NAN)), out)?;
         }
     }
     Ok(())

@@ -81,7 +81,9 @@ fn kind(action: &Action) -> Option<&'static str> {
         Action::CreateTable { .. } => "table-create",
         Action::AlterTable(_) | Action::RenameTable { .. } => "table-alter",
         Action::DropTable => "table-drop",
-        Action::TruncateTable | Action::CreateIndex | Action::DropIndex { .. } => return None,
+        Action::TruncateTable | Action::CreateIndex { .. } | Action::DropIndex { .. } => {
+            return None;
+        }
     })
 }
 
