@@ -369,6 +369,9 @@ impl Decoder {
     }
 }
 
+/// The memory that is kept for the next compressed event, in bytes: a few are much larger than the others.
+const INFLATED_KEPT_MAX: usize = 1 << 20;
+
 /// Decompresses a part of an event into a buffer that is used again.
 fn inflate_event<'b>(
     bytes: &[u8],
@@ -384,6 +387,7 @@ fn inflate_event<'b>(
         .filter(|&len| len <= limit)
         .ok_or_else(|| at(Flaw::TooLarge { limit: limit as u64, name: "inflated_event_max" }))?;
     buffer.clear();
+    buffer.shrink_to(INFLATED_KEPT_MAX);
     inflate(data, false, len, buffer)
         .map_err(|_| at(Flaw::Compressed { reason: "zlib's bytes are damaged".to_owned() }))?;
     Ok(buffer)

@@ -71,8 +71,11 @@ pub struct PayloadPieces {
     place: Place,
     event_max: usize,
     kept_max: usize,
-    /// How much of all events may still come.
-    left: u64,
+    /// How much of all events has come, in bytes.
+    total: u64,
+    total_max: u64,
+    /// How much there is of them by what the payload says, in bytes.
+    said: Option<u64>,
 }
 
 enum Source {
@@ -90,7 +93,7 @@ impl PayloadPieces {
     ///
     /// # Errors
     /// If they are compressed in an unknown way, or are more than
-    /// [`Limits::payload_max`] by what the event says.
+    /// [`Limits::payload_max`] by what the event says. What comes out is compared with that, too.
     pub fn new(
         head: &TransactionPayload<'_>,
         limits: &Limits,
@@ -121,7 +124,9 @@ impl PayloadPieces {
             place,
             event_max: limits.inflated_event_max,
             kept_max: usize::MAX,
-            left: limits.payload_max,
+            total: 0,
+            total_max: limits.payload_max,
+            said: head.uncompressed_len.filter(|_| head.compression == PayloadCompression::ZSTD),
         })
     }
 
@@ -150,11 +155,18 @@ impl PayloadPieces {
         &self.event
     }
 
-    /// Sees that the input did not end within an event.
+    /// Sees that the input did not end within an event, nor before all that the payload says.
     ///
     /// # Errors
     /// It did.
     pub fn finish(&self) -> Result<(), DecodeError> {
+        let is_between = self.come == self.size.unwrap_or(0);
+        if let Some(said) = self.said.filter(|&said| is_between && self.total < said) {
+            let total = self.total;
+            return Err(self.fail(damaged(&format_args!(
+                "there are {total} of the {said} bytes that it says"
+            ))));
+        }
         match self.size {
             None if self.come == 0 => Ok(()),
             Some(size) if size == self.come => Ok(()),
@@ -210,10 +222,15 @@ impl PayloadPieces {
                 Source::Zstd(decoder) => {
                     self.event.resize(kept + room, 0);
                     let come = inflate(decoder, input, &mut self.event[kept..])?;
-                    let Some(left) = self.left.checked_sub(come as u64) else {
-                        return Err(too_large(self.left));
-                    };
-                    self.left = left;
+                    self.total = self.total.saturating_add(come as u64);
+                    if self.total > self.total_max {
+                        return Err(too_large(self.total_max));
+                    }
+                    if let Some(said) = self.said.filter(|&said| self.total > said) {
+                        return Err(damaged(&format_args!(
+                            "there are more than the {said} bytes that it says"
+                        )));
+                    }
                     come
                 }
             };
