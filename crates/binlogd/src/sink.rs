@@ -37,7 +37,7 @@ pub(crate) struct Out<'p> {
 type Put<'p> = dyn FnMut(&mut Vec<u8>, bool) -> Result<()> + 'p;
 
 impl Out<'_> {
-    /// Lets go of what there is. What is in the buffer then is whole lines.
+    /// Lets go of what there is: whole lines, or pieces of one that can be written to its end.
     pub(crate) fn put(&mut self, now: bool) -> Result<()> {
         (self.put)(&mut self.buffer, now)
     }

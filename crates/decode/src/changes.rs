@@ -9,10 +9,10 @@ mod statement;
 use binlogd_event::body::{self, ExecuteLoadQuery, Query};
 use binlogd_event::{EventFlags, EventHeader, Gtid};
 
-use crate::{Body, Event, Rows};
+use crate::{Body, Charset, Event, Rows};
 use context::Context;
 pub use context::{CONTEXT_BYTES_MAX, ContextError};
-pub use statement::{LoadedFile, NamedTables, Statement};
+pub use statement::{LoadedFile, NamedTables, RowsQuery, Statement};
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub enum Change<'a> {
         /// The rows.
         rows: Rows<'a>,
         /// The statement that changed them, if the server tells it.
-        query: Option<&'a [u8]>,
+        query: Option<RowsQuery<'a>>,
         /// The number of that statement, which others do not have.
         statement: u64,
     },
@@ -149,6 +149,8 @@ pub struct Changes {
     open: bool,
     /// The statement that changes the rows under way, if the server tells it.
     query: Option<Vec<u8>>,
+    /// The character set of the session that runs the transaction, if the server tells it.
+    charset: Option<Charset>,
     /// How many statements changed rows up to that one.
     statements: u64,
     /// Whether that statement's last rows have come.
@@ -185,6 +187,7 @@ impl Changes {
             announced: false,
             open: false,
             query: None,
+            charset: None,
             statements: 0,
             statement_ended: false,
             context: Context::new(context_bytes_max),
@@ -232,8 +235,9 @@ impl Changes {
         let change = match step {
             Step::Nothing => return Ok(None),
             Step::Rows(rows) => {
-                let (query, statement) = (self.query.as_deref(), self.statements);
-                Change::Rows { rows, query, statement }
+                let charset = self.charset;
+                let query = self.query.as_deref().map(|text| RowsQuery { text, charset });
+                Change::Rows { rows, query, statement: self.statements }
             }
             Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
             Step::Load(load) => Change::Load(self.load(&load)),
@@ -313,6 +317,7 @@ impl Changes {
         self.announced = true;
         self.open = open;
         self.statement_ended = true;
+        self.charset = None;
         self.context.clear();
     }
 
@@ -327,6 +332,7 @@ impl Changes {
     fn query<'a>(&mut self, at: &At<'_>, query: Query<'a>) -> Step<'a> {
         self.ensure(at);
         self.transaction.thread_id = Some(query.thread_id);
+        self.charset = statement::charset_of(query.status_vars);
         match query.statement {
             b"BEGIN" => self.open = true,
             text if text.starts_with(b"XA START") => {

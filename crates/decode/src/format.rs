@@ -78,6 +78,21 @@ pub trait Format {
         false
     }
 
+    /// Begins to write a change that is a single line, too long to have all of it in memory at once: gives what
+    /// writes it. `None`, and nothing in `out`, if [`change`](Self::change) is to write it.
+    ///
+    /// # Errors
+    /// If it is damaged, or cannot be written in this form. All of it was read before anything is written.
+    fn pieces<'a>(
+        &mut self,
+        _at: &At<'_>,
+        _transaction: &Transaction,
+        _change: &Change<'a>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Option<Box<dyn Pieces + 'a>>, FormatError> {
+        Ok(None)
+    }
+
     /// Whether a server is to run what is written.
     fn is_replayed(&self) -> bool {
         false
@@ -91,9 +106,22 @@ pub trait Format {
     fn finish(&mut self, out: &mut Vec<u8>);
 }
 
+/// A line that is written piece by piece.
+pub trait Pieces {
+    /// Appends the next piece; says whether there was one.
+    ///
+    /// # Errors
+    /// If the piece cannot be written. Those before it were, so that the line is torn: this is not for what
+    /// could have been known before.
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, FormatError>;
+}
+
 /// Lets `write` append a line, or whatever else is of use only as a whole; nothing is left of it after an
 /// error.
-fn whole<E>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+fn whole<T, E>(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+) -> Result<T, E> {
     let start = out.len();
     let written = write(out);
     if written.is_err() {
@@ -131,6 +159,16 @@ impl<F: Format + ?Sized> Format for &mut F {
 
     fn takes_parts(&self) -> bool {
         (**self).takes_parts()
+    }
+
+    fn pieces<'a>(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: &Change<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Box<dyn Pieces + 'a>>, FormatError> {
+        (**self).pieces(at, transaction, change, out)
     }
 
     fn is_replayed(&self) -> bool {

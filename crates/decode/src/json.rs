@@ -6,6 +6,7 @@
 
 mod diff;
 mod print;
+mod types;
 
 pub use diff::{JsonDiff, JsonDiffs, JsonOperation};
 pub(crate) use print::print_sql;

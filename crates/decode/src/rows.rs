@@ -1,5 +1,7 @@
 //! The rows of an event, one by one, and their values.
 
+mod json;
+
 use binlogd_event::body::{RowsBody, RowsChange};
 
 use crate::cursor::Cursor;
@@ -18,6 +20,8 @@ pub struct Rows<'a> {
     table: &'a Table,
     place: Place,
     layout: Layout<'a>,
+    /// Whether rows after an update are completed from the rows before.
+    completes: bool,
     rest: Cursor<'a>,
     /// How many rows of the event came before.
     first: u64,
@@ -25,6 +29,8 @@ pub struct Rows<'a> {
 
 /// A part of an event's rows has no more, so that memory stays bounded whatever is made of them.
 const PART_ROWS_MAX: u64 = 1000;
+/// Nor has it many more values: those that are NULL take no bytes, but have names.
+const PART_VALUES_MAX: u64 = 20_000;
 /// Nor has it much more, in bytes.
 const PART_BYTES_MAX: usize = 64 << 10;
 
@@ -51,6 +57,11 @@ pub struct Row<'a> {
 }
 
 /// A row's values at one time, or those of them that the event has (`binlog_row_image`).
+///
+/// Where an update was logged with more of the row before than its key, the image after it has all of these
+/// columns, too: one that the event does not repeat has its value from before. So MariaDB logs with
+/// `binlog_row_image=FULL_NODUP`, and servers with `MINIMAL` where the table has no primary key. A document
+/// without [differences](Value::JsonDiffs) is the one before, too.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     table: &'a Table,
@@ -62,6 +73,20 @@ pub struct Image<'a> {
     /// Bits for the table's JSON columns: whether the value is a list of differences.
     partial: &'a [u8],
     values: &'a [u8],
+    /// Where columns that are not present have their values.
+    former: Option<Former<'a>>,
+}
+
+/// A row before it was updated.
+#[derive(Debug, Clone, Copy)]
+struct Former<'a> {
+    present: &'a [u8],
+    /// A bit for each present column.
+    nulls: &'a [u8],
+    values: &'a [u8],
+    /// Whether columns that are not present afterwards are those that stayed, and not only documents without
+    /// differences are.
+    completes: bool,
 }
 
 /// The values of an [`Image`]: an iterator of column indices, from 0, and values.
@@ -69,6 +94,10 @@ pub struct Image<'a> {
 pub struct Values<'a> {
     image: Image<'a>,
     rest: Cursor<'a>,
+    /// What is left of the row before, if values are taken from there.
+    former: Cursor<'a>,
+    /// How many columns before `column` are present in that.
+    former_seen: usize,
     column: usize,
     /// How many columns before `column` are present.
     seen: usize,
@@ -95,7 +124,9 @@ impl<'a> Rows<'a> {
             (0, false) => table.record_nulls().map_or_else(Layout::Unknown, Layout::Records),
             (_, false) => Layout::Images,
         };
-        Ok(Self { body: *body, table, place, layout, rest: Cursor::new(body.rows), first: 0 })
+        let completes = matches!(layout, Layout::Images) && lacks_what_stayed(table, body);
+        let rest = Cursor::new(body.rows);
+        Ok(Self { body: *body, table, place, layout, completes, rest, first: 0 })
     }
 
     /// Whether these are so many rows that they should be taken in [parts](Self::next_part).
@@ -110,8 +141,10 @@ impl<'a> Rows<'a> {
         let rest = self.rest.rest();
         let mut part = self.clone();
         let mut count = 0;
+        let columns = self.table.columns().len().max(1) as u64;
+        let count_max = (PART_VALUES_MAX / columns).clamp(1, PART_ROWS_MAX);
         let is_full = |rows: &Self, count| {
-            rest.len() - rows.rest.rest().len() >= PART_BYTES_MAX || count == PART_ROWS_MAX
+            rest.len() - rows.rest.rest().len() >= PART_BYTES_MAX || count == count_max
         };
         while !self.rest.is_empty() && !is_full(self, count) {
             if self.row().is_err() {
@@ -152,8 +185,8 @@ impl<'a> Rows<'a> {
     /// Whether an image of the row before, or after, has this column.
     #[must_use]
     pub fn has_column(&self, index: usize, after: bool) -> bool {
-        let present = if after { self.body.present_after } else { self.body.present };
-        bit(present, index)
+        let before = bit(self.body.present, index);
+        if after { bit(self.body.present_after, index) || self.completes && before } else { before }
     }
 
     fn row(&mut self) -> Result<Row<'a>, DecodeError> {
@@ -162,10 +195,15 @@ impl<'a> Rows<'a> {
         let row = match self.body.change {
             RowsChange::Insert => Row { before: None, after: Some(self.image(present, false)?) },
             RowsChange::Delete => Row { before: Some(self.image(present, false)?), after: None },
-            RowsChange::Update => Row {
-                before: Some(self.image(present, false)?),
-                after: Some(self.image(after, self.body.partial)?),
-            },
+            RowsChange::Update => {
+                let before = self.image(present, false)?;
+                let after = self.image(after, self.body.partial)?;
+                let Image { present, nulls, values, .. } = before;
+                let completes = self.completes;
+                let former = (completes || after.partial.iter().any(|&bits| bits != 0))
+                    .then_some(Former { present, nulls, values, completes });
+                Row { before: Some(before), after: Some(Image { former, ..after }) }
+            }
         };
         if self.rest.rest().len() == left {
             // Rows without a single byte would never end.
@@ -216,7 +254,7 @@ impl<'a> Rows<'a> {
         }
         let values = &start[..start.len() - self.rest.rest().len()];
         let (table, place) = (self.table, self.place);
-        Ok(Image { table, place, present, nulls, record: None, partial, values })
+        Ok(Image { table, place, present, nulls, record: None, partial, values, former: None })
     }
 
     /// The same for version 0, where what is NULL has bytes as well.
@@ -235,7 +273,8 @@ impl<'a> Rows<'a> {
             }
         }
         let values = &start[..start.len() - self.rest.rest().len()];
-        Ok(Image { table, place, present, nulls, record: Some(record), partial: &[], values })
+        let record = Some(record);
+        Ok(Image { table, place, present, nulls, record, partial: &[], values, former: None })
     }
 }
 
@@ -265,14 +304,17 @@ impl<'a> Image<'a> {
     /// Whether the image has this column.
     #[must_use]
     pub fn has(&self, index: usize) -> bool {
-        bit(self.present, index)
+        let is_former = |former: Former<'_>| former.completes && bit(former.present, index);
+        bit(self.present, index) || self.former.is_some_and(is_former)
     }
 
     /// The values, in the order of columns. Columns that the image does not have are left out.
     #[must_use]
     #[inline]
     pub fn values(&self) -> Values<'a> {
-        Values { image: *self, rest: Cursor::new(self.values), column: 0, seen: 0, json_seen: 0 }
+        let former = self.former.map_or(&[][..], |former| former.values);
+        let (rest, former) = (Cursor::new(self.values), Cursor::new(former));
+        Values { image: *self, rest, former, former_seen: 0, column: 0, seen: 0, json_seen: 0 }
     }
 
     /// The value of one column, if the image has it. To find it, those before it are measured.
@@ -303,28 +345,6 @@ impl<'a> Image<'a> {
             out.push(Some(value));
         }
         out.resize(self.table.columns().len(), None);
-        Ok(())
-    }
-
-    /// Appends the image as a JSON object of the columns that it has, by their names or, where they
-    /// are not known, as `@1`, `@2` and so on. See [`Value::write_json`].
-    ///
-    /// # Errors
-    /// If a value is damaged; `out` then ends in the middle.
-    pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-        let columns = self.table.columns();
-        out.push(b'{');
-        let mut first = true;
-        for item in self.values() {
-            let (index, value) = item?;
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            out.extend_from_slice(&columns[index].json_key);
-            value.write_json(out).map_err(|error| self.error(index, error))?;
-        }
-        out.push(b'}');
         Ok(())
     }
 
@@ -366,6 +386,30 @@ impl<'a> Values<'a> {
         }
         if null { Ok(Value::Null) } else { read(kind, &mut self.rest) }
     }
+
+    /// Reads the value that a column has after an update, or had before where the event does not repeat what
+    /// stayed; `None` if it has neither.
+    fn read_completed(
+        &mut self,
+        column: &'a Column,
+        former: &Former<'a>,
+    ) -> Option<Result<Value<'a>, ValueError>> {
+        let (index, kind) = (column.index(), column.kind());
+        let was_present = bit(former.present, index);
+        let stayed = was_present.then(|| match bit(former.nulls, self.former_seen) {
+            true => Ok(Value::Null),
+            false => read(kind, &mut self.former),
+        });
+        self.former_seen += usize::from(was_present);
+        if !bit(self.image.present, index) {
+            self.json_seen += usize::from(kind.is_json());
+            return stayed.filter(|_| former.completes);
+        }
+        match (self.read(column), stayed) {
+            (Ok(Value::JsonDiffs(diffs)), Some(stayed)) if diffs.is_empty() => Some(stayed),
+            (value, _) => Some(value),
+        }
+    }
 }
 
 impl<'a> Iterator for Values<'a> {
@@ -378,11 +422,16 @@ impl<'a> Iterator for Values<'a> {
             let index = self.column;
             let column = columns.get(index)?;
             self.column += 1;
-            if !bit(self.image.present, index) {
+            let value = if let Some(former) = self.image.former {
+                let Some(value) = self.read_completed(column, &former) else { continue };
+                value
+            } else if bit(self.image.present, index) {
+                self.read(column)
+            } else {
                 self.json_seen += usize::from(column.kind().is_json());
                 continue;
-            }
-            return Some(match self.read(column) {
+            };
+            return Some(match value {
                 Ok(value) => Ok((index, value)),
                 Err(error) => {
                     self.column = usize::MAX;
@@ -391,6 +440,26 @@ impl<'a> Iterator for Values<'a> {
             });
         }
     }
+}
+
+/// Whether an event has updates without what stayed as it was: fewer columns after than before, where not
+/// only a key was before. Some are in neither, as MariaDB logs no generated ones.
+fn lacks_what_stayed(table: &Table, body: &RowsBody<'_>) -> bool {
+    if body.change != RowsChange::Update {
+        return false;
+    }
+    let (before, after) = (body.present, body.present_after);
+    let is_key = |column| table.primary_key().any(|key| key == column);
+    let (mut lacks, mut is_whole, mut is_only_key) = (false, true, true);
+    for column in 0..table.columns().len() {
+        match (bit(before, column), bit(after, column)) {
+            (false, true) => return false,
+            (was, is) => lacks |= was != is,
+        }
+        is_whole &= bit(before, column);
+        is_only_key &= bit(before, column) == is_key(column);
+    }
+    lacks && (is_whole || !is_only_key)
 }
 
 /// Bits of row events begin with the lowest of the first byte. What is not there is not set.

@@ -152,6 +152,9 @@ written to that folder under new names, from which the client mysql sends them: 
 server local_infile=ON. Rows that exist already are left as they are then. The other formats have the statement, or count it as
 one that changes rows.
 
+Memory does not grow with a file or a transaction, but an event is read whole. Decompressed, an event may have 1 GiB, as
+servers' own may, and all events of a compressed transaction 64 GiB; more is an error.
+
 Raw is one binlog, which binlogd and mysqlbinlog read and which passes verify. Transactions that are not chosen
 are left out, and so are the beginnings and ends of files in the middle. An event that has another place than in
 its file gets the position of that place and a checksum that fits; all else is as it was. Files of different

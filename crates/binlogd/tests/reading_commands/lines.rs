@@ -90,6 +90,11 @@ fn a_line_that_cannot_be_written_whole_is_not_begun() {
 
 /// A transaction with one event of `count` rows of `d.t`, each NULL.
 fn many_rows(count: usize) -> Crafted {
+    rows_and(count, &[])
+}
+
+/// The same with more behind the rows.
+fn rows_and(count: usize, more: &[u8]) -> Crafted {
     let mut file = Crafted::new();
     file.statement("BEGIN");
     let map = b"\x07\0\0\0\0\0\x01\0\x01d\0\x01t\0\x01\x01\0\x01";
@@ -97,9 +102,22 @@ fn many_rows(count: usize) -> Crafted {
     let head = b"\x07\0\0\0\0\0\x01\0\x02\0\x01\xff";
     let mut rows = head.to_vec();
     rows.resize(head.len() + count, 0xff);
+    rows.extend(more);
     file.event(30, 0, &rows);
     file.event(16, 0, &[0; 8]);
     file
+}
+
+#[test]
+fn a_long_line_that_cannot_be_written_whole_is_not_begun() {
+    // The last row has a value, but no byte of it.
+    let file = rows_and(100_000, &[0xfe]);
+    let schema = file.path().with_extension("sql");
+    fs::write(&schema, "create database d; use d; create table t (a tinyint);").unwrap();
+    let args = ["tail", "--format=canal", "--schema", schema.to_str().unwrap()];
+    let output = binlogd(&args, &file.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
 }
 
 #[test]
@@ -120,6 +138,20 @@ fn an_event_with_many_rows_takes_bounded_memory() {
         let lines: usize = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
         assert!(lines > 50, "{format}: {lines}");
     }
+    // Canal's message is one line, which is longer than the memory.
+    let name = "a".repeat(64);
+    fs::write(&schema, format!("create database d; use d; create table t ({name} tinyint);"))
+        .unwrap();
+    let file = many_rows(1_000_000);
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 130000; exec \"$@\" | tr , '\\n' | grep -c aaa", "sh", BINLOGD])
+        .args(["tail", "--format=canal", "--schema"])
+        .args([&schema, &file.path()])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    // Each row, and the columns' types.
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1000002");
     // Each row comes once, and has its number.
     let rows = 70_001;
     let file = many_rows(rows);

@@ -4,7 +4,6 @@
 mod choosing;
 #[path = "../common/mod.rs"]
 mod common;
-mod debezium;
 mod help;
 mod input;
 mod lines;

@@ -48,6 +48,16 @@ pub struct LoadedFile<'a> {
     pub path: Option<&'a str>,
 }
 
+/// The statement that changed rows, as the server logs it beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowsQuery<'a> {
+    /// The statement, in its session's character set.
+    pub text: &'a [u8],
+    /// That character set, as the beginning of the transaction tells it: its event has none. MariaDB does not
+    /// tell it.
+    pub charset: Option<Charset>,
+}
+
 /// Which tables a statement makes, changes or removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedTables {
@@ -132,11 +142,9 @@ impl<'a> Statement<'a> {
     /// The first `chars_max` characters on one line, with `…` behind if there are more.
     #[must_use]
     pub fn beginning(&self, chars_max: usize) -> String {
-        // No character has more bytes.
-        let start = self.text.trim_ascii_start();
-        let start = &start[..start.len().min(chars_max.saturating_add(1).saturating_mul(4))];
-        let text = String::from_utf8_lossy(start);
-        let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let text = self.to_text();
+        let mut chars =
+            text.trim_ascii_start().chars().map(|c| if c.is_control() { ' ' } else { c });
         let shown: String = chars.by_ref().take(chars_max).collect();
         let mut shown = shown_on_terminal(&shown).into_owned();
         if chars.next().is_some() {
@@ -148,10 +156,7 @@ impl<'a> Statement<'a> {
     /// The character set of its session, in which it is written, if that is known.
     #[must_use]
     pub fn charset(&self) -> Option<Charset> {
-        self.settings.iter().find_map(|item| match item {
-            Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
-            _ => None,
-        })
+        charset_of(self.settings)
     }
 
     /// The schemas that it changes something in, if its event says so.
@@ -166,15 +171,36 @@ impl<'a> Statement<'a> {
 
     /// Its text in UTF-8. What is no text in its character set is replaced.
     pub(crate) fn to_text(self) -> Cow<'a, str> {
-        let charset = self.charset().unwrap_or(Charset::UTF8MB4);
-        if let Some(text) = charset.as_utf8(self.text) {
-            return Cow::Borrowed(text);
-        }
-        let mut text = Vec::new();
-        match charset.to_utf8(self.text, &mut text) {
-            Ok(()) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
-            Err(_) => String::from_utf8_lossy(self.text),
-        }
+        utf8(self.text, self.charset())
+    }
+}
+
+impl<'a> RowsQuery<'a> {
+    /// Its text in UTF-8. What is no text in its character set is replaced.
+    #[must_use]
+    pub fn to_text(self) -> Cow<'a, str> {
+        utf8(self.text, self.charset)
+    }
+}
+
+/// The character set of a session with these settings, in which its statements are written.
+pub(super) fn charset_of(settings: StatusVars<'_>) -> Option<Charset> {
+    settings.iter().find_map(|item| match item {
+        Ok(StatusVar::Charset { client, .. }) => Charset::of_collation(u64::from(client)),
+        _ => None,
+    })
+}
+
+/// Text in UTF-8. What is no text in its character set, UTF-8 if that is not known, is replaced.
+fn utf8(bytes: &[u8], charset: Option<Charset>) -> Cow<'_, str> {
+    let charset = charset.unwrap_or(Charset::UTF8MB4);
+    if let Some(text) = charset.as_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = Vec::new();
+    match charset.to_utf8(bytes, &mut text) {
+        Ok(()) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

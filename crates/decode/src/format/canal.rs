@@ -3,17 +3,20 @@
 //! Facts are from its `FlatMessage` and from what fills that. Its fields come in the order of the
 //! alphabet.
 
+mod json;
 mod kind;
+mod rows;
 mod value;
 
+use binlogd_event::Gtid;
 use binlogd_event::body::RowsChange;
 
 use super::json::{field, number_field, text_field};
-use super::{Format, FormatError, Untold, must_have_names, now_us, switch};
-use crate::changes::{At, Change, End, Statement, Transaction};
+use super::{Format, FormatError, Pieces, Untold, must_have_names, now_us, switch};
+use crate::Rows;
+use crate::changes::{At, Change, End, RowsQuery, Statement, Transaction};
 use crate::schema::definition::{Action, Alteration, Definition, Name};
-use crate::write::{json_string, signed};
-use crate::{Image, Rows, Table};
+use rows::{Columns, RowsPieces};
 
 /// Canal's settings that change what is written; its names, and its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,6 +76,14 @@ struct About<'a> {
     sql: &'a str,
 }
 
+impl<'a> About<'a> {
+    fn rows(rows: &Rows<'a>) -> Self {
+        let table = rows.table();
+        let kind = name_of(rows.change());
+        Self { kind, schema: table.schema(), table: table.name(), is_ddl: false, sql: "" }
+    }
+}
+
 impl CanalFormat {
     /// A writer.
     #[must_use]
@@ -87,37 +98,12 @@ impl CanalFormat {
         rows: Rows<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
-        let table = rows.table();
-        must_have_names(table, "Canal's format")?;
-        let kind = name_of(rows.change());
-        let about =
-            About { kind, schema: table.schema(), table: table.name(), is_ddl: false, sql: "" };
-        let mut columns = Columns::new(table);
-        let (mut data, mut old) = (Vec::new(), Vec::new());
-        for row in rows {
-            let row = row?;
-            let Some(image) = row.after.or(row.before) else { continue };
-            let before = row.before.filter(|_| row.after.is_some());
-            columns.data(&image, before, &mut data)?;
-            if let Some(before) = before {
-                columns.old(&before, &mut old)?;
-            }
+        must_have_names(rows.table(), "Canal's format")?;
+        let message = self.message_of(at, transaction, About::rows(&rows));
+        // What ends a statement names no table and has no rows.
+        if rows::write(&message, rows, out)? {
+            self.count += 1;
         }
-        if data.is_empty() {
-            // It ends a statement, and names no table.
-            return Ok(());
-        }
-        self.message(at, transaction, &about, out, |part, out| match part {
-            Part::Data => list(&data, out),
-            Part::Old => list(&old, out),
-            Part::Keys => columns.keys(out),
-            Part::SqlTypes => columns.map(out, |column, out| {
-                signed(columns.sql_types[column].into(), out);
-            }),
-            Part::MysqlTypes => columns.map(out, |column, out| {
-                out.extend_from_slice(kind::mysql_type(&table.columns()[column]));
-            }),
-        });
         Ok(())
     }
 
@@ -133,7 +119,7 @@ impl CanalFormat {
         let about = |kind| About { kind, schema: &schema, table: "", is_ddl: false, sql: &sql };
         if let Some(change) = statement.kind() {
             if !self.options.no_dml {
-                self.message(at, transaction, &about(name_of(change)), out, nothing);
+                self.message(at, transaction, about(name_of(change)), out);
             }
             return;
         }
@@ -141,7 +127,7 @@ impl CanalFormat {
             |words: &str| sql.get(..words.len()).is_some_and(|s| s.eq_ignore_ascii_case(words));
         if begins("XA COMMIT") || begins("XA ROLLBACK") {
             let kind = if begins("XA COMMIT") { "XACOMMIT" } else { "XAROLLBACK" };
-            return self.message(at, transaction, &about(kind), out, nothing);
+            return self.message(at, transaction, about(kind), out);
         }
         if self.options.no_ddl {
             return;
@@ -151,47 +137,100 @@ impl CanalFormat {
         let (kind, name) = ddl(definition);
         let about =
             About { kind, schema: &name.schema, table: &name.table, is_ddl: true, sql: &sql };
-        self.message(at, transaction, &about, out, nothing);
+        self.message(at, transaction, about, out);
     }
 
     /// The statement that changes the rows that follow, before the first of them.
-    fn query(&mut self, at: &At<'_>, transaction: &Transaction, query: &[u8], out: &mut Vec<u8>) {
-        let sql = String::from_utf8_lossy(query);
+    fn query(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        query: Option<RowsQuery<'_>>,
+        statement: u64,
+        out: &mut Vec<u8>,
+    ) {
+        let is_told = self.told.replace(statement) == Some(statement);
+        let Some(query) = query.filter(|_| !is_told && !self.options.no_dml) else { return };
+        let sql = query.to_text();
         let about = About { kind: "QUERY", schema: "", table: "", is_ddl: false, sql: &sql };
-        self.message(at, transaction, &about, out, nothing);
+        self.message(at, transaction, about, out);
     }
 
+    /// A message that is nothing but this.
     fn message(
         &mut self,
         at: &At<'_>,
         transaction: &Transaction,
-        about: &About<'_>,
+        about: About<'_>,
         out: &mut Vec<u8>,
-        part: impl Fn(Part, &mut Vec<u8>),
     ) {
+        let message = self.message_of(at, transaction, about);
+        out.extend_from_slice(b"{\"data\":null");
+        message.middle(None, out);
+        out.extend_from_slice(b"null");
+        message.end(None, out);
         self.count += 1;
-        out.extend_from_slice(b"{\"data\":");
-        part(Part::Data, out);
-        text_field("database", about.schema, out);
-        number_field("es", u64::from(at.header.timestamp) * 1000, out);
+    }
+
+    /// The next message.
+    fn message_of<'m>(
+        &self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        about: About<'m>,
+    ) -> Message<'m> {
         let gtid = transaction.gtid.filter(|_| self.options.gtids);
-        text_field("gtid", &gtid.map(|gtid| gtid.to_string()).unwrap_or_default(), out);
-        number_field("id", self.count, out);
+        let es = u64::from(at.header.timestamp) * 1000;
+        Message { about, es, gtid, id: self.count + 1 }
+    }
+}
+
+/// A message but for its rows: what stands between them, and behind.
+struct Message<'m> {
+    about: About<'m>,
+    /// When the event was logged, in milliseconds since 1970.
+    es: u64,
+    gtid: Option<Gtid>,
+    /// The number of the message.
+    id: u64,
+}
+
+impl Message<'_> {
+    /// What stands between `data` and `old`.
+    fn middle(&self, columns: Option<&Columns<'_>>, out: &mut Vec<u8>) {
+        text_field("database", self.about.schema, out);
+        number_field("es", self.es, out);
+        text_field("gtid", &self.gtid.map(|gtid| gtid.to_string()).unwrap_or_default(), out);
+        number_field("id", self.id, out);
         field("isDdl", out);
-        out.extend_from_slice(if about.is_ddl { b"true" } else { b"false" });
-        for (name, what) in
-            [("mysqlType", Part::MysqlTypes), ("old", Part::Old), ("pkNames", Part::Keys)]
-        {
-            field(name, out);
-            part(what, out);
-        }
-        text_field("sql", about.sql, out);
+        out.extend_from_slice(if self.about.is_ddl { b"true" } else { b"false" });
+        field("mysqlType", out);
+        or_null(columns, out, Columns::mysql_types);
+        field("old", out);
+    }
+
+    /// What stands behind `old`.
+    fn end(&self, columns: Option<&Columns<'_>>, out: &mut Vec<u8>) {
+        field("pkNames", out);
+        or_null(columns, out, Columns::keys);
+        text_field("sql", self.about.sql, out);
         field("sqlType", out);
-        part(Part::SqlTypes, out);
-        text_field("table", about.table, out);
+        or_null(columns, out, Columns::sql_types);
+        text_field("table", self.about.table, out);
         number_field("ts", now_us() / 1000, out);
-        text_field("type", about.kind, out);
+        text_field("type", self.about.kind, out);
         out.extend_from_slice(b"}\n");
+    }
+}
+
+fn or_null<'t>(
+    columns: Option<&Columns<'t>>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&Columns<'t>, &mut Vec<u8>),
+) {
+    match columns {
+        Some(columns) => write(columns, out),
+        None => out.extend_from_slice(b"null"),
     }
 }
 
@@ -202,31 +241,6 @@ fn name_of(change: RowsChange) -> &'static str {
         RowsChange::Update => "UPDATE",
         RowsChange::Delete => "DELETE",
     }
-}
-
-/// What only rows have.
-#[derive(Clone, Copy)]
-enum Part {
-    Data,
-    Old,
-    Keys,
-    SqlTypes,
-    MysqlTypes,
-}
-
-/// The parts of a message without rows.
-fn nothing(_: Part, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"null");
-}
-
-/// A list of what is there with commas between; `null` if there is nothing.
-fn list(items: &[u8], out: &mut Vec<u8>) {
-    if items.is_empty() {
-        return out.extend_from_slice(b"null");
-    }
-    out.push(b'[');
-    out.extend_from_slice(items);
-    out.push(b']');
 }
 
 /// The type and table that Canal tells for a definition.
@@ -249,109 +263,6 @@ fn ddl(definition: Definition) -> (&'static str, Name) {
     (kind, name)
 }
 
-/// What a message says of the columns of its rows.
-struct Columns<'a> {
-    table: &'a Table,
-    /// Those that `data` has.
-    present: Vec<bool>,
-    /// Those that were changed in this row, or in one before it: of these Canal tells old values.
-    updated: Vec<bool>,
-    /// By the last row: a number without sign may need a larger type than another.
-    sql_types: Vec<i16>,
-}
-
-impl<'a> Columns<'a> {
-    fn new(table: &'a Table) -> Self {
-        let len = table.columns().len();
-        Self {
-            table,
-            present: vec![false; len],
-            updated: vec![false; len],
-            sql_types: vec![0; len],
-        }
-    }
-
-    /// Appends a row to `data`; `before` is what it was if it was updated.
-    fn data(
-        &mut self,
-        image: &Image<'_>,
-        before: Option<Image<'_>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
-        let mut former = Vec::new();
-        if let Some(before) = before {
-            before.collect_into(&mut former)?;
-        }
-        for item in image.values() {
-            let (index, value) = item?;
-            self.present[index] = true;
-            self.sql_types[index] = kind::sql_type(&self.table.columns()[index], &value);
-            if before.is_some() && former.get(index).copied().flatten() != Some(value) {
-                self.updated[index] = true;
-            }
-        }
-        row(image, |_| true, out)
-    }
-
-    /// Appends to `old` what a row was before, in the columns that were updated.
-    fn old(&self, before: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        row(before, |column| self.updated[column], out)
-    }
-
-    /// The primary key's columns, in the table's order.
-    fn keys(&self, out: &mut Vec<u8>) {
-        let mut items = Vec::new();
-        for column in self.table.columns() {
-            if column.key_part().is_some() && self.present[column.index()] {
-                if !items.is_empty() {
-                    items.push(b',');
-                }
-                json_string(column.name().unwrap_or_default(), &mut items);
-            }
-        }
-        list(&items, out);
-    }
-
-    /// An object with something of each column; `null` without columns.
-    fn map(&self, out: &mut Vec<u8>, write: impl Fn(usize, &mut Vec<u8>)) {
-        let mut separator = b'{';
-        for column in self.table.columns().iter().filter(|c| self.present[c.index()]) {
-            out.push(separator);
-            separator = b',';
-            out.extend_from_slice(&column.json_key);
-            write(column.index(), out);
-        }
-        out.extend_from_slice(if separator == b'{' { b"null" } else { b"}" });
-    }
-}
-
-/// Appends a row's columns to a list of rows, as far as they are wanted.
-fn row(
-    image: &Image<'_>,
-    is_wanted: impl Fn(usize) -> bool,
-    out: &mut Vec<u8>,
-) -> Result<(), FormatError> {
-    if !out.is_empty() {
-        out.push(b',');
-    }
-    out.push(b'{');
-    let mut is_first = true;
-    for item in image.values() {
-        let (index, value) = item?;
-        if !is_wanted(index) {
-            continue;
-        }
-        if !std::mem::take(&mut is_first) {
-            out.push(b',');
-        }
-        let column = &image.table().columns()[index];
-        out.extend_from_slice(&column.json_key);
-        value::write(column, &value, out).map_err(|error| image.error(index, error))?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
 impl Format for CanalFormat {
     fn begin(&mut self, _: &Transaction, _: &mut Vec<u8>) -> Result<(), FormatError> {
         Ok(())
@@ -366,10 +277,7 @@ impl Format for CanalFormat {
     ) -> Result<(), FormatError> {
         match change {
             Change::Rows { rows, query, statement } => {
-                let is_told = self.told.replace(statement) == Some(statement);
-                if let Some(query) = query.filter(|_| !is_told && !self.options.no_dml) {
-                    self.query(at, transaction, query, out);
-                }
+                self.query(at, transaction, query, statement, out);
                 if !self.options.no_rows {
                     self.rows(at, transaction, rows, out)?;
                     self.has_rows = true;
@@ -383,6 +291,32 @@ impl Format for CanalFormat {
             Change::Incident(_) | Change::Unknown { .. } => {}
         }
         Ok(())
+    }
+
+    fn pieces<'a>(
+        &mut self,
+        at: &At<'_>,
+        transaction: &Transaction,
+        change: &Change<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Box<dyn Pieces + 'a>>, FormatError> {
+        let Change::Rows { rows, query, statement } = change else { return Ok(None) };
+        let mut rest = rows.clone();
+        // One part is no more than a row, or little.
+        if self.options.no_rows
+            || !rows.is_large()
+            || rest.next_part().is_none()
+            || rest.next_part().is_none()
+        {
+            return Ok(None);
+        }
+        must_have_names(rows.table(), "Canal's format")?;
+        rows::check(rows.clone())?;
+        self.query(at, transaction, *query, *statement, out);
+        let message = self.message_of(at, transaction, About::rows(rows));
+        self.count += 1;
+        self.has_rows = true;
+        Ok(Some(Box::new(RowsPieces::new(message, rows.clone()))))
     }
 
     fn untold<'a>(&self, change: &Change<'a>) -> Option<Untold<'a>> {

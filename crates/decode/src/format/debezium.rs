@@ -13,11 +13,11 @@ use binlogd_event::body::RowsChange;
 
 use record::Record;
 
-use super::json::{bytes_field, null_field, number_field, text_field};
+use super::json::{null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
 use super::{Format, FormatError, Untold, now_us, whole};
-use crate::changes::{At, Change, End, Transaction};
-use crate::{Charset, Image, Rows};
+use crate::changes::{At, Change, End, RowsQuery, Transaction};
+use crate::{Image, Rows};
 pub use options::DebeziumOptions;
 pub use value::{BinaryMode, DecimalMode, TimeMode, UnsignedMode};
 
@@ -48,7 +48,7 @@ impl DebeziumFormat {
         at: &At<'_>,
         transaction: &Transaction,
         rows: Rows<'_>,
-        query: Option<&[u8]>,
+        query: Option<RowsQuery<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         let table = rows.table();
@@ -128,7 +128,7 @@ struct Origin<'a> {
 struct Envelope<'a> {
     record: Record<'a>,
     source: &'a [u8],
-    query: Option<&'a [u8]>,
+    query: Option<RowsQuery<'a>>,
     /// The row's number in its event.
     row: u64,
 }
@@ -152,7 +152,7 @@ impl Envelope<'_> {
             out.extend_from_slice(self.source);
             number_field("row", self.row, out);
             match self.query {
-                Some(query) => bytes_field("query", query, Some(Charset::UTF8MB4), out),
+                Some(query) => text_field("query", &query.to_text(), out),
                 None => null_field("query", out),
             }
             out.push(b'}');

@@ -3,9 +3,9 @@
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
 use super::{Format, FormatError, whole};
-use crate::changes::{AlterPhase, At, Change, End, Statement, Transaction};
+use crate::changes::{AlterPhase, At, Change, End, RowsQuery, Statement, Transaction};
 use crate::write::{base64, json_string, unsigned};
-use crate::{Charset, Rows};
+use crate::{Charset, DecodeError, Image, Row, Rows, Value};
 
 /// Writes a JSON object a line for each row that changed, each statement, and each beginning and
 /// end of a transaction.
@@ -29,7 +29,7 @@ impl JsonFormat {
         at: &At<'_>,
         transaction: &Transaction,
         rows: Rows<'_>,
-        query: Option<&[u8]>,
+        query: Option<RowsQuery<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         let kind = match rows.change() {
@@ -57,26 +57,112 @@ impl JsonFormat {
             prefix.push(b']');
         }
         if let Some(query) = query {
-            bytes_field("query", query, Some(Charset::UTF8MB4), &mut prefix);
+            let charset = query.charset.unwrap_or(Charset::UTF8MB4);
+            bytes_field("query", query.text, Some(charset), &mut prefix);
         }
+        let (mut of_before, mut of_after) = (Vec::new(), Vec::new());
         let written = (rows.first_row()..).zip(rows).try_for_each(|(index, row)| {
             let row = row?;
             whole(out, |out| {
                 out.extend_from_slice(&prefix);
                 number_field("row", index, out);
-                for (name, image) in [("before", row.before), ("after", row.after)] {
-                    if let Some(image) = image {
-                        field(name, out);
-                        image.write_json(out)?;
-                    }
+                of_before.clear();
+                of_after.clear();
+                if let Some(before) = row.before {
+                    field("before", out);
+                    before.write_json_noting(out, &mut of_before)?;
                 }
+                if let Some(after) = row.after {
+                    field("after", out);
+                    after.write_json_noting(out, &mut of_after)?;
+                    diffs(&after, &of_after, out)?;
+                }
+                types(&row, [&of_before, &of_after], out)?;
                 out.extend_from_slice(b"}\n");
-                Ok(())
+                Ok::<_, FormatError>(())
             })
         });
         self.prefix = prefix;
         written
     }
+}
+
+/// A column's number and a value of which its image does not say all.
+type Noted<'a> = (usize, Value<'a>);
+
+/// The changes of documents that the event has only changes of, by column.
+fn diffs(image: &Image<'_>, noted: &[Noted<'_>], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let mut separator = b'{';
+    for (column, value) in noted {
+        let Value::JsonDiffs(diffs) = value else { continue };
+        if separator == b'{' {
+            field("diffs", out);
+        }
+        out.push(separator);
+        separator = b',';
+        out.extend_from_slice(&image.table().columns()[*column].json_key);
+        diffs.write_json(out).map_err(|error| image.error(*column, error))?;
+    }
+    if separator == b',' {
+        out.push(b'}');
+    }
+    Ok(())
+}
+
+/// The types of values in documents that JSON does not tell, by image and column.
+fn types(
+    row: &Row<'_>,
+    [before, after]: [&[Noted<'_>]; 2],
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    if before.is_empty() && after.is_empty() {
+        return Ok(());
+    }
+    let start = out.len();
+    field("types", out);
+    let mut separator = b'{';
+    for (name, image, noted) in [("before", row.before, before), ("after", row.after, after)] {
+        let Some(image) = image else { continue };
+        let before = out.len();
+        out.push(separator);
+        json_string(name, out);
+        out.push(b':');
+        if types_of_image(&image, noted, out)? {
+            separator = b',';
+        } else {
+            out.truncate(before);
+        }
+    }
+    if separator == b'{' {
+        out.truncate(start);
+    } else {
+        out.push(b'}');
+    }
+    Ok(())
+}
+
+/// Says whether there are any; if not, nothing is written.
+fn types_of_image(
+    image: &Image<'_>,
+    noted: &[Noted<'_>],
+    out: &mut Vec<u8>,
+) -> Result<bool, DecodeError> {
+    let mut separator = b'{';
+    for (column, value) in noted {
+        let Value::Json(json) = value else { continue };
+        let before = out.len();
+        out.push(separator);
+        out.extend_from_slice(&image.table().columns()[*column].json_key);
+        if json.write_types(out).map_err(|error| image.error(*column, error))? {
+            separator = b',';
+        } else {
+            out.truncate(before);
+        }
+    }
+    if separator == b',' {
+        out.push(b'}');
+    }
+    Ok(separator == b',')
 }
 
 impl Format for JsonFormat {

@@ -12,13 +12,13 @@ use std::borrow::Cow;
 
 use binlogd_event::body::RowsChange;
 
-use super::json::{bytes_field, field, null_field, number_field, text_field};
+use super::json::{field, null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
 use super::{Format, FormatError, Untold, must_have_names, now_us, whole};
-use crate::changes::{At, Change, End, Transaction};
+use crate::changes::{At, Change, End, RowsQuery, Transaction};
 use crate::value::Value;
 use crate::write::{json_string, padded};
-use crate::{Charset, Image, Row, Rows};
+use crate::{Image, Row, Rows};
 pub use options::MaxwellOptions;
 pub use piece::{MaxwellCommit, MaxwellPiece, MaxwellRow};
 
@@ -45,7 +45,7 @@ impl MaxwellFormat {
         at: &At<'_>,
         transaction: &Transaction,
         rows: Rows<'_>,
-        query: Option<&[u8]>,
+        query: Option<RowsQuery<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         let table = rows.table();
@@ -79,14 +79,14 @@ impl MaxwellFormat {
     }
 
     /// What comes before the transaction's fields.
-    fn head_of(&mut self, at: &At<'_>, rows: &Rows<'_>, query: Option<&[u8]>) {
+    fn head_of(&mut self, at: &At<'_>, rows: &Rows<'_>, query: Option<RowsQuery<'_>>) {
         let (table, out) = (rows.table(), &mut self.head);
         out.extend_from_slice(b"{\"database\":");
         json_string(table.schema(), out);
         text_field("table", table.name(), out);
         if let Some(query) = query.filter(|_| self.options.row_query) {
-            let query = shortened(query, self.options.row_query_max_length);
-            bytes_field("query", &query, Some(Charset::UTF8MB4), out);
+            let query = query.to_text();
+            text_field("query", shortened(&query, self.options.row_query_max_length), out);
         }
         let kind = match rows.change() {
             RowsChange::Insert => "insert",
@@ -106,13 +106,11 @@ fn data_and_old<'a>(row: Row<'a>) -> Option<(Image<'a>, Option<Image<'a>>)> {
     }
 }
 
-/// The first `chars_max` characters; all if that is 0, or if it is no text.
-fn shortened(query: &[u8], chars_max: usize) -> Cow<'_, [u8]> {
-    match std::str::from_utf8(query) {
-        Ok(text) if chars_max > 0 => {
-            Cow::Owned(text.chars().take(chars_max).collect::<String>().into_bytes())
-        }
-        _ => Cow::Borrowed(query),
+/// The first `chars_max` characters; all if that is 0.
+fn shortened(text: &str, chars_max: usize) -> &str {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) if chars_max > 0 => &text[..end],
+        _ => text,
     }
 }
 

@@ -103,7 +103,7 @@ impl TextFormat {
             out.extend_from_slice(format!(" [{schema}]").as_bytes());
         }
         out.push(b' ');
-        out.extend_from_slice(String::from_utf8_lossy(statement.text).as_bytes());
+        out.extend_from_slice(statement.to_text().as_bytes());
         end_line(start, out);
     }
 }

@@ -1,6 +1,6 @@
 //! What an update changes in a document (`binlog_row_value_options=PARTIAL_JSON`).
 
-use super::{Json, print_sql};
+use super::{Json, JsonValue, print_sql};
 use crate::cursor::Cursor;
 use crate::{ValueError, write};
 
@@ -50,6 +50,12 @@ impl<'a> JsonDiffs<'a> {
         Self { bytes }
     }
 
+    /// Whether nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// The changes in order. Nothing comes after an error.
     pub fn iter(&self) -> impl Iterator<Item = Result<JsonDiff<'a>, ValueError>> + use<'a> {
         let mut cursor = Cursor::new(self.bytes);
@@ -65,7 +71,8 @@ impl<'a> JsonDiffs<'a> {
         })
     }
 
-    /// Appends the changes as a JSON array: `[{"op":"replace","path":"$.a","value":1},…]`.
+    /// Appends the changes as a JSON array: `[{"op":"replace","path":"$.a","value":1},…]`. Where a value has
+    /// types that JSON does not have, `types` names them: `"types":"DATE"`, of members `"types":{"a":"DATE"}`.
     ///
     /// # Errors
     /// If they are damaged; `out` then ends in the middle.
@@ -83,6 +90,7 @@ impl<'a> JsonDiffs<'a> {
             if let Some(value) = diff.value {
                 out.extend_from_slice(b",\"value\":");
                 value.write_compact(out)?;
+                write_types_of(&value, out)?;
             }
             out.push(b'}');
         }
@@ -121,6 +129,19 @@ impl<'a> JsonDiffs<'a> {
         }
         Ok(())
     }
+}
+
+fn write_types_of(value: &Json<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
+    // A new value is no column, which could be NULL.
+    if !value.may_have_types() || value.root()? == JsonValue::Null {
+        return Ok(());
+    }
+    let start = out.len();
+    out.extend_from_slice(b",\"types\":");
+    if !value.write_types(out)? {
+        out.truncate(start);
+    }
+    Ok(())
 }
 
 impl<'a> JsonDiff<'a> {

@@ -81,13 +81,10 @@ impl Alter {
                 Step::Add { defined, .. } => (self.converted(&defined.column), &defined.place),
                 Step::Define { of, defined } => {
                     let is_there = find(&table.columns, &of.name).is_some();
-                    if !is_there && self.adds(&of.name) {
-                        // MariaDB takes what the same statement adds.
-                        columns.remove(find(&columns, &of.name)?);
-                    } else if !is_there || defined.place.is_none() {
-                        continue;
+                    match &defined.place {
+                        Some(_) if is_there => (self.converted(&defined.column), &defined.place),
+                        _ => continue,
                     }
-                    (self.converted(&defined.column), &defined.place)
                 }
                 Step::Rename { .. } => continue,
             };
@@ -127,7 +124,6 @@ impl Alter {
     /// The columns that were there, where they stay, with what is changed of them.
     fn columns_left(&self, table: &TableSchema) -> Option<Vec<ColumnSchema>> {
         let changed = self.steps.iter().filter_map(|step| match step {
-            Step::Define { of, .. } if self.adds(&of.name) => None,
             Step::Define { of, .. } | Step::Rename { of, .. } => Some(of),
             Step::Add { .. } => None,
         });

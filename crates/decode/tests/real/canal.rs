@@ -312,7 +312,7 @@ use d;
 set time_zone = '+00:00', sql_mode = '';
 create table t (id int primary key, tiny tinyint, tu tinyint unsigned, su smallint unsigned,
     mu mediumint unsigned, iu int unsigned, bu bigint unsigned, low int unsigned, big bigint,
-    price decimal(12,2), f float, dbl double, flag bit(1), bits bit(12), y year, y0 year, day date,
+    price decimal(12,2), free decimal(12,2), tenth decimal(12,2), exact decimal(30,11), f float, dbl double, flag bit(1), bits bit(12), y year, y0 year, day date,
     no_day date, t time, neg time(1), dt datetime, dt6 datetime(6), ts timestamp null,
     ts3 timestamp(3) null, c char(4) character set utf8mb3, vc varchar(9),
     latin varchar(7) character set latin1, txt text, mt mediumtext character set cp1251, tt tinytext,
@@ -320,7 +320,7 @@ create table t (id int primary key, tiny tinyint, tu tinyint unsigned, su smalli
     s set('x','y','z'), s0 set('x'), g geometry, p point, nothing int, no_text text);
 flush binary logs;
 insert into t values (1, -128, 255, 65535, 16777215, 4294967295, 18446744073709551615, 7,
-    -9223372036854775808, -1234567890.12, 1.5, 1e-300, 1, b'100000000001', 2024, 0, '2018-06-20',
+    -9223372036854775808, -1234567890.12, 0, 5, 1.000000000001, 1.5, 1e-300, 1, b'100000000001', 2024, 0, '2018-06-20',
     '0000-00-00', '838:59:59', '-00:00:01.5', '2018-06-20 06:37:03', '2018-06-20 06:37:03.123456',
     '2018-06-20 06:37:03', '2018-06-20 06:37:03.12', 'ab', '\u{fc}\"\\\\', '\u{e9}', 'long text',
     '\u{434}\u{430}', '', 'a', x'ff00', x'00e9ff', 'b', 'it''s', 'x,z', null, point(1, 2),
@@ -341,6 +341,10 @@ fn types() -> BTreeMap<&'static str, (Value, i16)> {
         ("low", json!("7"), 4),
         ("big", json!("-9223372036854775808"), -5),
         ("price", json!("-1234567890.12"), 3),
+        // Of zeros at the end those are left out that do not fill nine digits, but for one.
+        ("free", json!("0.0"), 3),
+        ("tenth", json!("5.0"), 3),
+        ("exact", json!("1.000000000"), 3),
         ("f", json!("1.5"), 7),
         ("dbl", json!("1.0E-300"), 8),
         ("flag", json!("1"), -7),
@@ -436,6 +440,82 @@ fn each_type_is_mapped() {
     types_are_the_servers(&server, &told[0], "j");
     let partial = told[1]["data"][0]["j"].as_str().unwrap();
     assert!(partial.starts_with("JSON_REPLACE(j,") && partial.contains("'$.a[0]'"), "{partial}");
+
+    // What MySQL prints in another way.
+    let document = "json_object('d', cast(1e300 as double), 'e', cast(5e0 as double), 'n', cast(5.10 as decimal(5,2)),
+                    'z', cast(0 as decimal(5,2)), 'day', cast('2024-02-29' as date), 't', cast('00:00:00' as time),
+                    'dt', cast('2024-02-29 01:02:03.5' as datetime(6)), 's', '\\b/\\t\u{7f}', 'o', x'6162')";
+    server
+        .sql(&format!("use d; flush binary logs; insert into j (id, j) values (2, {document})"))
+        .unwrap();
+    let told = messages(&server, &[]);
+    let mut wanted = String::from("{\"d\": 1.0E300, \"e\": 5.0, \"n\": 5.10, \"o\": \"ab\", ");
+    wanted += "\"s\": \"\\u0008/\\t\\u007f\", \"t\": \"00:00:00\", \"z\": 0.0, ";
+    wanted += "\"dt\": \"2024-02-29 01:02:03.500000\", \"day\": \"2024-02-29 00:00:00.000000\"}";
+    assert_eq!(told[0]["data"][0]["j"], wanted);
+}
+
+/// The pieces of a message of many rows together, and how many there were.
+fn in_pieces(server: &Server, options: &[(&str, &str)]) -> (Vec<Value>, usize) {
+    struct Pieces(CanalFormat, usize);
+
+    impl Format for Pieces {
+        fn begin(&mut self, _: &Transaction, _: &mut Vec<u8>) -> Result<(), FormatError> {
+            Ok(())
+        }
+
+        fn change(
+            &mut self,
+            at: &At<'_>,
+            transaction: &Transaction,
+            change: Change<'_>,
+            out: &mut Vec<u8>,
+        ) -> Result<(), FormatError> {
+            match self.0.pieces(at, transaction, &change, out)? {
+                Some(mut pieces) => {
+                    while pieces.next(out)? {
+                        self.1 += 1;
+                    }
+                    Ok(())
+                }
+                None => self.0.change(at, transaction, change, out),
+            }
+        }
+
+        fn finish(&mut self, _: &mut Vec<u8>) {}
+    }
+
+    let mut format = Pieces(format(options), 0);
+    (objects(&written(server, &mut format)), format.1)
+}
+
+#[test]
+fn a_message_is_the_same_in_pieces() {
+    let args = ["--binlog-row-metadata=FULL", "--binlog-row-event-max-size=4194304"];
+    let server = Server::builder(Flavour::Mysql97).args(args).start().unwrap();
+    server
+        .sql(
+            "create database d; use d;
+             create table t (id int primary key, a varchar(99), n int unsigned);
+             set session cte_max_recursion_depth = 100000, binlog_rows_query_log_events = on;
+             flush binary logs;
+             insert into t with recursive r as (select 1 i union all select i + 1 from r where i < 5000)
+                select i, repeat('\u{fc}', 30), i from r;
+             update t set n = if(id < 3000, n, 4000000000), a = if(id = 4999, null, a);
+             insert into t values (6000, 'one', 1);
+             delete from t;",
+        )
+        .unwrap();
+    let settled = |mut told: Vec<Value>| {
+        told.iter_mut().for_each(|message| _ = message.as_object_mut().unwrap().remove("ts"));
+        told
+    };
+    let (told, pieces) = in_pieces(&server, &[]);
+    assert!(pieces > 20, "{pieces}");
+    assert_eq!(told.len(), 8);
+    assert_eq!(told[3]["old"].as_array().unwrap().len(), 2001);
+    assert_eq!(settled(told), settled(messages(&server, &[])));
+    assert_eq!(in_pieces(&server, &[("canal.instance.filter.rows", "true")]).1, 0);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn document_text(value: &Value<'_>, document: &Json) -> Vec<u8> {
     if said == *document { text } else { Vec::new() }
 }
 
-fn base64(json: &Json) -> Vec<u8> {
+pub(crate) fn base64(json: &Json) -> Vec<u8> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,

@@ -163,7 +163,7 @@ impl Followed {
 const FILE_IS_EARLIER: &str = "the file of LOAD DATA is in events before the first one that was read: start reading \
                                further ahead";
 
-/// Lets a format write a change, many rows in parts. A change that it cannot write is a [`FormatError`].
+/// Lets a format write a change, many rows in parts, and a long line in pieces. A change that it cannot write is a [`FormatError`].
 fn write(
     format: &mut dyn Format,
     at: &At<'_>,
@@ -179,7 +179,14 @@ fn write(
                 out.put(false)?;
             }
         }
-        change => format.change(at, transaction, change, &mut out.buffer)?,
+        change => match format.pieces(at, transaction, &change, &mut out.buffer)? {
+            Some(mut pieces) => {
+                while pieces.next(&mut out.buffer)? {
+                    out.put(false)?;
+                }
+            }
+            None => format.change(at, transaction, change, &mut out.buffer)?,
+        },
     }
     Ok(())
 }

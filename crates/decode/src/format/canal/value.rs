@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::ValueError;
+use super::json;
 use crate::table::Column;
 use crate::value::Value;
 use crate::write::{decompressed, json_string, signed, unsigned};
+use crate::{Decimal, Text, ValueError};
 
 /// Appends a value as JSON.
 pub(super) fn write(
@@ -40,17 +41,15 @@ fn string(column: &Column, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), V
         // Their number and their bits.
         Value::Enum(value) => unsigned(value.number, out),
         Value::Set(value) => unsigned(value.bits, out),
+        Value::Decimal(n) => decimal(n, out)?,
         Value::Float(n) => java_number(&format!("{n:e}"), out),
-        Value::Double(n) => java_number(&format!("{n:e}"), out),
-        Value::Text(text) => {
-            if text.charset.to_utf8(text.bytes, out).is_err() {
-                characters(text.bytes, out);
-            }
-        }
+        Value::Double(n) => double(*n, out),
+        Value::Text(value) => text(value, out),
         // As they are stored: without the zeros that `BINARY` has at its end.
         Value::Bytes(bytes) => characters(bytes.stored(), out),
         Value::TextOrBytes(bytes) => characters(bytes, out),
         Value::Geometry(geometry) => characters(geometry.stored(), out),
+        Value::Json(document) => json::write(document, out)?,
         Value::JsonDiffs(diffs) => {
             diffs.write_sql(column.name().unwrap_or_default().as_bytes(), out)?;
         }
@@ -61,12 +60,43 @@ fn string(column: &Column, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), V
     Ok(())
 }
 
+/// Text; of what is none in its character set, what is no UTF-8 is replaced, as by Java.
+fn text(text: &Text<'_>, out: &mut Vec<u8>) {
+    if text.charset.to_utf8(text.bytes, out).is_err() {
+        out.extend_from_slice(String::from_utf8_lossy(text.bytes).as_bytes());
+    }
+}
+
 /// Bytes as the characters of these numbers, which is ISO 8859-1.
 fn characters(bytes: &[u8], out: &mut Vec<u8>) {
     let mut buffer = [0; 4];
     for &byte in bytes {
         out.extend_from_slice(char::from(byte).encode_utf8(&mut buffer).as_bytes());
     }
+}
+
+/// An exact number as Canal has it. The last digits behind the point, where they are fewer than the nine that
+/// servers store together, are left out if all of them are zeros; one zero stays behind the point. There is
+/// one zero, without a sign.
+pub(super) fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
+    const STORED_TOGETHER: u8 = 9;
+    let start = out.len();
+    number.write(out)?;
+    let last = usize::from(number.scale() % STORED_TOGETHER);
+    if last > 0 && out.ends_with(&b"00000000"[..last]) {
+        out.truncate(out.len() - last);
+        if out.ends_with(b".") {
+            out.push(b'0');
+        }
+    }
+    if out[start..].iter().all(|digit| matches!(digit, b'-' | b'0' | b'.')) && out[start] == b'-' {
+        out.remove(start);
+    }
+    Ok(())
+}
+
+pub(super) fn double(number: f64, out: &mut Vec<u8>) {
+    java_number(&format!("{number:e}"), out);
 }
 
 /// A floating-point number as Java prints it, of the form `-1.25e-7`: with a point always, and with an
@@ -106,6 +136,39 @@ fn java_number(number: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cursor::Cursor;
+
+    #[test]
+    fn zeros_that_fill_no_group_are_left_out_of_decimals() {
+        // Precision, scale, the stored bytes: what Canal 1.1.7 made of them.
+        for (stored, wanted) in [
+            (&[3, 2, 0x85, 10][..], "5.10"),
+            (&[3, 2, 0x85, 0], "5.0"),
+            (&[3, 2, 0x80, 0], "0.0"),
+            (&[3, 2, !0x80, !0], "0.0"),
+            (&[3, 2, !0x85, !0], "-5.0"),
+            (&[1, 0, 0x80], "0"),
+            (&[10, 9, 0x81, 0, 0, 0, 0], "1.000000000"),
+            (&[12, 11, 0x81, 0, 0, 0, 0, 0], "1.000000000"),
+            (&[12, 11, 0x81, 0, 0, 0, 0, 7], "1.00000000007"),
+        ] {
+            let mut out = b"before ".to_vec();
+            let number = Decimal::with_head(&mut Cursor::new(stored)).unwrap();
+            decimal(&number, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("before {wanted}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_within_its_value() {
+        for (bytes, wanted) in
+            [(&b"caf\xc3\xa9"[..], "caf\u{e9}"), (b"a\xffb\xe2\x82c", "a\u{fffd}b\u{fffd}c")]
+        {
+            let mut out = Vec::new();
+            text(&Text { bytes, charset: crate::Charset::UTF8MB4 }, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), wanted);
+        }
+    }
 
     #[test]
     fn numbers_are_as_java_prints_them() {
