@@ -1,5 +1,5 @@
-//! `cargo xtask compat --client debezium`: Debezium's own connector reads a server's binlog, and `binlogd tail
-//! --format debezium` the same file; what both write must be the same, record by record.
+//! `cargo xtask compat --client debezium`: Debezium's own connector reads a server's binlog, then binlogd's copy of
+//! it, and `binlogd tail --format debezium` the same file. What is written must be the same, record by record.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use testkit::debezium::{END, SETTINGS, differences};
-use testkit::{Endpoint, Flavour, Server, workload};
+use testkit::{Daemon, Endpoint, Flavour, Server, workload};
 
 use super::client::{DEBEZIUM, FIRST_FILE, last_line};
 use crate::repo;
 
 /// Where the connector's records are kept, with the binlog that they are of: a test without Java compares
 /// with them.
-const RECORDED: &str = "crates/decode/tests/data/debezium";
+const RECORDED: &str = "crates/binlogd/tests/data/debezium";
 
 /// Runs both; keeps what the connector wrote if that is wanted. Says whether all records are the same.
 pub(super) fn run(cache: &Path, binlogd: &Path, record: bool) -> Result<bool> {
@@ -26,12 +26,30 @@ pub(super) fn run(cache: &Path, binlogd: &Path, record: bool) -> Result<bool> {
         keep(&file, &theirs)?;
     }
     let ours = tail(binlogd, &file)?;
-    let (theirs, ours) = (lines_up_to_end(&theirs)?, lines_up_to_end(&ours)?);
-    let found = differences(&theirs, &ours)?;
-    if found.is_empty() {
-        println!("\n{} and tail: the same {} records", DEBEZIUM.name, theirs.len());
-    } else {
-        println!("\n**FAIL**: {} and tail differ:\n{}", DEBEZIUM.name, found.join("\n"));
+    let theirs = lines_up_to_end(&theirs)?;
+    let mut is_same = judge("tail", &theirs, &lines_up_to_end(&ours)?)?;
+    let daemon = behind(&server, binlogd)?;
+    let of_copy = connector(cache, &daemon.endpoint())?;
+    is_same &= judge("the connector at binlogd", &theirs, &lines_up_to_end(&of_copy)?)?;
+    Ok(is_same)
+}
+
+/// A binlogd that has all of the server.
+fn behind(server: &Server, binlogd: &Path) -> Result<Daemon> {
+    let account = server.endpoint();
+    let daemon = Daemon::new(binlogd, &account)?
+        .arg(format!("--user={}:{}", account.user, account.password))
+        .started()?;
+    daemon.wait_for_all_of(server, super::PATIENCE)?;
+    Ok(daemon)
+}
+
+/// Prints whether others' records are those of the connector at the server.
+fn judge(whose: &str, theirs: &[&str], others: &[&str]) -> Result<bool> {
+    let found = differences(theirs, others)?;
+    match found.is_empty() {
+        true => println!("{}, {whose}: the same {} records", DEBEZIUM.name, theirs.len()),
+        false => println!("{}, {whose}: **FAIL**:\n{}", DEBEZIUM.name, found.join("\n")),
     }
     Ok(found.is_empty())
 }

@@ -4,6 +4,7 @@
 mod choosing;
 #[path = "../common/mod.rs"]
 mod common;
+mod debezium;
 mod help;
 mod input;
 mod lines;

@@ -81,10 +81,13 @@ impl Alter {
                 Step::Add { defined, .. } => (self.converted(&defined.column), &defined.place),
                 Step::Define { of, defined } => {
                     let is_there = find(&table.columns, &of.name).is_some();
-                    match &defined.place {
-                        Some(_) if is_there => (self.converted(&defined.column), &defined.place),
-                        _ => continue,
+                    if !is_there && self.adds(&of.name) {
+                        // MariaDB takes what the same statement adds.
+                        columns.remove(find(&columns, &of.name)?);
+                    } else if !is_there || defined.place.is_none() {
+                        continue;
                     }
+                    (self.converted(&defined.column), &defined.place)
                 }
                 Step::Rename { .. } => continue,
             };
@@ -124,6 +127,7 @@ impl Alter {
     /// The columns that were there, where they stay, with what is changed of them.
     fn columns_left(&self, table: &TableSchema) -> Option<Vec<ColumnSchema>> {
         let changed = self.steps.iter().filter_map(|step| match step {
+            Step::Define { of, .. } if self.adds(&of.name) => None,
             Step::Define { of, .. } | Step::Rename { of, .. } => Some(of),
             Step::Add { .. } => None,
         });

@@ -5,7 +5,6 @@ mod bodies;
 mod canal;
 mod charsets;
 mod debezium;
-mod debezium_recorded;
 mod differential;
 mod events;
 mod followed;

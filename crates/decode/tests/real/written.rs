@@ -15,22 +15,15 @@ pub(crate) fn written(server: &Server, format: &mut dyn Format) -> Vec<u8> {
 /// The same; or why it cannot be written.
 pub(crate) fn try_written(server: &Server, format: &mut dyn Format) -> anyhow::Result<Vec<u8>> {
     let path = server.binlog_files()?.pop().unwrap();
-    written_of_file(path.to_str().unwrap(), &std::fs::read(&path)?, format)
-}
-
-/// What is made of a file of this name.
-pub(crate) fn written_of_file(
-    name: &str,
-    file: &[u8],
-    format: &mut dyn Format,
-) -> anyhow::Result<Vec<u8>> {
+    let file = std::fs::read(&path)?;
+    let name = path.to_str().unwrap();
     let followed = Arc::new(FollowedSchema::default());
     let mut decoder = match format.asks_for_tables() {
         true => Decoder::new().with_schema(followed.clone()),
         false => Decoder::new(),
     };
     let (mut changes, mut out) = (Changes::new(), Vec::new());
-    for (offset, event) in Events::new(file) {
+    for (offset, event) in Events::new(&file) {
         let event = event?;
         let end = offset + u64::try_from(event.len())?;
         decoder.walk(offset, event, |event| {

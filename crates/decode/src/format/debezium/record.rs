@@ -139,3 +139,17 @@ fn topic(name: &str) -> String {
         _ => name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_have_only_what_kafka_takes() {
+        assert_eq!(topic("a-1.b_2.C"), "a-1.b_2.C");
+        // A character beyond 16 bits is two to the connector.
+        assert_eq!(topic("a.odd `ü` 🐬"), "a.odd_______");
+        assert_eq!((topic("."), topic("..")), ("_".to_owned(), "__".to_owned()));
+        assert_eq!(topic(&"x".repeat(300)).len(), 249);
+    }
+}

@@ -76,6 +76,14 @@ fn tables_change_their_names() {
 }
 
 #[test]
+fn a_column_may_be_changed_that_the_same_statement_adds() {
+    let left = |alter: &str| left(&new(), &format!("alter table t {alter}; truncate t"));
+    assert_eq!(left("add d int, modify d bigint first").unwrap(), "d.t(d,a,b,c)");
+    assert_eq!(left("add d int first, add x int, change d e bigint").unwrap(), "d.t(a,b,c,x,e)");
+    assert_eq!(left("add d int, modify t.e int"), None);
+}
+
+#[test]
 fn a_constraint_may_be_called_as_what_says_where_a_column_goes() {
     let statements = "alter table t add x int constraint first check (x > 0); truncate t";
     assert_eq!(left(&new(), statements).unwrap(), "d.t(a,b,c,x)");

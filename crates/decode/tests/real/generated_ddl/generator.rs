@@ -225,14 +225,22 @@ impl Generator {
         let table = self.table();
         let mut actions = Vec::new();
         for _ in 0..self.rng.between(1, 4) {
-            actions.push(self.action());
+            actions.push(self.action(&table));
         }
         format!("alter~table~{table}~{}", actions.join(",~"))
     }
 
-    fn action(&mut self) -> String {
+    /// What is done to `table`.
+    fn action(&mut self, table: &str) -> String {
         let is_mariadb = self.flavour.is_mariadb();
         let (column, word) = (self.column(), self.maybe(40, "column~"));
+        // Some servers take a column's name with its table's.
+        let column = match self.rng.below(20) {
+            0 => format!("{table}.{column}"),
+            1 if !table.contains('.') => format!("d . {table} . {column}"),
+            2 if self.rng.one_in(4) => format!(".{column}"),
+            _ => column,
+        };
         match self.rng.below(28) {
             0..6 => {
                 let exists = if is_mariadb { self.maybe(20, "if not exists~") } else { "" };
@@ -244,6 +252,9 @@ impl Generator {
                 self.column(),
                 self.kind()
             ),
+            7 if self.rng.one_in(3) => {
+                format!("add~{word}(~{}, {column} {})", self.key(), self.definition())
+            }
             7 => format!("add (~{column} {}, {})", self.definition(), self.key()),
             8..12 => {
                 let exists = if is_mariadb { self.maybe(20, "if exists~") } else { "" };
@@ -258,6 +269,10 @@ impl Generator {
             ),
             18 => format!("rename column {column} to {}", self.column()),
             19 => format!("rename~to~{}", self.table()),
+            20 if is_mariadb && self.rng.one_in(2) => {
+                let kind = self.rng.pick(&["primary key", "unique key", "key"]);
+                format!("add~{kind}~if not exists~({column})")
+            }
             20 => format!("add~{}", self.key()),
             21 => "drop~primary key".to_owned(),
             22 => format!("convert~to~character set~{}", self.rng.pick(&CHARSETS)),
