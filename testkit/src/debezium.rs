@@ -8,6 +8,15 @@ use serde_json::Value;
 /// The settings with which both write, beside their defaults.
 pub const SETTINGS: [&str; 3] =
     ["topic.prefix=compat", "include.query=true", "include.schema.comments=true"];
+/// Others, for the live comparison. (With `time.precision.mode=connect` the connector ends at the first `TIME`
+/// that is no time of a day.)
+pub const OTHER_SETTINGS: [&str; 5] = [
+    "topic.prefix=other",
+    "decimal.handling.mode=double",
+    "binary.handling.mode=base64-url-safe",
+    "bigint.unsigned.handling.mode=precise",
+    "enable.time.adjuster=false",
+];
 /// What the last record contains, and none before.
 pub const END: &str = "create table the_end ";
 

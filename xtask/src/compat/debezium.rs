@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use testkit::debezium::{END, SETTINGS, differences};
+use testkit::debezium::{END, OTHER_SETTINGS, SETTINGS, differences};
 use testkit::{Daemon, Endpoint, Flavour, Server, workload};
 
 use super::client::{DEBEZIUM, FIRST_FILE, last_line};
@@ -18,20 +18,60 @@ const RECORDED: &str = "crates/binlogd/tests/data/debezium";
 
 /// Runs both; keeps what the connector wrote if that is wanted. Says whether all records are the same.
 pub(super) fn run(cache: &Path, binlogd: &Path, record: bool) -> Result<bool> {
+    let both = Both { cache, binlogd, settings: &SETTINGS };
     let server = Server::start_new(Flavour::Mysql97)?;
-    workload::DEBEZIUM.run(&server)?;
-    let file = server.binlog_files()?.into_iter().next().context("no binlog")?;
-    let theirs = connector(cache, &server.endpoint())?;
+    let (theirs, mut is_same) = both.compare(&server, "tail")?;
     if record {
-        keep(&file, &theirs)?;
+        keep(&first_file(&server)?, &theirs)?;
     }
-    let ours = tail(binlogd, &file)?;
-    let theirs = lines_up_to_end(&theirs)?;
-    let mut is_same = judge("tail", &theirs, &lines_up_to_end(&ours)?)?;
     let daemon = behind(&server, binlogd)?;
-    let of_copy = connector(cache, &daemon.endpoint())?;
-    is_same &= judge("the connector at binlogd", &theirs, &lines_up_to_end(&of_copy)?)?;
-    Ok(is_same)
+    let of_copy = both.connector(&daemon.endpoint())?;
+    is_same &= judge("the connector at binlogd", &theirs, &of_copy)?;
+    drop((daemon, server));
+
+    let server = Server::builder(Flavour::Mysql97).without_gtid().start()?;
+    let both = Both { settings: &OTHER_SETTINGS, ..both };
+    let (_, is_so_too) = both.compare(&server, "tail without GTIDs, with other settings")?;
+    Ok(is_same && is_so_too)
+}
+
+/// The connector and `tail`, with these settings.
+struct Both<'a> {
+    cache: &'a Path,
+    binlogd: &'a Path,
+    settings: &'a [&'a str],
+}
+
+impl Both<'_> {
+    /// What the connector sends of all that a new server is given to write, and whether `tail` writes the same.
+    fn compare(&self, server: &Server, whose: &str) -> Result<(String, bool)> {
+        workload::DEBEZIUM.run(server)?;
+        let theirs = self.connector(&server.endpoint())?;
+        let ours = self.tail(&first_file(server)?)?;
+        let is_same = judge(whose, &theirs, &ours)?;
+        Ok((theirs, is_same))
+    }
+
+    fn connector(&self, from: &Endpoint) -> Result<String> {
+        let Endpoint { host, port, user, password, .. } = from;
+        let mut command = DEBEZIUM.command(self.cache)?;
+        command.args([host, &port.to_string(), user, password, END]).args(self.settings);
+        output(command)
+    }
+
+    fn tail(&self, file: &Path) -> Result<String> {
+        let mut command = Command::new(self.binlogd);
+        command.args(["tail", "--format", "debezium", "--option", "keys=true"]);
+        for setting in self.settings {
+            command.args(["--option", setting]);
+        }
+        command.arg(file);
+        output(command)
+    }
+}
+
+fn first_file(server: &Server) -> Result<PathBuf> {
+    server.binlog_files()?.into_iter().next().context("no binlog")
 }
 
 /// A binlogd that has all of the server.
@@ -45,32 +85,14 @@ fn behind(server: &Server, binlogd: &Path) -> Result<Daemon> {
 }
 
 /// Prints whether others' records are those of the connector at the server.
-fn judge(whose: &str, theirs: &[&str], others: &[&str]) -> Result<bool> {
-    let found = differences(theirs, others)?;
+fn judge(whose: &str, theirs: &str, others: &str) -> Result<bool> {
+    let (theirs, others) = (lines_up_to_end(theirs)?, lines_up_to_end(others)?);
+    let found = differences(&theirs, &others)?;
     match found.is_empty() {
         true => println!("{}, {whose}: the same {} records", DEBEZIUM.name, theirs.len()),
         false => println!("{}, {whose}: **FAIL**:\n{}", DEBEZIUM.name, found.join("\n")),
     }
     Ok(found.is_empty())
-}
-
-/// What the connector sends of the server's binlog.
-fn connector(cache: &Path, from: &Endpoint) -> Result<String> {
-    let Endpoint { host, port, user, password, .. } = from;
-    let mut command = DEBEZIUM.command(cache)?;
-    command.args([host, &port.to_string(), user, password, END]).args(SETTINGS);
-    output(command)
-}
-
-/// What `binlogd tail` writes of the file.
-fn tail(binlogd: &Path, file: &Path) -> Result<String> {
-    let mut command = Command::new(binlogd);
-    command.args(["tail", "--format", "debezium", "--option", "keys=true"]);
-    for setting in SETTINGS {
-        command.args(["--option", setting]);
-    }
-    command.arg(file);
-    output(command)
 }
 
 fn output(mut command: Command) -> Result<String> {
