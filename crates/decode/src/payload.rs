@@ -278,3 +278,47 @@ impl fmt::Debug for PayloadPieces {
         f.debug_struct("PayloadPieces").field("place", &self.place).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use binlogd_event::EventKind;
+
+    use super::*;
+
+    /// How many events come of a payload of `count`, by a head that says `said` bytes.
+    fn events(count: usize, said: u64, payload_max: u64) -> Result<usize, DecodeError> {
+        // A time, a type, an id, the size, a position and flags: no more than a header.
+        let event = [1, 0, 0, 0, 29, 7, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let packed = zstd::encode_all(&event.repeat(count)[..], 3).unwrap();
+        let head = TransactionPayload {
+            compression: PayloadCompression::ZSTD,
+            uncompressed_len: Some(said),
+            payload: &packed,
+        };
+        let place = Place { offset: 0, kind: EventKind::TRANSACTION_PAYLOAD };
+        let mut payload = Payload::new(&head, &Limits { payload_max, ..Limits::default() }, place)?;
+        let mut found = 0;
+        while payload.next()?.is_some() {
+            found += 1;
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn a_payload_has_as_many_bytes_as_it_says() {
+        let wrong = |said| events(1000, said, 1 << 20).unwrap_err().to_string();
+        assert_eq!(events(1000, 19_000, 1 << 20), Ok(1000));
+        assert!(wrong(18_999).contains("more than the 18999 bytes"), "{}", wrong(18_999));
+        assert!(wrong(19_001).contains("19000 of the 19001 bytes"), "{}", wrong(19_001));
+    }
+
+    #[test]
+    fn a_payload_over_the_limit_is_an_error_that_names_it() {
+        for said in [10_000, 19_000] {
+            let error = events(1000, said, 18_000).unwrap_err().to_string();
+            let wanted =
+                if said > 18_000 { "18000 bytes (limit payload_max)" } else { "10000 bytes" };
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}
