@@ -15,6 +15,15 @@ pub enum ContextError {
     /// The value of a user variable is damaged.
     #[error(transparent)]
     Value(#[from] ValueError),
+    /// An automatic number of a kind that no server writes.
+    #[error("an automatic number of the unknown kind {0}: the event is damaged")]
+    Kind(
+        /// The kind.
+        u8,
+    ),
+    /// The name of a user variable, which servers write in UTF-8.
+    #[error("the name of a user variable that is no UTF-8: the event is damaged")]
+    Name,
     /// There is more of it than is taken into memory.
     #[error(
         "variables of more than {limit} bytes for one statement (limit context_bytes_max): the file is \
@@ -52,7 +61,8 @@ impl Context {
     pub(super) fn intvar(&mut self, intvar: &Intvar) -> Result<(), ContextError> {
         let name = match intvar.kind {
             IntvarKind::LAST_INSERT_ID => "last_insert_id",
-            _ => "insert_id",
+            IntvarKind::INSERT_ID => "insert_id",
+            IntvarKind(kind) => return Err(ContextError::Kind(kind)),
         };
         self.push(format!("SET {name}={}", intvar.value))
     }
@@ -63,6 +73,9 @@ impl Context {
     }
 
     pub(super) fn user_var(&mut self, var: &UserVar<'_>) -> Result<(), ContextError> {
+        if std::str::from_utf8(var.name).is_err() {
+            return Err(ContextError::Name);
+        }
         // In hex a value's bytes are at least twice as many.
         self.must_fit(var.value.map_or(0, |value| value.bytes.len().saturating_mul(2)))?;
         match var.value.filter(|value| is_text(value)) {
@@ -144,6 +157,19 @@ fn user_var(var: &UserVar<'_>) -> Result<String, ValueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_server_writes_is_an_error() {
+        let mut context = Context::new(1000);
+        let intvar = |kind| Intvar { kind: IntvarKind(kind), value: 7 };
+        context.intvar(&intvar(1)).unwrap();
+        context.intvar(&intvar(2)).unwrap();
+        assert_eq!(context.sets(), ["SET last_insert_id=7", "SET insert_id=7"]);
+        assert_eq!(context.intvar(&intvar(3)), Err(ContextError::Kind(3)));
+        let var = UserVar { name: b"a\xff", value: None };
+        assert_eq!(context.user_var(&var), Err(ContextError::Name));
+        assert_eq!(context.sets().len(), 2);
+    }
 
     #[test]
     fn a_statements_context_has_a_limit_for_all_of_it_together() {

@@ -372,6 +372,31 @@ fn a_partial_update_is_no_document() {
     );
 }
 
+/// Also where a format can tell whole documents only.
+#[test]
+fn a_document_that_stayed_is_told_whole() {
+    let server =
+        Server::builder(Flavour::Mysql97).args(["--binlog-row-metadata=FULL"]).start().unwrap();
+    let sql = "create database d; use d; create table t (id int primary key, n int, j json);
+               insert into t values (1, 1, '{\"x\":2}'), (2, 1, null);
+               flush binary logs;
+               set binlog_row_value_options = PARTIAL_JSON;
+               update t set n = 2";
+    server.sql(sql).unwrap();
+    let maxwell = text(&server, &mut MaxwellFormat::new(MaxwellOptions::default()));
+    assert!(
+        maxwell.contains("\"data\":{\"id\":1,\"n\":2,\"j\":{\"x\":2}},\"old\":{\"n\":1}}"),
+        "{maxwell}"
+    );
+    let debezium = text(&server, &mut DebeziumFormat::new(DebeziumOptions::default()));
+    let envelopes = objects(debezium.as_bytes());
+    assert_eq!(envelopes[0]["after"], json!({"id": 1, "n": 2, "j": "{\"x\":2}"}));
+    assert_eq!(envelopes[1]["after"], json!({"id": 2, "n": 2, "j": null}));
+    let canal = objects(text(&server, &mut CanalFormat::new(CanalOptions::default())).as_bytes());
+    assert_eq!(canal[0]["data"][0], json!({"id": "1", "n": "2", "j": "{\"x\": 2}"}));
+    assert_eq!(canal[0]["old"], json!([{"n": "1"}, {"n": "1"}]));
+}
+
 #[test]
 fn statements_are_read_in_their_sessions_character_set() {
     let args = ["--binlog-row-metadata=FULL", "--binlog-rows-query-log-events=1"];
