@@ -213,6 +213,31 @@ mod on_mariadb {
         assert_eq!(replica.sql("select a from d.t").unwrap().trim(), "1");
     }
 
+    /// From 11.4 on replicas of MariaDB verify their source by default, on every address but 127.0.0.1. They
+    /// take a certificate of no known authority if the server proves that it knows the password.
+    #[test]
+    fn of_11_8_that_verifies_the_server_by_the_password() {
+        const HOST: &str = "127.0.0.2";
+        let plugins = testbed::mariadb_client_plugins(Flavour::Mariadb118).unwrap();
+        let plugins = format!("--plugin-dir={}", plugins.display());
+        let primary = Server::start_new(Flavour::Mariadb118).unwrap();
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        let there = Endpoint { host: HOST.into(), ..daemon.endpoint() };
+        let signs = Endpoint { user: "signs".into(), password: "s3cret".into(), ..there.clone() };
+        let users = "[[stream.user]]\nname = 'signs'\npassword = 's3cret'\nplugin = 'ed25519'\n";
+        let listen = format!("--listen={HOST}:{}", there.port);
+        let _daemon = daemon.arg(listen).configured(users).unwrap().started().unwrap();
+
+        let replica = Server::builder(Flavour::Mariadb118).arg(&plugins).start().unwrap();
+        for (row, account) in [there, signs].into_iter().enumerate() {
+            let spec = SourceSpec { endpoint: account, ..SourceSpec::local(0) };
+            replica.sql("stop slave").unwrap();
+            replica.replicate_from(&SourceSpec { tls: true, ..spec }).unwrap();
+            primary.sql(&format!("create database d{row}")).unwrap();
+            replica.wait_for_replica_of(&primary, PATIENCE).unwrap();
+        }
+    }
+
     /// The line that `binlogd hash-password` makes of a password.
     fn hash_of(password: &str, option: &str) -> String {
         let mut command = Command::new(BINLOGD);

@@ -81,6 +81,16 @@ pub enum ClientError {
         /// What went wrong.
         error: io::Error,
     },
+    /// The TLS certificate is not the one of the server that knows the account's password.
+    #[error(
+        "{address} shows a TLS certificate that is not its own, as its answer to the login proves: \
+         somebody between here and there may read and change everything. If a proxy ends TLS \
+         there on purpose, name the authority of its certificate (ssl-ca, ssl-mode=verify_ca)"
+    )]
+    Impostor {
+        /// The server.
+        address: String,
+    },
     /// The login failed.
     #[error("login at {address}: {error}{}", auth_advice(error))]
     Auth {

@@ -1,7 +1,7 @@
 //! TLS as MySQL's ssl-mode means it: what of the server's certificate is checked.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,28 +10,49 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use crate::clock::CertificateClock;
 use crate::error::ClientError;
 use crate::options::{SslMode, TlsOptions};
 
-/// The TLS configuration that the options describe.
-pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, ClientError> {
+/// What one connection's TLS is set up with.
+#[derive(Debug)]
+pub(crate) struct ClientTls {
+    pub(crate) config: Arc<ClientConfig>,
+    /// After the handshake: why no authority vouches for the server, which has to prove itself in the
+    /// login then.
+    pub(crate) untrusted: Arc<OnceLock<Error>>,
+    /// Whether an authority has to vouch for the server.
+    pub(crate) verifies: bool,
+}
+
+/// The TLS configuration that the options describe, for one connection.
+pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientTls, ClientError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifies = matches!(options.mode, SslMode::VerifyCa | SslMode::VerifyIdentity);
+    let roots = if verifies { roots(options)? } else { RootCertStore::empty() };
     let verifier: Arc<dyn ServerCertVerifier> = match options.mode {
         SslMode::Disabled | SslMode::Preferred | SslMode::Required => {
             Arc::new(AnyCertificate(Arc::clone(&provider)))
         }
-        SslMode::VerifyCa => {
-            Arc::new(AnyName { roots: roots(options)?, provider: Arc::clone(&provider) })
-        }
-        SslMode::VerifyIdentity => {
-            let roots = Arc::new(roots(options)?);
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+        // Without an authority none vouches for any name.
+        SslMode::VerifyIdentity if !roots.is_empty() => {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| ClientError::BadOption(format!("ssl-ca: {error}")))?
         }
+        SslMode::VerifyCa | SslMode::VerifyIdentity => {
+            Arc::new(AnyName { roots, provider: Arc::clone(&provider) })
+        }
+    };
+    let untrusted = Arc::new(OnceLock::new());
+    let verifier: Arc<dyn ServerCertVerifier> = if verifies && options.ca.is_none() {
+        Arc::new(OrByPassword { by_authority: verifier, untrusted: Arc::clone(&untrusted) })
+    } else {
+        verifier
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -54,7 +75,7 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, C
         }
     };
     config.time_provider = Arc::new(CertificateClock);
-    Ok(Arc::new(config))
+    Ok(ClientTls { config: Arc::new(config), untrusted, verifies })
 }
 
 /// The name that the certificate must be for.
@@ -63,7 +84,7 @@ pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, ClientError
         .map_err(|_| ClientError::BadOption(format!("{host:?} is no host name for TLS")))
 }
 
-/// The trusted authorities: those of ssl-ca, or the system's.
+/// The trusted authorities: those of ssl-ca, or the system's, of which there may be none.
 fn roots(options: &TlsOptions) -> Result<RootCertStore, ClientError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &options.ca {
@@ -74,10 +95,6 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, ClientError> {
     }
     // A system may hold certificates that rustls does not read; the others count.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        let message = "the system has no trusted authorities: name one by ssl-ca";
-        return Err(ClientError::BadOption(message.to_owned()));
-    }
     Ok(roots)
 }
 
@@ -160,6 +177,63 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Accepts for the moment a certificate that no trusted authority signed. MariaDB makes one for itself, and proves
+/// at the end of the login that it is its own; so the signature by its key is checked.
+#[derive(Debug)]
+struct OrByPassword {
+    by_authority: Arc<dyn ServerCertVerifier>,
+    untrusted: Arc<OnceLock<Error>>,
+}
+
+impl ServerCertVerifier for OrByPassword {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.by_authority.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Err(error @ Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                // There is one handshake in a connection.
+                let _ = self.untrusted.set(error);
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_authority.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_authority.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_authority.supported_verify_schemes()
     }
 }
 

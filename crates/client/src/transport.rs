@@ -66,6 +66,18 @@ impl Stream {
         }
     }
 
+    /// The certificate that the server has shown, in DER.
+    pub(crate) fn server_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let chain = stream.get_ref().1.peer_certificates()?;
+                chain.first().map(AsRef::as_ref)
+            }
+            Self::Compressed(stream) => stream.inner().server_certificate(),
+        }
+    }
+
     /// How it is compressed, if it is.
     pub(crate) fn compressed(&mut self) -> Option<&mut Compressed<Self>> {
         match self {

@@ -13,6 +13,7 @@ pub mod native;
 mod pem;
 mod rsa;
 mod server;
+mod server_proof;
 pub mod sha2;
 
 pub use client::{AuthError, ClientAuth, ClientAuthOptions, ClientStep};
@@ -21,6 +22,7 @@ pub use crypt::CryptHash;
 pub use kinds::AccountKinds;
 pub use rsa::{RsaError, RsaPrivateKey, RsaPublicKey};
 pub use server::{Outcome, ServerAuth, ServerAuthOptions, ServerReply, access_denied};
+pub use server_proof::{Fingerprint, ServerProof};
 
 /// The default of MySQL 8 and later.
 pub const CACHING_SHA2_PASSWORD: &str = "caching_sha2_password";

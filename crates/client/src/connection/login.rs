@@ -1,11 +1,15 @@
 //! From a socket to a connection: greeting, TLS, authentication.
 
 use std::fs;
+use std::io;
 use std::sync::Arc;
 
-use binlogd_wire::auth::{AuthError, ClientAuth, ClientAuthOptions, ClientStep, RsaPublicKey};
+use binlogd_wire::auth::{
+    AuthError, ClientAuth, ClientAuthOptions, ClientStep, Fingerprint, RsaPublicKey, ServerProof,
+};
 use binlogd_wire::compress::Compression;
 use binlogd_wire::handshake::{Attributes, Greeting, HandshakeResponse, SslRequest};
+use binlogd_wire::response::OkPacket;
 use binlogd_wire::{Capabilities, ServerError, WireError, charset};
 use rustls::ClientConfig;
 
@@ -13,7 +17,7 @@ use super::{Channel, Connection, Phase};
 use crate::answer::AnswerBudget;
 use crate::error::ClientError;
 use crate::options::{CompressionAlgorithm, ConnectOptions, SslMode};
-use crate::tls;
+use crate::tls::{self, ClientTls};
 use crate::transport::{Socket, Stream};
 use crate::version::ServerVersion;
 
@@ -55,9 +59,9 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
     let mut wanted = wanted_capabilities(options, tls.is_some());
     wanted |= compression.map_or(Capabilities::NONE, Compression::capability);
     let capabilities = wanted & greeting.capabilities;
-    let mut channel = match tls {
-        Some(config) if capabilities.contains(Capabilities::SSL) => {
-            start_tls(channel, options, capabilities, config).await?
+    let mut channel = match &tls {
+        Some(tls) if capabilities.contains(Capabilities::SSL) => {
+            start_tls(channel, options, capabilities, Arc::clone(&tls.config)).await?
         }
         Some(_) if options.tls.mode != SslMode::Preferred => {
             return Err(ClientError::TlsNotOffered { address: channel.address });
@@ -73,7 +77,9 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
         tls = channel.stream.is_tls(),
         "logging in"
     );
-    authenticate(&mut channel, options, capabilities, &greeting, public_key).await?;
+    let trust = Trust::of(&channel, tls.as_ref());
+    trust.check_before_login(options, &greeting)?;
+    authenticate(&mut channel, options, capabilities, &greeting, public_key, &trust).await?;
 
     if let Some(compression) = compression {
         channel = channel.into_compressed(compression);
@@ -93,7 +99,7 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Clie
 }
 
 /// The TLS configuration, if TLS is to be tried.
-fn wanted_tls(options: &ConnectOptions) -> Result<Option<Arc<ClientConfig>>, ClientError> {
+fn wanted_tls(options: &ConnectOptions) -> Result<Option<ClientTls>, ClientError> {
     match options.tls.mode {
         SslMode::Disabled => Ok(None),
         SslMode::Preferred if options.socket.is_some() => Ok(None),
@@ -184,18 +190,76 @@ async fn start_tls(
     }
 }
 
+/// What is known of the server that answers by TLS.
+struct Trust {
+    address: String,
+    /// Its certificate's fingerprint, where no authority vouches for it.
+    certificate: Option<Fingerprint>,
+    /// Why no authority does, where one has to.
+    untrusted: Option<rustls::Error>,
+}
+
+impl Trust {
+    fn of(channel: &Channel, tls: Option<&ClientTls>) -> Self {
+        let untrusted = tls.and_then(|tls| tls.untrusted.get().cloned());
+        let is_vouched_for = tls.is_some_and(|tls| tls.verifies) && untrusted.is_none();
+        let certificate = channel.stream.server_certificate().filter(|_| !is_vouched_for);
+        Self {
+            address: channel.address.clone(),
+            certificate: certificate.map(Fingerprint::of),
+            untrusted,
+        }
+    }
+
+    /// Only a MariaDB proves itself, and only to an account with a password.
+    fn check_before_login(
+        &self,
+        options: &ConnectOptions,
+        greeting: &Greeting,
+    ) -> Result<(), ClientError> {
+        let can_prove = ServerVersion::parse(&greeting.server_version).is_mariadb()
+            && !options.password.expose().is_empty();
+        if can_prove { Ok(()) } else { self.check_trusted() }
+    }
+
+    /// Looks for the proof in the OK that ended the login.
+    fn check_after_login(
+        &self,
+        auth: &ClientAuth,
+        ok: &[u8],
+        capabilities: Capabilities,
+    ) -> Result<(), ClientError> {
+        let Some(certificate) = &self.certificate else { return Ok(()) };
+        let protocol = |error| ClientError::Protocol { address: self.address.clone(), error };
+        let ok = OkPacket::parse(ok, capabilities).map_err(protocol)?;
+        match auth.check_server(ok.info, certificate) {
+            ServerProof::Right => Ok(()),
+            ServerProof::Absent => self.check_trusted(),
+            ServerProof::Wrong => Err(ClientError::Impostor { address: self.address.clone() }),
+        }
+    }
+
+    fn check_trusted(&self) -> Result<(), ClientError> {
+        let Some(error) = self.untrusted.clone() else { return Ok(()) };
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        Err(ClientError::Tls { address: self.address.clone(), error })
+    }
+}
+
 async fn authenticate(
     channel: &mut Channel,
     options: &ConnectOptions,
     capabilities: Capabilities,
     greeting: &Greeting,
     public_key: Option<RsaPublicKey>,
+    trust: &Trust,
 ) -> Result<(), ClientError> {
     let address = channel.address.clone();
     let failed = |error| ClientError::Auth { address: address.clone(), error };
     let auth_options = ClientAuthOptions {
-        secure: channel.stream.is_secure(),
-        fetch_public_key: options.auth.fetch_public_key,
+        // A server that has yet to prove itself gets nothing that the password could be read from.
+        secure: channel.stream.is_secure() && trust.untrusted.is_none(),
+        fetch_public_key: options.auth.fetch_public_key && trust.untrusted.is_none(),
         public_key,
         allow_clear_password: options.auth.allow_clear_password,
     };
@@ -224,7 +288,9 @@ async fn authenticate(
     for _ in 0..MAX_LOGIN_PAYLOADS {
         channel.read().await?;
         match auth.on_payload(channel.payload()).map_err(failed)? {
-            ClientStep::Done => return Ok(()),
+            ClientStep::Done => {
+                return trust.check_after_login(&auth, channel.payload(), capabilities);
+            }
             ClientStep::Read => {}
             ClientStep::Send(data) => channel.write(|out| out.extend_from_slice(&data)).await?,
         }

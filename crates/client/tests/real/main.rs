@@ -7,6 +7,7 @@ mod login;
 mod other_flavours;
 mod queries;
 mod real_clients;
+mod server_proof;
 mod stream;
 mod support;
 mod tls;

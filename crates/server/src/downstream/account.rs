@@ -171,7 +171,7 @@ impl Account {
         })
     }
 
-    fn credential(&self) -> Credential {
+    pub(super) fn credential(&self) -> Credential {
         self.credential.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

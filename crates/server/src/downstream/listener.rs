@@ -151,6 +151,7 @@ impl Downstream {
             server,
             accounts,
             tls: Some(TlsAcceptor::from(tls)),
+            certificate: tls::fingerprint(&identity)?,
             dumps,
         };
         let mut certificates = vec![identity.cert];

@@ -85,7 +85,9 @@ pub(super) async fn log_in(
     let result = check(&mut connection, service, id, scramble, offered, host).await;
     match result {
         Ok(logged_in) => {
-            let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
+            let info = server_proof(&connection, service, &logged_in.user, &scramble);
+            let ok =
+                OkPacket { status: StatusFlags::AUTOCOMMIT, info: &info, ..OkPacket::default() };
             connection.put(|out| ok.encode(out, logged_in.capabilities));
             connection.flush().await?;
             Ok((connection, logged_in))
@@ -97,6 +99,22 @@ pub(super) async fn log_in(
         }
         Err(error) => Err(error),
     }
+}
+
+/// What a MariaDB adds to the OK, by which clients accept a certificate that no authority signed; else
+/// nothing. Its versions before 11.4 do not, but newer clients ask for it.
+fn server_proof(
+    connection: &Connection,
+    service: &Service,
+    user: &str,
+    scramble: &Scramble,
+) -> Vec<u8> {
+    if !connection.transport.is_tls() || !service.server.dialect().mariadb {
+        return Vec::new();
+    }
+    let account = service.accounts.find(user);
+    let proof = account.and_then(|a| a.credential().server_proof(scramble, &service.certificate));
+    proof.unwrap_or_default()
 }
 
 async fn greet(

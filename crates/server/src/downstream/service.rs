@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, MYSQL_NATIVE_PASSWORD};
+use binlogd_wire::auth::{CACHING_SHA2_PASSWORD, Fingerprint, MYSQL_NATIVE_PASSWORD};
 use tokio_rustls::TlsAcceptor;
 
 use super::account::Accounts;
@@ -16,6 +16,8 @@ pub(super) struct Service {
     pub(super) server: Server,
     pub(super) accounts: Accounts,
     pub(super) tls: Option<TlsAcceptor>,
+    /// Of the certificate that TLS clients see.
+    pub(super) certificate: Fingerprint,
     pub(super) dumps: Arc<dyn DumpService>,
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use binlogd_client::CertificateClock;
 use binlogd_store::{Access, Fs, OsFs, StoreError, atomic_write, restrict};
+use binlogd_wire::auth::Fingerprint;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -120,6 +121,15 @@ pub fn server_config(
     let mut config = builder.with_single_cert(chain, key).map_err(bad_identity)?;
     config.time_provider = Arc::new(CertificateClock);
     Ok(Arc::new(config))
+}
+
+/// The fingerprint of the server's own certificate, which is the first of its chain.
+///
+/// # Errors
+/// The file cannot be read or used.
+pub(super) fn fingerprint(identity: &TlsIdentity) -> Result<Fingerprint, TlsError> {
+    let chain = certificates(&identity.cert)?;
+    Ok(Fingerprint::of(chain.first().map_or(&[], |certificate| certificate.as_ref())))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -65,6 +65,15 @@ impl Transport {
         }
     }
 
+    /// Whether it is TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(_) => true,
+            Self::Compressed(stream) => stream.inner().is_tls(),
+        }
+    }
+
     /// Waits until the client has closed the connection. Reads nothing, so nothing is lost.
     pub(super) async fn closed(&self) {
         loop {

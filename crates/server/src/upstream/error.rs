@@ -285,6 +285,7 @@ impl UpstreamError {
                         | ClientError::TlsNotOffered { .. }
                         | ClientError::CompressionNotOffered { .. }
                         | ClientError::Tls { .. }
+                        | ClientError::Impostor { .. }
                 )
             }
             Self::Nonsense { .. }

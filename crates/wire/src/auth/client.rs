@@ -1,9 +1,10 @@
 //! The client's side.
 
+use super::server_proof::{Fingerprint, ServerProof, Shared};
 use super::{
     CACHING_SHA2_PASSWORD, CLIENT_ED25519, FAST_AUTH_OK, FULL_AUTH, MYSQL_CLEAR_PASSWORD,
     MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, RsaError, RsaPublicKey, SHA256_PASSWORD,
-    SHA256_REQUEST_PUBLIC_KEY, cleartext, ed25519, native, sha2,
+    SHA256_REQUEST_PUBLIC_KEY, cleartext, ed25519, native, server_proof, sha2,
 };
 use crate::error::WireError;
 use crate::handshake::{AuthMoreData, AuthSwitchRequest, Scramble};
@@ -87,6 +88,7 @@ pub struct ClientAuth {
     password: Vec<u8>,
     plugin: Plugin,
     scramble: Scramble,
+    greeting_scramble: Scramble,
     awaits_public_key: bool,
     switches: u32,
 }
@@ -141,7 +143,15 @@ impl ClientAuth {
             _ => Plugin::CachingSha2,
         };
         let password = password.to_vec();
-        Self { options, password, plugin, scramble, awaits_public_key: false, switches: 0 }
+        Self {
+            options,
+            password,
+            plugin,
+            scramble,
+            greeting_scramble: scramble,
+            awaits_public_key: false,
+            switches: 0,
+        }
     }
 
     /// The plugin's name and its data for the handshake response.
@@ -164,6 +174,21 @@ impl ClientAuth {
             Some(&AuthMoreData::MARKER) => self.more_data(AuthMoreData::parse(payload)?.0),
             first => Err(unexpected(first.copied()).into()),
         }
+    }
+
+    /// After [`ClientStep::Done`], over TLS: what the OK's text says of the server that showed
+    /// `certificate`.
+    #[must_use]
+    pub fn check_server(&self, ok_text: &[u8], certificate: &Fingerprint) -> ServerProof {
+        let shared = match self.plugin {
+            _ if self.password.is_empty() => None,
+            Plugin::Native => Some(Shared::Native(native::hash(&self.password))),
+            Plugin::Ed25519 => {
+                Some(Shared::Ed25519(ed25519::PublicKey::of_password(&self.password)))
+            }
+            Plugin::CachingSha2 | Plugin::Sha256 | Plugin::Clear => None,
+        };
+        server_proof::check(ok_text, shared.as_ref(), &self.greeting_scramble, certificate)
     }
 
     fn switch(&mut self, request: AuthSwitchRequest<'_>) -> Result<ClientStep, AuthError> {

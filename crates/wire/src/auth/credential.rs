@@ -8,6 +8,7 @@ use super::crypt::{self, CryptHash};
 use super::ed25519;
 use super::kinds::AccountKinds;
 use super::native::{self, NativeHash};
+use super::server_proof::{self, Fingerprint, Shared};
 use super::sha2::{self, Sha2Digest};
 use crate::handshake::{Scramble, fill_random};
 
@@ -139,6 +140,19 @@ impl Credential {
     /// What caching_sha2_password's fast path needs, if it is known.
     pub(super) fn sha2_digest(&self) -> Option<&Sha2Digest> {
         self.cached.as_ref()
+    }
+
+    /// The text of the OK after a login by TLS, by which a client knows that `certificate` is the
+    /// server's own. `scramble` is the greeting's. `None` if the account has no password, or one of a kind
+    /// that a client cannot check.
+    #[must_use]
+    pub fn server_proof(&self, scramble: &Scramble, certificate: &Fingerprint) -> Option<Vec<u8>> {
+        let shared = match (&self.kind, self.native_hash()) {
+            (Kind::Ed25519(key), _) => Shared::Ed25519(*key),
+            (_, Some(hash)) => Shared::Native(*hash),
+            _ => return None,
+        };
+        (!self.decoy).then(|| server_proof::prove(&shared, scramble, certificate))
     }
 
     pub(super) fn verify_native(&self, response: &[u8], scramble: &Scramble) -> bool {
