@@ -273,9 +273,53 @@ drop table shapes, vectors;
 drop table if exists nothing;
 drop database other;
 
+-- More that statements can be.
+create database misc character set utf8mb4;
+use misc;
+create database if not exists misc;
+create table t (id int primary key, a int);
+create role r; drop role r;
+create server srv foreign data wrapper mysql options (host 'h', user 'u');
+drop server srv;
+alter table t comment 'x', add index i (a);
+alter table t rename index i to j;
+alter table t add constraint c check (a > -5);
+optimize table t;
+check table t;
+lock tables t write; unlock tables;
+create or replace view v as select 1; drop view v;
+create definer = root@localhost procedure p() select 1;
+alter procedure p comment 'x';
+drop procedure if exists p;
+flush privileges;
+flush status;
+create table `T2` (Id int primary key, ID2 int, unique Key (id2));
+insert into T2 values (1, 2);
+alter table T2 change id2 B bigint not null default 5;
+alter table T2 drop column b;
+create table gen (a int, b int generated always as (a + 1) virtual comment 'g', c json default (json_object()), d point not null, e set('x','y') not null default 'x,y');
+insert into gen (a, d) values (1, point(1,1));
+create table child (id int primary key, p int, foreign key (p) references t (id) on delete cascade on update cascade);
+create table if not exists brandnew (id int primary key);
+insert into brandnew values (1);
+create table comments1 (id int /* c */ primary key, -- x
+ b int # y
+);
+insert into comments1 values (1,2);
+alter table brandnew add column (x int not null, y varchar(3) charset latin1), drop primary key;
+insert into brandnew values (1,2,'é');
+alter table brandnew add unique (x);
+update brandnew set x = 3 where x = 2;
+rename table brandnew to brand2, t to t2;
+alter database misc character set latin1;
+create table latin (a varchar(3) primary key);
+insert into latin values ('é');
+drop table brand2, child, dbz.bytes, t2;
+drop database misc;
+use dbz;
+
 -- With all names. (Of rows that are not logged whole the connector makes nothing, and ends.)
 set global binlog_row_metadata = full;
-insert into bytes (id, nb) values (30, x'01');
 create table after_full (id int unsigned primary key, c char(5) character set binary, b bool, f float(7,3), e enum('x', 'y'));
 insert into after_full values (4294967295, 'c', true, 1.1, 'y');
 set global binlog_row_metadata = minimal;
