@@ -2,8 +2,8 @@
 
 use binlogd_decode::changes::{At, Change, Changes};
 use binlogd_decode::format::{
-    CanalFormat, CanalOptions, Format, JsonFormat, MaxwellFormat, MaxwellOptions, SqlFormat,
-    SqlOptions, TextFormat,
+    CanalFormat, CanalOptions, DebeziumFormat, DebeziumOptions, Format, JsonFormat, MaxwellFormat,
+    MaxwellOptions, SqlFormat, SqlOptions, TextFormat,
 };
 use binlogd_decode::{
     Body, DecodeError, Decoder, Event, Events, FollowedSchema, Json, JsonDiffs, Limits, Payload,
@@ -30,8 +30,14 @@ pub fn decode(data: &[u8]) {
     if let Some(format) = head.format {
         decoder = decoder.with_format(format);
     }
-    let mut writers =
-        [Writer::text(), Writer::json(), Writer::sql(), Writer::maxwell(), Writer::canal()];
+    let mut writers = [
+        Writer::text(),
+        Writer::json(),
+        Writer::sql(),
+        Writer::maxwell(),
+        Writer::canal(),
+        Writer::debezium(),
+    ];
     for (offset, event) in head.events {
         let Ok(event) = event else { return };
         for writer in &mut writers {
@@ -64,12 +70,14 @@ struct Writer {
     changes: Changes,
     followed: FollowedSchema,
     out: Vec<u8>,
+    /// The largest event that is written by itself, if each of its rows has much text around it.
+    alone_max: Option<u32>,
 }
 
 impl Writer {
     fn new(format: impl Format + 'static) -> Self {
         let (changes, followed) = (Changes::new(), FollowedSchema::default());
-        Self { format: Box::new(format), changes, followed, out: Vec::new() }
+        Self { format: Box::new(format), changes, followed, out: Vec::new(), alone_max: None }
     }
 
     fn text() -> Self {
@@ -95,6 +103,16 @@ impl Writer {
         Self::new(CanalFormat::new(CanalOptions::default()))
     }
 
+    fn debezium() -> Self {
+        let options = DebeziumOptions {
+            keys: true,
+            include_query: true,
+            include_schema_comments: true,
+            ..DebeziumOptions::default()
+        };
+        Self { alone_max: Some(4096), ..Self::new(DebeziumFormat::new(options)) }
+    }
+
     fn sql() -> Self {
         Self::new(SqlFormat::new(SqlOptions {
             gtids: true,
@@ -103,6 +121,12 @@ impl Writer {
     }
 
     fn write(&mut self, offset: u64, event: Event<'_>) -> Result<(), DecodeError> {
+        if let Some(size_max) = self.alone_max {
+            self.out.clear();
+            if event.header.size > size_max {
+                return Ok(());
+            }
+        }
         let end = offset + u64::from(event.header.size);
         let at = At { file: "binlog.000001", offset, end, header: event.header };
         let taken = self.changes.take(&at, event);
