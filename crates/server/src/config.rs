@@ -14,6 +14,7 @@ mod retention;
 mod secret;
 mod start;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -186,6 +187,8 @@ impl Rights {
 pub struct TlsConfig {
     /// Certificate chain and private key; `None` lets binlogd make its own.
     pub identity: Option<TlsIdentity>,
+    /// Names and addresses that binlogd's own certificate is for, beside those that are listened on.
+    pub names: Vec<String>,
     /// Whether TCP clients must use TLS.
     pub required: bool,
     /// The PEM file of the CA that signs clients' certificates, which are checked against it.
@@ -193,6 +196,18 @@ pub struct TlsConfig {
     /// Whether all TCP clients must show a certificate, and so use TLS; otherwise those must whose
     /// account says so.
     pub client_cert_required: bool,
+}
+
+/// Whether a certificate can be for this host: an unspecified address is none, and nor is a name
+/// with other characters than DNS has.
+pub(crate) fn is_certifiable(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => !address.is_unspecified(),
+        Err(_) => {
+            !host.is_empty()
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+        }
+    }
 }
 
 /// PEM files of a server certificate.

@@ -72,6 +72,8 @@ pub(super) struct TlsSection {
     pub(super) cert: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     #[serde(default)]
+    pub(super) names: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) required: bool,
     pub(super) client_ca: Option<PathBuf>,
     pub(super) client_cert: Option<Spanned<String>>,

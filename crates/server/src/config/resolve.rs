@@ -13,7 +13,7 @@ use super::file::{ConfigFile, StreamSection, TlsSection, UserSection, line_of};
 use super::{
     AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork, Rights,
     Secret, SemiSync, StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig, UpstreamUrl,
-    UserConfig,
+    UserConfig, is_certifiable,
 };
 
 /// The longest name of a stream or a user, in characters; MySQL's limit for accounts is 32.
@@ -353,6 +353,15 @@ impl<'a> Resolver<'a> {
             (None, None) => None,
             _ => return Err(self.invalid(here, "cert and key belong together")),
         };
+        if let (Some(name), Some(_)) = (section.names.first(), &identity) {
+            let message = "names are for the certificate that binlogd makes for itself: leave out cert \
+                           and key, or the names";
+            return Err(self.invalid(at("stream.tls.names", name), message));
+        }
+        if let Some(name) = section.names.iter().find(|name| !is_certifiable(name.get_ref())) {
+            let message = "expected a host name or an IP address, like db1.example.com";
+            return Err(self.invalid(at("stream.tls.names", name), message));
+        }
         if let (Some(how), None) = (&section.client_cert, &section.client_ca) {
             let message = "there is no client_ca to check certificates against";
             return Err(self.invalid(at("stream.tls.client_cert", how), message));
@@ -366,6 +375,7 @@ impl<'a> Resolver<'a> {
             .unwrap_or(section.client_ca.is_some());
         Ok(TlsConfig {
             identity,
+            names: section.names.into_iter().map(Spanned::into_inner).collect(),
             required: section.required || client_cert_required,
             client_ca: section.client_ca.map(|path| self.path(&path)),
             client_cert_required,

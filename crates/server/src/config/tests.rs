@@ -113,6 +113,14 @@ fn errors_name_file_line_and_key() {
         ),
         (with("[stream.tls]\ncert = 'x'"), "stream.tls: cert and key belong together"),
         (
+            with("[stream.tls]\ncert = 'x'\nkey = 'y'\nnames = ['db1']"),
+            "stream.tls.names: names are for the certificate that binlogd makes for itself",
+        ),
+        (
+            with("[stream.tls]\nnames = ['db1', 'a_b']"),
+            "stream.tls.names: expected a host name or an IP address",
+        ),
+        (
             with("[stream.retention]\nmax_age = '30'"),
             "binlogd.toml:7: stream.retention.max_age: \"30\" is no duration",
         ),

@@ -1,12 +1,14 @@
 //! How long certificates are valid: clients that verify them refuse one that is not, and say so only to
 //! their own users.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio_util::sync::CancellationToken;
+use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 use crate::upstream::now_s;
@@ -51,6 +53,27 @@ fn concerns(path: &Path, now_s: i64) -> Vec<String> {
     certificates.flatten().filter_map(concern).collect()
 }
 
+/// Those of `names` that the first certificate in a PEM file is not for.
+pub(super) fn lacking<'a>(path: &Path, names: &'a [String]) -> Vec<&'a str> {
+    let chain = CertificateDer::pem_file_iter(path).ok().and_then(|mut chain| chain.next());
+    let Some(Ok(certificate)) = chain else { return Vec::new() };
+    let Ok((_, certificate)) = parse_x509_certificate(&certificate) else { return Vec::new() };
+    let alternatives = certificate.subject_alternative_name().ok().flatten();
+    let known = |name: &str| {
+        let address = name.parse::<IpAddr>().ok().map(|address| match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        });
+        let is = |general: &GeneralName<'_>| match (general, &address) {
+            (GeneralName::DNSName(dns), None) => dns.eq_ignore_ascii_case(name),
+            (GeneralName::IPAddress(bytes), Some(address)) => bytes == address,
+            _ => false,
+        };
+        alternatives.as_ref().is_some_and(|names| names.value.general_names.iter().any(is))
+    };
+    names.iter().map(String::as_str).filter(|name| !known(name)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -79,5 +102,18 @@ mod tests {
             assert!(words.is_none_or(|words| found[0].contains(words)), "{found:?}");
         }
         assert!(concerns(Path::new("/nowhere"), end + 1).is_empty());
+    }
+
+    #[test]
+    fn names_that_a_certificate_is_not_for_are_found() {
+        let for_names = ["db1.example.com", "10.1.2.3", "fe80::1"].map(str::to_owned);
+        let params = CertificateParams::new(for_names.to_vec()).unwrap();
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cert.pem");
+        std::fs::write(&path, certificate.pem()).unwrap();
+        assert!(lacking(&path, &for_names).is_empty());
+        let others = ["DB1.example.com", "db2.example.com", "10.1.2.4"].map(str::to_owned);
+        assert_eq!(lacking(&path, &others), ["db2.example.com", "10.1.2.4"]);
     }
 }

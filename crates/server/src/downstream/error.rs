@@ -416,7 +416,7 @@ impl SqlError {
         Self::new(1105, GENERAL, why)
     }
 
-    /// ER_SECURE_TRANSPORT_REQUIRED: the listener or the user demands TLS.
+    /// ER_SECURE_TRANSPORT_REQUIRED: the listener demands TLS.
     pub fn secure_transport_required() -> Self {
         let text = "Connections using insecure transport are prohibited while \
                     --require_secure_transport=ON.";

@@ -124,6 +124,7 @@ impl Downstream {
             Some(identity) => identity.clone(),
             None => {
                 let mut hosts = vec![hostname.clone()];
+                hosts.extend(stream.tls.names.iter().cloned());
                 hosts.extend(stream.listen.iter().filter_map(|address| match address {
                     ListenAddr::Tcp { host, .. } => Some(host.clone()),
                     ListenAddr::Unix(_) => None,
@@ -131,6 +132,13 @@ impl Downstream {
                 tls::ensure_identity(tls_dir, &hosts)?
             }
         };
+        for name in certificate::lacking(&identity.cert, &stream.tls.names) {
+            warn!(
+                "{}: the certificate is not for {name}, which stream.tls.names has. To have a new one made, \
+                 remove it and restart binlogd; clients then need the new ca.pem",
+                identity.cert.display()
+            );
+        }
         let tls = tls::server_config(&identity, &stream.tls)?;
         let mut listeners = Vec::with_capacity(stream.listen.len());
         for address in &stream.listen {

@@ -228,8 +228,7 @@ pub(super) async fn admit(
     let lacks_tls =
         account.is_some_and(|account| account.require_tls) && !connection.transport.is_secure();
     match verdict {
-        Verdict::Accepted(_) if lacks_tls => Err(SqlError::secure_transport_required().into()),
-        Verdict::Accepted(rights) if !lacks_cert => {
+        Verdict::Accepted(rights) if !lacks_cert && !lacks_tls => {
             server.registry.failures.succeeded(host);
             let own_max = account.and_then(|account| account.connections_max);
             server.registry.claim(id, user, own_max, &server.limits)?;

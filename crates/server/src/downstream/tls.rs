@@ -1,7 +1,6 @@
 //! The certificates that listeners show: read from files, or made here when there are none.
 
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,14 +9,14 @@ use binlogd_store::{Access, Fs, OsFs, StoreError, atomic_write, restrict};
 use binlogd_wire::auth::Fingerprint;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
 };
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::config::{TlsConfig, TlsIdentity};
+use crate::config::{TlsConfig, TlsIdentity, is_certifiable};
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +223,7 @@ fn generate(
     let failed = |source| TlsError::File { path: dir.to_owned(), source };
     OsFs.create_dir_all(dir).map_err(failed)?;
 
-    let ca_key = KeyPair::generate()?;
+    let ca_key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     let mut ca = CertificateParams::default();
     ca.distinguished_name.push(DnType::CommonName, "binlogd generated CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -233,9 +232,10 @@ fn generate(
     let issuer = Issuer::new(ca, ca_key);
 
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-    names.extend(hosts.iter().filter(|host| is_nameable(host)).cloned());
+    names.extend(hosts.iter().filter(|host| is_certifiable(host)).cloned());
     names.dedup();
-    let key = KeyPair::generate()?;
+    // RSA, as servers' own certificates: under TLS 1.2 some clients know no ECDSA.
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     let mut server = CertificateParams::new(names)?;
     server.distinguished_name.push(DnType::CommonName, "binlogd generated server certificate");
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -246,18 +246,6 @@ fn generate(
     atomic_write(&OsFs, &identity.key, key.serialize_pem().as_bytes(), Access::Owner)?;
     atomic_write(&OsFs, &identity.cert, server_pem.as_bytes(), Access::Group)?;
     Ok(())
-}
-
-/// Whether a certificate can be for this host: an unspecified address is none, and nor is a name
-/// with other characters than DNS has.
-fn is_nameable(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(address) => !address.is_unspecified(),
-        Err(_) => {
-            !host.is_empty()
-                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
-        }
-    }
 }
 
 #[cfg(test)]

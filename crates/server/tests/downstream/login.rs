@@ -66,7 +66,7 @@ async fn who_has_no_right_password_is_denied_alike() {
         assert!(error.contains("(using password: NO)"), "{error}");
         connect("signs", "signs", mode).await.unwrap();
     }
-    assert_eq!(code(connect("tls", "tls", SslMode::Disabled).await), 3159);
+    assert_eq!(code(connect("tls", "tls", SslMode::Disabled).await), 1045);
     connect("tls", "tls", SslMode::Required).await.unwrap();
 }
 

@@ -72,6 +72,15 @@ async fn the_mysql_client_logs_in_every_way() {
         ("native", &["--ssl-mode=DISABLED"]),
         ("tls", &["--ssl-mode=REQUIRED"]),
         ("repl", &["--ssl-mode=REQUIRED", "--tls-version=TLSv1.2"]),
+        (
+            "repl",
+            &[
+                "--ssl-mode=VERIFY_CA",
+                &ca,
+                "--tls-version=TLSv1.2",
+                "--ssl-cipher=ECDHE-RSA-AES128-GCM-SHA256",
+            ],
+        ),
         ("repl", &["--ssl-mode=VERIFY_CA", &ca]),
         ("repl", &["--ssl-mode=VERIFY_IDENTITY", &ca]),
         ("repl", &[]),
@@ -92,7 +101,7 @@ async fn the_mysql_client_logs_in_every_way() {
         "ERROR 1045 (28000): Access denied for user 'repl'@'127.0.0.1' (using password: YES)",
     );
     let plain = tcp(&fixture, "tls", &["--ssl-mode=DISABLED", query]);
-    fails(&run(Flavour::Mysql97, "mysql", &plain).await, "ERROR 3159");
+    fails(&run(Flavour::Mysql97, "mysql", &plain).await, "ERROR 1045");
 }
 
 #[tokio::test(flavor = "multi_thread")]
