@@ -146,6 +146,21 @@ fn files_for_tls_that_are_not_what_they_should_be_are_wrong_usage() {
     serve("text", "key.pem", "text: holds no certificate (PEM, -----BEGIN CERTIFICATE-----)");
     serve("cert.pem", "text", "text: holds no private key (PEM");
     serve("nowhere", "key.pem", "nowhere: ");
+
+    // Those of a connection are read before it is made: nobody listens there.
+    for (options, words) in [
+        (format!("ssl-cert={}&ssl-key={}", path("key.pem"), path("cert.pem")), "are ssl-cert and"),
+        (format!("ssl-cert={}", path("cert.pem")), "ssl-cert and ssl-key go together"),
+        (format!("server-public-key-path={}", path("nowhere")), "server-public-key-path "),
+    ] {
+        for command in ["tail", "ls"] {
+            refused(&[command, &format!("{URL}?ssl-mode=required&{options}")], words);
+        }
+    }
+    for ca in ["text", "nowhere"] {
+        let url = format!("{URL}?ssl-mode=verify_ca&ssl-ca={}", path(ca));
+        refused(&["undo", &url], &format!("ssl-ca {}", path(ca)));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use common::BINLOGD;
 use serde_json::Value;
 use testkit::binlog_gen::{BinlogGen, Options};
-use testkit::server::Server;
+use testkit::server::{Endpoint, Server};
 use testkit::{Flavour, workload};
 
 fn binlogd(args: &[&str], files: &[PathBuf]) -> Output {
@@ -84,9 +84,14 @@ fn what_is_chosen_is_a_binlog_again(flavour: Flavour) {
     let time = all[all.len() / 2]["time"].to_string();
     let session = all.iter().find(|object| object["table"] == "no_key").unwrap();
     let session = session["thread_id"].to_string();
-    let middle = printed(&["tail", "--format=json"], &files[..1]);
-    let middle = std::str::from_utf8(&middle).unwrap().lines().nth(20).unwrap();
-    let middle = serde_json::from_str::<Value>(middle).unwrap()["pos"].to_string();
+    let first = printed(&["tail", "--format=json"], &files[..1]);
+    let first: Vec<Value> = std::str::from_utf8(&first)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let middle = first[20]["pos"].to_string();
+    let begin = first.iter().rfind(|object| object["type"] == "begin").unwrap()["pos"].to_string();
     let gtid = all.iter().rev().find_map(|object| object["gtid"].as_str()).unwrap_or_default();
     let mut fewer = 0;
     for choice in [
@@ -109,6 +114,13 @@ fn what_is_chosen_is_a_binlog_again(flavour: Flavour) {
         rows(&server, &[copy]);
     }
     assert!(fewer > 3, "{fewer}");
+
+    // In the middle of a file the server sends a format description that belongs to no place.
+    let Endpoint { host, port, user, password } = server.endpoint();
+    let url = [PathBuf::from(format!("mysql://{user}:{password}@{host}:{port}"))];
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    let copy = copy(&[&format!("--from={name}:{begin}")], &url, dir.path());
+    assert_eq!(changes(&[], &[copy]), changes(&["--start-position", &begin], &files));
 }
 
 /// By mysqlbinlog, into a server that had nothing.
@@ -143,6 +155,22 @@ fn parts_of_transactions_are_no_choice_of_bytes() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
         assert!(said.contains("whose bytes belong together"), "{said}");
     }
+}
+
+#[test]
+fn files_with_different_checksums_are_not_one_binlog() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |(name, checksums): (&str, bool)| {
+        let path = dir.path().join(name);
+        let mut source = BinlogGen::new(1, Options { checksums, ..Options::default() });
+        fs::write(&path, source.file(3)).unwrap();
+        path
+    };
+    let files = [("binlog.000001", true), ("binlog.000002", false)].map(file);
+    let output = binlogd(&["tail", "--format=raw"], &files);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("one binlog cannot hold both: write them one by one"), "{said}");
 }
 
 mod on_mysql_5_6 {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use crate::common::crafted::Crafted;
 use crate::common::{BINLOGD, PATIENCE};
 use binlogd_event::GtidSet;
 use binlogd_store::{OsFs, Store};
@@ -193,12 +194,6 @@ fn compressed_files_are_read_as_they_are() {
     let from = [&tail[..], &["--from", &name]].concat();
     assert!(!objects(&printed(&from, &[dir])).is_empty());
 
-    // The end is that of what is in it.
-    let end = binlogd(&["tail", "--from=end"], &[&gz]);
-    let said = String::from_utf8(end.stderr).unwrap();
-    let place = format!("the end, which is that of {} now", gz.display());
-    assert!(end.status.success() && end.stdout.is_empty() && said.contains(&place), "{said}");
-
     // By the bytes, whatever the name is.
     let other = dir.join("backup");
     fs::rename(&gz, &other).unwrap();
@@ -222,6 +217,24 @@ fn compressed_files_are_read_as_they_are() {
 }
 
 #[test]
+fn the_end_of_a_compressed_file_is_that_of_what_is_in_it() {
+    let mut file = Crafted::new();
+    file.statement(&format!("create table t (a int comment '{}')", "a".repeat(900)));
+    // It begins behind as many bytes as the compressed file has.
+    file.statement("create table u (a int)");
+    let dir = tempfile::tempdir().unwrap();
+    let gz = dir.path().join("binlog.000001.gz");
+    let bytes = fs::read(file.path()).unwrap();
+    gzip(&bytes, &gz);
+    assert!(fs::metadata(&gz).unwrap().len() < 900);
+    let output = binlogd(&["tail", "--from=end"], &[&gz]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let place = format!("the end, which is that of {} now", gz.display());
+    assert!(output.status.success() && said.contains(&place), "{said}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+}
+
+#[test]
 fn files_that_are_no_binlogs_are_named_as_what_they_are() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("binlog.000001");
@@ -237,6 +250,14 @@ fn files_that_are_no_binlogs_are_named_as_what_they_are() {
             let said = failed(&[command], &[&path]);
             assert!(said.contains(words), "{command}: {said}");
         }
+    }
+    fs::write(dir.path().join("relay.000001"), b"").unwrap();
+    for command in ["tail", "events", "ls", "stats", "undo"] {
+        let said = failed(&[command], &[dir.path()]);
+        assert!(
+            said.contains("holds the files of several logs (") && said.contains("relay"),
+            "{said}"
+        );
     }
 }
 
