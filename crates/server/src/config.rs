@@ -51,6 +51,8 @@ pub struct StreamConfig {
     /// What binlogd calls itself as a replica and to its replicas; `None` lets it choose one and keep
     /// it.
     pub server_id: Option<NonZeroU32>,
+    /// Where replicas can reach binlogd, as it tells the primary.
+    pub report: Report,
     /// Where to begin when nothing is stored yet.
     pub start: StartAt,
     /// Whether to acknowledge commits.
@@ -65,6 +67,15 @@ pub struct StreamConfig {
     pub users: Vec<UserConfig>,
     /// The certificate that readers see.
     pub tls: TlsConfig,
+}
+
+/// What `SHOW REPLICAS` at the primary shows of binlogd, as a replica's `report_host` and `report_port`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// A host's name or address, at most 255 bytes; empty, as with MySQL, if none is configured.
+    pub host: String,
+    /// A port, by default the first that is listened on; 0 if there is none.
+    pub port: u16,
 }
 
 /// How to reach the primary.

@@ -374,8 +374,13 @@ impl Follower {
         let only_asks = semi_sync && torn::reads_first(&primary, connection.id(), read_to_end);
         let semi_sync = semi_sync && !only_asks;
         let connection_id = connection.id();
-        let dump =
-            Dump { file: intake.file().clone(), offset: intake.start(), semi_sync, only_asks };
+        let dump = Dump {
+            file: intake.file().clone(),
+            offset: intake.start(),
+            semi_sync,
+            only_asks,
+            report: stream.config().report.clone(),
+        };
         let identity = stream.identity();
         let compression = connection.compression().map_or("none", Compression::name);
         let starting = async {

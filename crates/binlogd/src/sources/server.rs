@@ -13,7 +13,7 @@ use binlogd_event::{
     ChecksumAlgorithm, EventHeader, EventKind, FIRST_EVENT, FormatDescription, GtidSet, LogPos,
     Rotate, ServerUuid, TransactionState, event_crc32,
 };
-use binlogd_server::config::Choose;
+use binlogd_server::config::{Choose, Report};
 use binlogd_server::identity::Identity;
 use binlogd_server::upstream::{
     Backoff, Chosen, Dump, HEARTBEAT_PERIOD, Primary, PrimaryLog, UpstreamError, choose,
@@ -240,7 +240,8 @@ impl Server {
         self.checksum = primary.checksum;
         self.state = TransactionState::Outside;
         self.history.break_off();
-        let dump = Dump { file, offset, semi_sync: false, only_asks: false };
+        let dump =
+            Dump { file, offset, semi_sync: false, only_asks: false, report: Report::default() };
         let begun = timeout_of(&self.options, async {
             Ok(start_dump(connection, &primary, &self.identity, &dump).await)
         });

@@ -36,6 +36,8 @@ fn the_status_has_a_real_servers_columns_and_its_values() {
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(theirs.stdout).unwrap());
         assert_eq!(columns(&ours), columns(&theirs), "{sql}");
     }
+    let shown = primary.query_rows("show replicas").unwrap();
+    assert_eq!(shown[0][1..3], [String::new(), daemon.endpoint().port.to_string()]);
     let (file, position) = primary.binlog_end().unwrap();
     let port = primary.port().to_string();
     let uuid = primary.sql("select @@server_uuid").unwrap();

@@ -34,6 +34,8 @@ pub(super) struct StreamSection {
     pub(super) password_file: Option<Spanned<PathBuf>>,
     pub(super) password_env: Option<Spanned<String>>,
     pub(super) server_id: Option<Spanned<u32>>,
+    pub(super) report_host: Option<Spanned<String>>,
+    pub(super) report_port: Option<u16>,
     pub(super) start: Option<Spanned<String>>,
     pub(super) semi_sync: Option<Spanned<String>>,
     #[serde(default)]
@@ -114,6 +116,8 @@ impl ConfigFile {
             password_file: flags.password_file.map(unspanned),
             password_env: None,
             server_id: flags.server_id.map(unspanned),
+            report_host: None,
+            report_port: None,
             start: flags.start.map(unspanned),
             semi_sync: flags.semi_sync.map(unspanned),
             retention: RetentionSection::of_flags(flags.retention),

@@ -11,9 +11,9 @@ use toml::Spanned;
 use super::error::Place;
 use super::file::{ConfigFile, StreamSection, TlsSection, UserSection, line_of};
 use super::{
-    AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork, Rights,
-    Secret, SemiSync, StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig, UpstreamUrl,
-    UserConfig, is_certifiable,
+    AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork, Report,
+    Rights, Secret, SemiSync, StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig,
+    UpstreamUrl, UserConfig, is_certifiable,
 };
 
 /// The longest name of a stream or a user, in characters; MySQL's limit for accounts is 32.
@@ -142,6 +142,7 @@ impl<'a> Resolver<'a> {
             let message = "nobody could log in: add a [[stream.user]]";
             return Err(self.invalid(at("stream.listen", first), message));
         }
+        let report = self.report(section.report_host.as_ref(), section.report_port, &listen)?;
         let tls = self.tls(section.tls)?;
         if let (Some(at), None) = (needs_cert, &tls.client_ca) {
             let message = "nobody could show one: set client_ca in [stream.tls]";
@@ -153,6 +154,7 @@ impl<'a> Resolver<'a> {
             choose: choose.unwrap_or(Choose::Writable),
             on_fork: on_fork.unwrap_or(OnFork::Halt),
             server_id,
+            report,
             start,
             semi_sync: semi_sync.unwrap_or(SemiSync::Auto),
             retention,
@@ -340,6 +342,26 @@ impl<'a> Resolver<'a> {
             return Err(self.invalid(at("stream.user.auth_string", hash), message));
         }
         Ok(made_by)
+    }
+
+    fn report(
+        &self,
+        host: Option<&Spanned<String>>,
+        port: Option<u16>,
+        listen: &[ListenAddr],
+    ) -> Result<Report, ConfigError> {
+        if let Some(host) = host.filter(|host| !is_certifiable(host.get_ref())) {
+            let message = "expected a host name or an IP address, like binlogd.example.com";
+            return Err(self.invalid(at("stream.report_host", host), message));
+        }
+        let listened_on = listen.iter().find_map(|address| match address {
+            ListenAddr::Tcp { port, .. } => Some(*port),
+            ListenAddr::Unix(_) => None,
+        });
+        Ok(Report {
+            host: host.map(|host| host.get_ref().clone()).unwrap_or_default(),
+            port: port.or(listened_on).unwrap_or_default(),
+        })
     }
 
     fn tls(&self, section: Option<Spanned<TlsSection>>) -> Result<TlsConfig, ConfigError> {

@@ -111,6 +111,7 @@ fn errors_name_file_line_and_key() {
             with_user("password=''\n[[stream.user]]\nname='u'\npassword=''"),
             "binlogd.toml:10: stream.user.name: there are two users named \"u\"",
         ),
+        (with("report_host = 'a b'"), "stream.report_host: expected a host name or an IP address"),
         (with("[stream.tls]\ncert = 'x'"), "stream.tls: cert and key belong together"),
         (
             with("[stream.tls]\ncert = 'x'\nkey = 'y'\nnames = ['db1']"),

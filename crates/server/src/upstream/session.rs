@@ -9,6 +9,7 @@ use binlogd_wire::dump::{BinlogDump, BinlogDumpGtid, DumpFlags, RegisterReplica}
 
 use super::error::explain;
 use super::{Primary, UpstreamError};
+use crate::config::Report;
 use crate::identity::Identity;
 
 /// A primary that has nothing to send says so this often. A connection on which nothing came for
@@ -26,6 +27,8 @@ pub struct Dump {
     pub semi_sync: bool,
     /// Whether to end at the end, instead of waiting for more.
     pub only_asks: bool,
+    /// Where the primary shows us to be.
+    pub report: Report,
 }
 
 /// Makes the connection a replica's and starts a dump on it.
@@ -65,7 +68,13 @@ pub async fn start_dump(
         connection.execute(statement).await?;
     }
     let server_id = identity.server_id;
-    let register = RegisterReplica { server_id, ..RegisterReplica::default() };
+    let Report { host, port } = &dump.report;
+    let register = RegisterReplica {
+        server_id,
+        host: host.as_bytes(),
+        port: *port,
+        ..RegisterReplica::default()
+    };
     connection
         .register_replica(&register)
         .await
