@@ -286,6 +286,29 @@ fn the_index_may_be_missing_old_or_torn() {
     }
 }
 
+/// `verify` takes such a name for that of a file which somebody has removed.
+#[test]
+fn no_power_failure_leaves_a_name_in_the_list_without_its_file() {
+    let index = Path::new(TIMELINE).join("mysql-bin.index");
+    for changes in 0..100 {
+        let mut feed = Feed::with_transactions(1);
+        feed.disk.power_off_after(changes);
+        let started = feed.writer.start_file(&name("mysql-bin.000002"));
+        let is_off = feed.disk.is_off();
+        let disk = feed.disk.crash();
+        let list = String::from_utf8(disk.contents(&index).unwrap_or_default()).unwrap();
+        for listed in list.lines() {
+            let path = Path::new(TIMELINE).join(listed.trim_start_matches("./"));
+            assert!(disk.contents(&path).is_some(), "{changes}: {listed}");
+        }
+        if started.is_ok() && !is_off {
+            assert!(changes > 3 && list.lines().count() == 2, "{changes}: {list}");
+            return;
+        }
+    }
+    panic!("it never ends");
+}
+
 #[test]
 fn events_larger_than_the_buffer_are_kept_whole_or_cut() {
     let options = Options { row_len_max: 5 << 20, row_events_max: 1, ..Options::default() };
