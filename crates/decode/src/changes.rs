@@ -6,10 +6,10 @@
 mod context;
 mod statement;
 
-use binlogd_event::body::{self, ExecuteLoadQuery, Query};
+use binlogd_event::body::{self, ExecuteLoadQuery, Query, StatusVars};
 use binlogd_event::{EventFlags, EventHeader, Gtid};
 
-use crate::{Body, Charset, Event, Rows};
+use crate::{Body, Event, Rows};
 use context::Context;
 pub use context::{CONTEXT_BYTES_MAX, ContextError};
 pub use statement::{LoadedFile, NamedTables, RowsQuery, Statement};
@@ -149,8 +149,8 @@ pub struct Changes {
     open: bool,
     /// The statement that changes the rows under way, if the server tells it.
     query: Option<Vec<u8>>,
-    /// The character set of the session that runs the transaction, if the server tells it.
-    charset: Option<Charset>,
+    /// The status variables of the transaction's beginning, which tell its session's character set.
+    settings: Vec<u8>,
     /// How many statements changed rows up to that one.
     statements: u64,
     /// Whether that statement's last rows have come.
@@ -187,7 +187,7 @@ impl Changes {
             announced: false,
             open: false,
             query: None,
-            charset: None,
+            settings: Vec::new(),
             statements: 0,
             statement_ended: false,
             context: Context::new(context_bytes_max),
@@ -235,8 +235,11 @@ impl Changes {
         let change = match step {
             Step::Nothing => return Ok(None),
             Step::Rows(rows) => {
-                let charset = self.charset;
-                let query = self.query.as_deref().map(|text| RowsQuery { text, charset });
+                let settings = StatusVars::new(&self.settings);
+                let query = self
+                    .query
+                    .as_deref()
+                    .map(|text| RowsQuery { text, charset: statement::charset_of(settings) });
                 Change::Rows { rows, query, statement: self.statements }
             }
             Step::Statement(query, alone) => Change::Statement(self.statement(&query, alone)),
@@ -317,7 +320,7 @@ impl Changes {
         self.announced = true;
         self.open = open;
         self.statement_ended = true;
-        self.charset = None;
+        self.settings.clear();
         self.context.clear();
     }
 
@@ -332,7 +335,8 @@ impl Changes {
     fn query<'a>(&mut self, at: &At<'_>, query: Query<'a>) -> Step<'a> {
         self.ensure(at);
         self.transaction.thread_id = Some(query.thread_id);
-        self.charset = statement::charset_of(query.status_vars);
+        self.settings.clear();
+        self.settings.extend_from_slice(query.status_vars.bytes());
         match query.statement {
             b"BEGIN" => self.open = true,
             text if text.starts_with(b"XA START") => {

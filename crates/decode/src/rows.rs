@@ -66,33 +66,45 @@ pub struct Row<'a> {
 pub struct Image<'a> {
     table: &'a Table,
     place: Place,
-    present: &'a [u8],
-    /// A bit for each present column, if not those of the table's records.
-    nulls: &'a [u8],
+    stored: Stored<'a>,
     record: Option<&'a RecordNulls>,
     /// Bits for the table's JSON columns: whether the value is a list of differences.
     partial: &'a [u8],
-    values: &'a [u8],
     /// Where columns that are not present have their values.
-    former: Option<Former<'a>>,
+    former: Option<Stored<'a>>,
 }
 
-/// A row before it was updated.
+// Larger ones are copied by a call, which costs more than reading a value.
+const _: () = assert!(size_of::<Image<'_>>() <= 128);
+
+/// The columns and bytes of an image in the event.
 #[derive(Debug, Clone, Copy)]
-struct Former<'a> {
+struct Stored<'a> {
+    /// A bit for each column of the table.
     present: &'a [u8],
-    /// A bit for each present column.
-    nulls: &'a [u8],
-    values: &'a [u8],
-    /// Whether columns that are not present afterwards are those that stayed, and not only documents without
-    /// differences are.
+    /// The bits of those that are NULL, and the values.
+    bytes: &'a [u8],
+    /// How many of the bytes are those bits: one for each present column, if not those of the table's records.
+    /// There are at most 4096 columns.
+    nulls_len: u16,
+    /// Of a row before an update: whether columns that are not present after it are those that stayed, and
+    /// not only documents without differences are.
     completes: bool,
+}
+
+impl<'a> Stored<'a> {
+    /// The bits of what is NULL, and the values.
+    #[inline]
+    fn parts(&self) -> (&'a [u8], &'a [u8]) {
+        self.bytes.split_at_checked(usize::from(self.nulls_len)).unwrap_or((self.bytes, &[]))
+    }
 }
 
 /// The values of an [`Image`]: an iterator of column indices, from 0, and values.
 #[derive(Debug, Clone)]
 pub struct Values<'a> {
     image: Image<'a>,
+    nulls: &'a [u8],
     rest: Cursor<'a>,
     /// What is left of the row before, if values are taken from there.
     former: Cursor<'a>,
@@ -198,10 +210,9 @@ impl<'a> Rows<'a> {
             RowsChange::Update => {
                 let before = self.image(present, false)?;
                 let after = self.image(after, self.body.partial)?;
-                let Image { present, nulls, values, .. } = before;
-                let completes = self.completes;
-                let former = (completes || after.partial.iter().any(|&bits| bits != 0))
-                    .then_some(Former { present, nulls, values, completes });
+                let stored = Stored { completes: self.completes, ..before.stored };
+                let former = (self.completes || after.partial.iter().any(|&bits| bits != 0))
+                    .then_some(stored);
                 Row { before: Some(before), after: Some(Image { former, ..after }) }
             }
         };
@@ -237,9 +248,9 @@ impl<'a> Rows<'a> {
             partial = self.rest.take(len).map_err(at)?;
         }
         let columns = self.table.widths().len();
+        let start = self.rest.rest();
         let nulls_len = count_ones(present, columns).div_ceil(8);
         let nulls = self.rest.take(nulls_len).map_err(at)?;
-        let start = self.rest.rest();
         let mut seen = 0;
         for (index, width) in self.table.widths().iter().enumerate() {
             if !bit(present, index) {
@@ -252,9 +263,22 @@ impl<'a> Rows<'a> {
             }
             seen += 1;
         }
-        let values = &start[..start.len() - self.rest.rest().len()];
-        let (table, place) = (self.table, self.place);
-        Ok(Image { table, place, present, nulls, record: None, partial, values, former: None })
+        Ok(Image { partial, ..self.image_of(present, start, nulls_len, None) })
+    }
+
+    /// The image that begins at `start` and ends at what is left.
+    #[inline]
+    fn image_of(
+        &self,
+        present: &'a [u8],
+        start: &'a [u8],
+        nulls_len: usize,
+        record: Option<&'a RecordNulls>,
+    ) -> Image<'a> {
+        let bytes = &start[..start.len() - self.rest.rest().len()];
+        let nulls_len = u16::try_from(nulls_len).unwrap_or(u16::MAX);
+        let stored = Stored { present, bytes, nulls_len, completes: false };
+        Image { table: self.table, place: self.place, stored, record, partial: &[], former: None }
     }
 
     /// The same for version 0, where what is NULL has bytes as well.
@@ -265,16 +289,14 @@ impl<'a> Rows<'a> {
     ) -> Result<Image<'a>, DecodeError> {
         let (table, place) = (self.table, self.place);
         let at = |column| move |error: ValueError| DecodeError::new(place, column, error);
-        let nulls = self.rest.take(record.len()).map_err(at(None))?;
         let start = self.rest.rest();
+        self.rest.take(record.len()).map_err(at(None))?;
         for (index, width) in table.widths().iter().enumerate() {
             if bit(present, index) {
                 width.skip(&mut self.rest).map_err(at(Some(index)))?;
             }
         }
-        let values = &start[..start.len() - self.rest.rest().len()];
-        let record = Some(record);
-        Ok(Image { table, place, present, nulls, record, partial: &[], values, former: None })
+        Ok(self.image_of(present, start, record.len(), Some(record)))
     }
 }
 
@@ -304,17 +326,26 @@ impl<'a> Image<'a> {
     /// Whether the image has this column.
     #[must_use]
     pub fn has(&self, index: usize) -> bool {
-        let is_former = |former: Former<'_>| former.completes && bit(former.present, index);
-        bit(self.present, index) || self.former.is_some_and(is_former)
+        let is_former = |former: Stored<'_>| former.completes && bit(former.present, index);
+        bit(self.stored.present, index) || self.former.is_some_and(is_former)
     }
 
     /// The values, in the order of columns. Columns that the image does not have are left out.
     #[must_use]
     #[inline]
     pub fn values(&self) -> Values<'a> {
-        let former = self.former.map_or(&[][..], |former| former.values);
-        let (rest, former) = (Cursor::new(self.values), Cursor::new(former));
-        Values { image: *self, rest, former, former_seen: 0, column: 0, seen: 0, json_seen: 0 }
+        let (nulls, values) = self.stored.parts();
+        let former = self.former.map_or(&[][..], |former| former.parts().1);
+        Values {
+            image: *self,
+            nulls,
+            rest: Cursor::new(values),
+            former: Cursor::new(former),
+            former_seen: 0,
+            column: 0,
+            seen: 0,
+            json_seen: 0,
+        }
     }
 
     /// The value of one column, if the image has it. To find it, those before it are measured.
@@ -369,13 +400,13 @@ impl<'a> Values<'a> {
         let kind = column.kind();
         if let Some(record) = self.image.record {
             let bit_at = record.bit(column.index());
-            if bit_at.is_some_and(|at| bit(self.image.nulls, at)) {
+            if bit_at.is_some_and(|at| bit(self.nulls, at)) {
                 // Its bytes are there, but mean nothing.
                 return Width::of(kind).skip(&mut self.rest).map(|()| Value::Null);
             }
             return read(kind, &mut self.rest);
         }
-        let null = bit(self.image.nulls, self.seen);
+        let null = bit(self.nulls, self.seen);
         self.seen += 1;
         if kind.is_json() {
             let partial = bit(self.image.partial, self.json_seen);
@@ -387,21 +418,37 @@ impl<'a> Values<'a> {
         if null { Ok(Value::Null) } else { read(kind, &mut self.rest) }
     }
 
+    /// The next item where values may come from the row before. It is not inlined, so that rows that are
+    /// logged whole are read as fast as without it.
+    #[cold]
+    #[inline(never)]
+    fn next_completed(&mut self) -> Option<Result<(usize, Value<'a>), DecodeError>> {
+        let columns = self.image.table.columns();
+        loop {
+            let index = self.column;
+            let column = columns.get(index)?;
+            self.column += 1;
+            let Some(value) = self.read_completed(column) else { continue };
+            return Some(value.map(|value| (index, value)).map_err(|error| {
+                self.column = usize::MAX;
+                self.image.error(index, error)
+            }));
+        }
+    }
+
     /// Reads the value that a column has after an update, or had before where the event does not repeat what
     /// stayed; `None` if it has neither.
-    fn read_completed(
-        &mut self,
-        column: &'a Column,
-        former: &Former<'a>,
-    ) -> Option<Result<Value<'a>, ValueError>> {
+    fn read_completed(&mut self, column: &'a Column) -> Option<Result<Value<'a>, ValueError>> {
+        let former = self.image.former?;
         let (index, kind) = (column.index(), column.kind());
+        let (former_nulls, _) = former.parts();
         let was_present = bit(former.present, index);
-        let stayed = was_present.then(|| match bit(former.nulls, self.former_seen) {
+        let stayed = was_present.then(|| match bit(former_nulls, self.former_seen) {
             true => Ok(Value::Null),
             false => read(kind, &mut self.former),
         });
         self.former_seen += usize::from(was_present);
-        if !bit(self.image.present, index) {
+        if !bit(self.image.stored.present, index) {
             self.json_seen += usize::from(kind.is_json());
             return stayed.filter(|_| former.completes);
         }
@@ -417,21 +464,19 @@ impl<'a> Iterator for Values<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if self.image.former.is_some() {
+            return self.next_completed();
+        }
         let columns = self.image.table.columns();
         loop {
             let index = self.column;
             let column = columns.get(index)?;
             self.column += 1;
-            let value = if let Some(former) = self.image.former {
-                let Some(value) = self.read_completed(column, &former) else { continue };
-                value
-            } else if bit(self.image.present, index) {
-                self.read(column)
-            } else {
+            if !bit(self.image.stored.present, index) {
                 self.json_seen += usize::from(column.kind().is_json());
                 continue;
-            };
-            return Some(match value {
+            }
+            return Some(match self.read(column) {
                 Ok(value) => Ok((index, value)),
                 Err(error) => {
                     self.column = usize::MAX;
@@ -445,7 +490,7 @@ impl<'a> Iterator for Values<'a> {
 /// Whether an event has updates without what stayed as it was: fewer columns after than before, where not
 /// only a key was before. Some are in neither, as MariaDB logs no generated ones.
 fn lacks_what_stayed(table: &Table, body: &RowsBody<'_>) -> bool {
-    if body.change != RowsChange::Update {
+    if body.change != RowsChange::Update || body.present == body.present_after {
         return false;
     }
     let (before, after) = (body.present, body.present_after);

@@ -92,7 +92,9 @@ pub enum StatusVar<'a> {
 }
 
 impl<'a> StatusVars<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Of an event's bytes.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
