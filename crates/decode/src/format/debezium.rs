@@ -11,7 +11,7 @@ mod value;
 
 use binlogd_event::body::RowsChange;
 
-use record::Record;
+use record::{KeyOf, Record};
 
 use super::json::{null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
@@ -70,8 +70,9 @@ impl DebeziumFormat {
             let row = row?;
             match (row.before, row.after) {
                 (Some(before), Some(after)) if keys_differ(table.row_key(), &before, &after)? => {
-                    envelope.write(DELETE, Some(before), None, out)?;
-                    envelope.write(CREATE, None, Some(after), out)?;
+                    let key = [Some(after), Some(before)];
+                    envelope.write(DELETE, [Some(before), None], [Some(before), None], out)?;
+                    envelope.write(CREATE, [None, Some(after)], key, out)?;
                 }
                 (before, after) => {
                     let operation = match change {
@@ -79,7 +80,7 @@ impl DebeziumFormat {
                         RowsChange::Update => UPDATE,
                         RowsChange::Delete => DELETE,
                     };
-                    envelope.write(operation, before, after, out)?;
+                    envelope.write(operation, [before, after], [after, before], out)?;
                 }
             }
             envelope.row += 1;
@@ -137,13 +138,12 @@ impl Envelope<'_> {
     fn write(
         &self,
         operation: u8,
-        before: Option<Image<'_>>,
-        after: Option<Image<'_>>,
+        [before, after]: [Option<Image<'_>>; 2],
+        key: KeyOf<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         whole(out, |out| {
-            let image = after.or(before);
-            self.record.begin(image, out)?;
+            self.record.begin(key, out)?;
             out.extend_from_slice(b"{\"before\":");
             self.record.image(before, out)?;
             out.extend_from_slice(b",\"after\":");
@@ -163,7 +163,7 @@ impl Envelope<'_> {
             out.push(b'}');
             self.record.end(out);
             if operation == DELETE {
-                self.record.tombstone(image, out)?;
+                self.record.tombstone(key, out)?;
             }
             Ok(())
         })

@@ -106,6 +106,43 @@ fn the_documentations_customers_come_as_it_shows_them() {
     assert_eq!(found, wanted);
 }
 
+#[test]
+fn a_row_that_is_not_logged_whole_has_its_key() {
+    let server =
+        Server::builder(Flavour::Mysql97).args(["--binlog-row-metadata=FULL"]).start().unwrap();
+    let sql = "
+        create database d;
+        use d;
+        create table t (v int, x int, y int, primary key (y, x));
+        create table b (w text, k text, primary key (k(9)));
+        insert into t values (1, 1, 2);
+        insert into b values ('w', 'k');
+        flush binary logs;
+        set session binlog_row_image = minimal;
+        update t set v = 5;
+        update t set x = 7;
+        delete from t;
+        update b set w = 'x';
+        set session binlog_row_image = noblob;
+        update b set w = 'y';";
+    server.sql(sql).unwrap();
+    let records = envelopes(&server, &[("keys", "true")]);
+    let found: Vec<_> =
+        records.iter().map(|record| (&record["value"]["op"], &record["key"])).collect();
+    let (null, t, b) = (Value::Null, |x: u32| json!({"x": x, "y": 2}), json!({"k": "k"}));
+    let wanted = [
+        (json!("u"), t(1)),
+        (json!("d"), t(1)),
+        (null.clone(), t(1)),
+        (json!("c"), t(7)),
+        (json!("d"), t(7)),
+        (null, t(7)),
+        (json!("u"), b.clone()),
+        (json!("u"), b),
+    ];
+    assert_eq!(found, wanted.iter().map(|(op, key)| (op, key)).collect::<Vec<_>>());
+}
+
 /// But for what the connector has changed since: the type is the one that was written, there are no attributes.
 #[test]
 fn the_documentations_schema_change_comes_as_it_shows_it() {

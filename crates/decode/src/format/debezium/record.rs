@@ -4,17 +4,21 @@ use super::super::FormatError;
 use super::super::json::field;
 use super::{DebeziumOptions, value};
 use crate::write::json_string;
-use crate::{Image, Table};
+use crate::{Image, Table, Value};
 
 /// The longest name of a topic, in characters.
 const TOPIC_LEN_MAX: usize = 249;
+
+/// The images that have a row's key. A column that the first one does not have did not change, and has its value
+/// in the second one.
+pub(super) type KeyOf<'a> = [Option<Image<'a>>; 2];
 
 /// What records of a topic share.
 pub(super) struct Record<'a> {
     options: &'a DebeziumOptions,
     topic: String,
-    /// The columns of the key; of no table none.
-    key: &'a [usize],
+    /// The columns of the key, in the table's order; of no table none.
+    key: Vec<usize>,
 }
 
 impl<'a> Record<'a> {
@@ -24,29 +28,44 @@ impl<'a> Record<'a> {
             true => format!("{}.{}.{}", options.topic_prefix, table.schema(), table.name()),
             false => String::new(),
         };
-        Self { options, topic: topic(&name), key: table.row_key() }
+        let mut key = table.row_key().to_vec();
+        key.sort_unstable();
+        Self { options, topic: topic(&name), key }
     }
 
     /// Those of statements.
     pub(super) fn of_statements(options: &'a DebeziumOptions) -> Self {
-        Self { options, topic: topic(&options.topic_prefix), key: &[] }
+        Self { options, topic: topic(&options.topic_prefix), key: Vec::new() }
     }
 
     /// Begins a line, in which a row's value follows.
-    pub(super) fn begin(
-        &self,
-        image: Option<Image<'_>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
+    pub(super) fn begin(&self, of: KeyOf<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         if !self.options.keys {
             return Ok(());
         }
         self.topic(out);
-        match image.filter(|image| !self.key.is_empty() && self.key.iter().all(|&c| image.has(c))) {
-            Some(image) => self.columns(image, |column| self.key.contains(&column), out)?,
-            None => out.extend_from_slice(b"null"),
-        }
+        self.key(of, out)?;
         field("value", out);
+        Ok(())
+    }
+
+    /// The row's key; `null` if there is none, or if the event does not have all of it.
+    fn key(&self, of: KeyOf<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let image_with = |column: usize| of.into_iter().flatten().find(|image| image.has(column));
+        if self.key.is_empty() || self.key.iter().any(|&column| image_with(column).is_none()) {
+            out.extend_from_slice(b"null");
+            return Ok(());
+        }
+        let mut separator = b'{';
+        for &column in &self.key {
+            if let Some(image) = image_with(column)
+                && let Some(value) = image.value(column)?
+            {
+                out.push(std::mem::replace(&mut separator, b','));
+                self.column(image, column, &value, out)?;
+            }
+        }
+        out.push(b'}');
         Ok(())
     }
 
@@ -73,13 +92,9 @@ impl<'a> Record<'a> {
     }
 
     /// The record without a value that follows a deleted row's.
-    pub(super) fn tombstone(
-        &self,
-        image: Option<Image<'_>>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
+    pub(super) fn tombstone(&self, of: KeyOf<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
         if self.options.keys && self.options.tombstones {
-            self.begin(image, out)?;
+            self.begin(of, out)?;
             out.extend_from_slice(b"null");
             self.end(out);
         }
@@ -92,37 +107,33 @@ impl<'a> Record<'a> {
         image: Option<Image<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
-        match image {
-            Some(image) => self.columns(image, |_| true, out),
-            None => {
-                out.extend_from_slice(b"null");
-                Ok(())
-            }
-        }
-    }
-
-    fn columns(
-        &self,
-        image: Image<'_>,
-        is_wanted: impl Fn(usize) -> bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
+        let Some(image) = image else {
+            out.extend_from_slice(b"null");
+            return Ok(());
+        };
         out.push(b'{');
-        let start = out.len();
-        for item in image.values() {
+        for (number, item) in image.values().enumerate() {
             let (index, value) = item?;
-            if !is_wanted(index) {
-                continue;
-            }
-            if out.len() > start {
+            if number > 0 {
                 out.push(b',');
             }
-            let column = &image.table().columns()[index];
-            out.extend_from_slice(&column.json_key);
-            value::write(column, &value, self.options, out)
-                .map_err(|error| image.error(index, error))?;
+            self.column(image, index, &value, out)?;
         }
         out.push(b'}');
+        Ok(())
+    }
+
+    fn column(
+        &self,
+        image: Image<'_>,
+        index: usize,
+        value: &Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let column = &image.table().columns()[index];
+        out.extend_from_slice(&column.json_key);
+        value::write(column, value, self.options, out)
+            .map_err(|error| image.error(index, error))?;
         Ok(())
     }
 }
