@@ -216,6 +216,19 @@ fn a_lost_table_is_left_out_and_named_and_the_exit_code_says_so() {
         assert!(said.contains("does not name the columns of d.u"), "{said}");
     }
 
+    // Without names a key is not known either.
+    let keyed = ["tail", "--format=debezium", "--option=keys=true", "--kind=insert"];
+    let (out, said, code) = outcome(&keyed, &file);
+    assert_eq!((out.as_str(), code), ("", Some(1)), "{said}");
+    assert!(said.contains("does not name the columns of d.u"), "{said}");
+    let (out, said, code) =
+        outcome(&[&["undo", "--table=d.t", "--kind=insert", ALLOW], &schema[..]].concat(), &file);
+    assert_eq!(code, Some(0), "{out}{said}");
+    assert!(
+        said.contains("changes of d.t are left out") && !said.contains("nothing to undo"),
+        "{said}"
+    );
+
     for command in [&["tail", "--format=sql"][..], &["undo"]] {
         let command = [command, &schema, &["--kind=insert"]].concat();
         let (out, said, code) = outcome(&command, &file);

@@ -45,6 +45,7 @@ fn options_that_do_not_go_together_are_wrong_usage() {
     let load = |path: &str| format!("--local-load={}", dir.path().join(path).display());
     tail(&["--format=sql", &load("it's")], "cannot stand in a statement: name a folder whose path");
     tail(&["--format=sql", &load("file")], "is not a folder");
+    tail(&["--format=sql", &load("nothing")], "name a folder that exists");
     tail(&["--format=raw", "--kind=insert"], "whose bytes belong together");
     tail(&["--include-gtids=1-2-3-4"], "--include-gtids");
     tail(&["--start-position=4", "--from=end"], "cannot be used with");

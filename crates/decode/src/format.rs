@@ -261,7 +261,7 @@ pub enum FormatError {
     },
     /// The file of `LOAD DATA` is no part of any statement, and was not written anywhere.
     #[error(
-        "LOAD DATA in statement format has its file in the binlog, which is no part of the statement. \
+        "LOAD DATA in statement format has its file in the binlog, beside the statement. \
          Name a folder for such files (--local-load DIR), or replay it by a replica"
     )]
     LoadData,

@@ -132,12 +132,12 @@ each transaction is printed once. A file that is missing between two others is a
 continues without it. Files compressed by gzip or zstd are read as they are.
 
 SQL, maxwell and canal need the names of columns, which servers write with binlog_row_metadata=FULL,
-or else --schema, which also tells generated columns: a dump of the tables as they were where what is
+or else --schema, which also has the generated columns: a dump of the tables as they were where what is
 chosen begins, or a server that has them so, or as they are when a binlog is followed; its account needs
 SELECT on them. From there they follow what statements in the binlog do to them. A definition is taken
 only if the number of columns and their types fit. A table whose definition is missing or lost ends sql.
-maxwell and canal leave its changes out, name it on stderr at once and at the end, and end with exit
-code 1. --allow-unknown-tables lets all of them go on without it and end with exit code 0; in SQL a comment stands
+maxwell and canal leave its changes out, report it on stderr at once and again at the end, and end with exit
+code 1. So does debezium with keys=true. --allow-unknown-tables lets all of them go on without it and end with exit code 0; in SQL a comment stands
 where changes are left out. For SQL the other server's tables must have no
 triggers: what they did is in the binlog. With --gtids they must be able to roll back, as InnoDB's can:
 elsewhere each row is a transaction. Tables with system versioning (MariaDB) are not for SQL, as no
@@ -150,7 +150,8 @@ counted. Nothing is passed over in silence. In SQL it is an error.
 LOAD DATA in statement format has its file in the binlog. With --local-load SQL has LOAD DATA LOCAL, and the files are
 written to that folder under new names, from which the client mysql sends them: it needs --local-infile=1, and the
 server local_infile=ON. Rows that exist already are left as they are then. The other formats have the statement, or count it as
-one that changes rows.
+one that changes rows. If tail is ended early, as by a reader that takes no more, files of statements that were not
+read stay in the folder.
 
 Memory does not grow with a file or a transaction, but an event is read whole. Decompressed, an event may have 1 GiB, as
 servers' own may, and all events of a compressed transaction 64 GiB; more is an error.

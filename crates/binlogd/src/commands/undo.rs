@@ -70,7 +70,7 @@ FULL), XA. A table whose columns are not known is an error, too, unless its chan
 tables cannot be changed back.
 
 SQL needs the names of columns, which servers write with binlog_row_metadata=FULL, or else --schema,
-which also tells generated columns. Rows of tables without a known primary key are found by all their
+which also has the generated columns. Rows of tables without a known primary key are found by all their
 values. The other server's tables must have no triggers.
 
 What is more than 64 MiB waits in a file in TMPDIR that has no name. Times are shown in UTC. A time that is given without an offset is one of --timezone, or UTC. Positions, times,

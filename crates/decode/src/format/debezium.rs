@@ -15,7 +15,7 @@ use record::{KeyOf, Record};
 
 use super::json::{null_field, number_field, text_field};
 use super::untold::is_xa_rollback;
-use super::{Format, FormatError, Untold, now_us, whole};
+use super::{Format, FormatError, Untold, must_have_names, now_us, whole};
 use crate::changes::{At, Change, End, RowsQuery, Transaction};
 use crate::{Image, Rows};
 pub use options::DebeziumOptions;
@@ -52,6 +52,10 @@ impl DebeziumFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), FormatError> {
         let table = rows.table();
+        if self.options.keys {
+            // Which columns a key has is not known either.
+            must_have_names(table, "debezium with keys")?;
+        }
         let mut source = std::mem::take(&mut self.source);
         source.clear();
         let time_us = commit_time_us(at, transaction);

@@ -63,6 +63,11 @@ impl LeftOut {
         true
     }
 
+    /// Whether anything was left out.
+    pub(crate) fn has_any(&self) -> bool {
+        self.statements > 0 || self.rollbacks > 0 || !self.tables.is_empty()
+    }
+
     /// Says of which tables changes are missing, if that is an error.
     pub(crate) fn missing(&self) -> Option<String> {
         let tables = self.unknown_tables().filter(|_| self.unknown == UnknownTables::Fail)?;

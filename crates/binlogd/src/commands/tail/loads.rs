@@ -34,13 +34,15 @@ struct Incomplete {
 
 impl Loads {
     pub(crate) fn new(dir: &Path) -> Result<Self> {
-        let absolute = dir.canonicalize().with_context(|| dir.display().to_string())?;
+        let absolute = dir.canonicalize().map_err(|error| {
+            misuse(anyhow!("--local-load: {}: {error}; name a folder that exists", dir.display()))
+        })?;
         if !absolute.is_dir() {
-            return Err(misuse(anyhow!("{} is not a folder", dir.display())));
+            return Err(misuse(anyhow!("--local-load: {} is not a folder", dir.display())));
         }
         if !absolute.to_str().is_some_and(LoadedFile::can_be_named) {
             return Err(misuse(anyhow!(
-                "{} cannot stand in a statement: name a folder whose path is ASCII, without quotes and \
+                "--local-load: {} cannot stand in a statement: name a folder whose path is ASCII, without quotes and \
                  backslashes",
                 absolute.display()
             )));

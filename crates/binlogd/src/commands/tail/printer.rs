@@ -33,7 +33,7 @@ pub(crate) struct Printer<'f> {
     unmatched: Unmatched,
     /// Whether a distributed transaction was printed that a later one may commit or roll back.
     has_prepared: bool,
-    /// Whether a note says that nothing was chosen.
+    /// Whether a note says why there is nothing in the output: nothing was chosen, or what was is left out.
     has_noted: bool,
     followed: Option<Followed>,
     /// What writes the files of `LOAD DATA`, if that is wanted.
@@ -91,7 +91,7 @@ impl<'f> Printer<'f> {
 }
 
 impl Printer<'_> {
-    /// Whether a note has said that nothing was chosen.
+    /// Whether a note has said that nothing was chosen, or that changes were left out.
     pub(crate) fn has_noted(&self) -> bool {
         self.has_noted
     }
@@ -315,6 +315,6 @@ impl Sink for Printer<'_> {
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.format.finish(out);
         self.left_out.finish();
-        self.has_noted = self.unmatched.finish(&self.filter);
+        self.has_noted = self.unmatched.finish(&self.filter) || self.left_out.has_any();
     }
 }
