@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use binlogd_client::{ConnectOptions, Connection};
 use tempfile::TempDir;
-use testkit::{Daemon, daemon};
+use testkit::{Daemon, Pki, daemon};
 use tokio::runtime::Runtime;
 
 use crate::bench::corpus::Corpus;
@@ -94,8 +94,12 @@ impl Clock {
 }
 
 fn binlogd(binary: &Path, corpus: &Corpus, tls: bool) -> Result<Sample> {
+    // To make a key is work of the first start in a directory, and not of the copy.
+    let pki = Pki::new()?;
     let mut daemon = Daemon::new(binary, &corpus.primary.endpoint())?
         .of_any_version()
+        .arg(format!("--tls-cert={}", pki.server_cert().display()))
+        .arg(format!("--tls-key={}", pki.server_key().display()))
         .upstream(&upstream::url(&corpus.primary, tls)?)
         .arg(format!("--start={}", corpus.file));
     let copy = daemon.timeline_dir(&corpus.primary)?.join(&corpus.file);
