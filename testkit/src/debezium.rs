@@ -20,7 +20,7 @@ pub const OTHER_SETTINGS: [&str; 5] = [
 /// What the last record contains, and none before.
 pub const END: &str = "create table the_end ";
 
-/// How many differences are told.
+/// How many differences are shown.
 const TOLD_MAX: usize = 20;
 /// How much of a value is shown, in characters.
 const SHOWN_MAX: usize = 300;

@@ -148,7 +148,7 @@ fn files_for_tls_that_are_not_what_they_should_be_are_wrong_usage() {
     serve("cert.pem", "text", "text: holds no private key (PEM");
     serve("nowhere", "key.pem", "nowhere: ");
 
-    // Those of a connection are read before it is made: nobody listens there.
+    // Those of a connection are read before it is made: no server listens there.
     for (options, words) in [
         (format!("ssl-cert={}&ssl-key={}", path("key.pem"), path("cert.pem")), "are ssl-cert and"),
         (format!("ssl-cert={}", path("cert.pem")), "ssl-cert and ssl-key go together"),

@@ -84,7 +84,7 @@ pub enum ClientError {
     /// The TLS certificate is not the one of the server that knows the account's password.
     #[error(
         "{address} shows a TLS certificate that is not its own, as its answer to the login proves: \
-         somebody between here and there may read and change everything. If a proxy ends TLS \
+         another machine in between may read and change all that is sent. If a proxy ends TLS \
          there on purpose, name the authority of its certificate (ssl-ca, ssl-mode=verify_ca)"
     )]
     Impostor {

@@ -220,7 +220,7 @@ fn compressed_files_are_read_as_they_are() {
 fn the_end_of_a_compressed_file_is_that_of_what_is_in_it() {
     let mut file = Crafted::new();
     file.statement(&format!("create table t (a int comment '{}')", "a".repeat(900)));
-    // It begins behind as many bytes as the compressed file has.
+    // It begins after as many bytes as the compressed file has.
     file.statement("create table u (a int)");
     let dir = tempfile::tempdir().unwrap();
     let gz = dir.path().join("binlog.000001.gz");

@@ -93,7 +93,7 @@ fn many_rows(count: usize) -> Crafted {
     rows_and(count, &[])
 }
 
-/// The same with more behind the rows.
+/// The same with more after the rows.
 fn rows_and(count: usize, more: &[u8]) -> Crafted {
     let mut file = Crafted::new();
     file.statement("BEGIN");

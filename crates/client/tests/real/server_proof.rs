@@ -20,7 +20,7 @@ async fn is_encrypted(options: ConnectOptions) -> Result<bool, ClientError> {
     Connection::connect(&options).await.map(|connection| connection.is_tls())
 }
 
-/// Somebody in the middle, who ends the client's TLS and begins one of his own.
+/// A relay in the middle, which ends the client's TLS and begins its own towards the server.
 async fn in_the_middle(server_port: u16, pki: &Pki) -> u16 {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = vec![CertificateDer::from_pem_file(pki.server_cert()).unwrap()];

@@ -185,7 +185,7 @@ impl CanalFormat {
     }
 }
 
-/// A message but for its rows: what stands between them, and behind.
+/// A message without its rows: the text between them, and after them.
 struct Message<'m> {
     about: About<'m>,
     /// When the event was logged, in milliseconds since 1970.
@@ -209,7 +209,7 @@ impl Message<'_> {
         field("old", out);
     }
 
-    /// What stands behind `old`.
+    /// The text after `old`.
     fn end(&self, columns: Option<&Columns<'_>>, out: &mut Vec<u8>) {
         field("pkNames", out);
         or_null(columns, out, Columns::keys);
@@ -301,13 +301,12 @@ impl Format for CanalFormat {
         out: &mut Vec<u8>,
     ) -> Result<Option<Box<dyn Pieces + 'a>>, FormatError> {
         let Change::Rows { rows, query, statement } = change else { return Ok(None) };
-        let mut rest = rows.clone();
+        if self.options.no_rows || !rows.is_large() {
+            return Ok(None);
+        }
         // One part is no more than a row, or little.
-        if self.options.no_rows
-            || !rows.is_large()
-            || rest.next_part().is_none()
-            || rest.next_part().is_none()
-        {
+        let mut rest = rows.clone();
+        if rest.next_part().is_none() || rest.next_part().is_none() {
             return Ok(None);
         }
         must_have_names(rows.table(), "Canal's format")?;

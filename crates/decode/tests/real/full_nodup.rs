@@ -109,7 +109,7 @@ fn maxwell(server: &Server) -> Vec<String> {
     text.lines().filter_map(after).collect()
 }
 
-/// What each reader of a server's newest file is told.
+/// The output of each format for a server's newest file.
 fn all(server: &Server) -> Vec<(&'static str, Vec<String>)> {
     let sql = SqlOptions { gtids: false, is_generated: Box::new(|_, _, _| false) };
     let debezium = DebeziumOptions { include_schema_changes: false, ..DebeziumOptions::default() };

@@ -286,7 +286,7 @@ fn the_index_may_be_missing_old_or_torn() {
     }
 }
 
-/// `verify` takes such a name for that of a file which somebody has removed.
+/// `verify` takes such a name for that of a file which a person has removed.
 #[test]
 fn no_power_failure_leaves_a_name_in_the_list_without_its_file() {
     let index = Path::new(TIMELINE).join("mysql-bin.index");

@@ -23,7 +23,7 @@ impl Fingerprint {
     }
 }
 
-/// What server and client both know of a password, and nobody between them.
+/// What the server and the client know of a password, and an attacker between them does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
     /// SHA1(SHA1(password)), of mysql_native_password.

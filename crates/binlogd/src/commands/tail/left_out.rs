@@ -11,7 +11,7 @@ use crate::sink::event_at;
 /// Of a statement or message so many characters are shown.
 const SHOWN_MAX: usize = 60;
 
-/// So many tables are told apart; changes of others are counted together.
+/// Changes of so many tables are counted for each table; those of others are counted together.
 const TABLES_MAX: usize = 1000;
 /// So many of them are shown at the end.
 const TABLES_SHOWN: usize = 20;

@@ -75,8 +75,8 @@ fn characters(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// An exact number as Canal has it. The last digits behind the point, where they are fewer than the nine that
-/// servers store together, are left out if all of them are zeros; one zero stays behind the point. There is
+/// An exact number as Canal has it. The last digits after the point, where they are fewer than the nine that
+/// servers store together, are left out if all of them are zeros; one zero stays after the point. There is
 /// one zero, without a sign.
 pub(super) fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) -> Result<(), ValueError> {
     const STORED_TOGETHER: u8 = 9;
