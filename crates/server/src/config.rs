@@ -72,7 +72,7 @@ pub struct StreamConfig {
 /// What `SHOW REPLICAS` at the primary shows of binlogd, as a replica's `report_host` and `report_port`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// A host's name or address, at most 255 bytes; empty, as with MySQL, if none is configured.
+    /// A host's name or address, at most 253 bytes; empty, as with MySQL, if none is configured.
     pub host: String,
     /// A port, by default the first that is listened on; 0 if there is none.
     pub port: u16,
@@ -209,13 +209,17 @@ pub struct TlsConfig {
     pub client_cert_required: bool,
 }
 
+/// The longest name of a host in DNS, in bytes.
+const HOST_LEN_MAX: usize = 253;
+
 /// Whether a certificate can be for this host: an unspecified address is none, and nor is a name
-/// with other characters than DNS has.
+/// that is longer than DNS allows, or has other characters.
 pub(crate) fn is_certifiable(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => !address.is_unspecified(),
         Err(_) => {
             !host.is_empty()
+                && host.len() <= HOST_LEN_MAX
                 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
         }
     }

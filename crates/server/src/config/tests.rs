@@ -111,6 +111,10 @@ fn errors_name_file_line_and_key() {
             with_user("password=''\n[[stream.user]]\nname='u'\npassword=''"),
             "binlogd.toml:10: stream.user.name: there are two users named \"u\"",
         ),
+        (
+            with(&format!("report_host = '{}'", "a".repeat(254))),
+            "stream.report_host: expected a host name or an IP address",
+        ),
         (with("report_host = 'a b'"), "stream.report_host: expected a host name or an IP address"),
         (with("[stream.tls]\ncert = 'x'"), "stream.tls: cert and key belong together"),
         (

@@ -137,7 +137,7 @@ impl Incomplete {
 impl Drop for Loads {
     fn drop(&mut self) {
         for Incomplete { path, .. } in self.incomplete.values() {
-            // Nobody is left to whom it matters.
+            // There is no caller left to report an error to.
             let _ = fs::remove_file(path);
         }
     }
