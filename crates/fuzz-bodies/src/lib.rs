@@ -18,7 +18,9 @@ use binlogd_wire::command::Command;
 use binlogd_wire::dump::{Ack, BinlogDump, BinlogDumpGtid, RegisterReplica};
 use binlogd_wire::handshake::{AuthSwitchRequest, ClientReply, Greeting};
 use binlogd_wire::packet::PacketReceiver;
+use binlogd_wire::reader::Reader;
 use binlogd_wire::response::{EofPacket, OkPacket};
+use binlogd_wire::statement::BinaryValue;
 use binlogd_wire::{Capabilities, ServerError};
 
 /// The longest payload that the packet target takes, in bytes.
@@ -73,7 +75,31 @@ pub fn command(data: &[u8]) {
     let _ = RegisterReplica::parse(data);
 }
 
-/// A statement, in every dialect, and a pattern with a text.
+/// COM_STMT_EXECUTE: the first byte is the number of the statement's parameters, the second says which of the
+/// first eight were sent as long data, the rest is the packet. It is read again with the types of the first time.
+pub fn execute(data: &[u8]) {
+    let [count, long_data, rest @ ..] = data else { return };
+    let count = usize::from(*count);
+    for capabilities in [Capabilities::NONE, Capabilities(u64::MAX)] {
+        let Ok(Command::Execute(execute)) = Command::parse(rest, capabilities) else { return };
+        let is_long = |i: usize| i < 8 && long_data >> i & 1 == 1;
+        let Ok(parameters) = execute.read(count, &[], is_long, capabilities) else { continue };
+        assert_eq!((parameters.types.len(), parameters.values.len()), (count, count));
+        let same_types = execute.read(count, &parameters.types, is_long, capabilities);
+        assert!(same_types.is_ok());
+        for (kind, value) in parameters.types.iter().zip(&parameters.values) {
+            let (Some(value), mut out) = (value, Vec::new()) else { continue };
+            assert!(value.encode(kind.kind, &mut out).is_ok(), "{value:?} is of {kind:?}");
+            if *value != BinaryValue::Null {
+                let again = BinaryValue::parse(&mut Reader::new(&out, "value"), *kind);
+                let is_nan = format!("{value:?}").contains("NaN");
+                assert!(is_nan || again == Ok(*value), "{value:?} is {again:?}");
+            }
+        }
+    }
+}
+
+/// A statement, in every dialect, and a pattern with a text. As a prepared one it has parameters.
 pub fn sql(data: &[u8]) {
     for version in ["9.7.4", "5.6.24-log", "11.8.3-MariaDB-log", ""] {
         let dialect = Dialect::of_version(version);
@@ -82,9 +108,22 @@ pub fn sql(data: &[u8]) {
             Ok(_) => {}
             Err(error) => assert!(error.code >= 1000 && error.message.len() < 4096, "{error}"),
         }
+        prepared(data, dialect);
     }
     let (text, pattern) = data.split_at(data.len() / 2);
     let _ = sql::like(text, pattern);
+}
+
+/// A prepared statement has as many parameters when it is executed.
+fn prepared(data: &[u8], dialect: Dialect) {
+    let Ok((_, count)) = sql::parse_prepared(data, dialect, None) else { return };
+    let values = ["it's", "\\", "`; --"].map(sql::Value::text).into_iter().cycle();
+    let values: Vec<_> = values.take(usize::from(count)).collect();
+    match sql::parse_prepared(data, dialect, Some(&values)) {
+        Ok((Statement::Inquiry(inquiry), _)) => inquired(&inquiry, dialect),
+        Ok((_, again)) => assert_eq!(again, count),
+        Err(error) => assert!(error.code >= 1000, "{error}"),
+    }
 }
 
 /// A question about tables means the same in the words in which the primary is asked.

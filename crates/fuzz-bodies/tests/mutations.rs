@@ -74,7 +74,27 @@ const SQL: &[&[u8]] = &[
     b"show full tables from `x` like 'a\\_%'",
     b"show create table `a`.`b`;",
     b"select * from statistics where table_name = 'it\\'s'",
+    b"SELECT ?, -? FROM information_schema.columns WHERE a = ? AND b IN (?, 'x') AND NOT c LIKE ? LIMIT ?, ?",
+    b"PREPARE s FROM 'SELECT ?'",
+    b"EXECUTE `s` USING @a, @b",
+    b"EXECUTE IMMEDIATE 'SELECT ?' USING 1",
+    b"DROP PREPARE s",
 ];
+
+/// Number of parameters, long data, COM_STMT_EXECUTE.
+const EXECUTE: &[&[u8]] = &[
+    // INT, NULL, unsigned TINYINT, text.
+    b"\x04\x00\x17\x07\0\0\0\0\x01\0\0\0\x02\x01\x03\0\x08\0\x01\x80\xfe\0\xfe\xff\xff\xff\xc8\x02ab",
+    // DATETIME, TIME, DOUBLE, and a BLOB that was sent before.
+    b"\x04\x08\x17\x07\0\0\0\0\x01\0\0\0\0\x01\x0c\0\x0b\0\x05\0\xfc\0\x07\xea\x07\x0c\x01\x01\x02\x03\x08\x01\x01\0\0\0\x01\x02\x03\0\0\0\0\0\0\xc0\x3f",
+    // One parameter and one attribute.
+    b"\x01\x00\x17\x07\0\0\0\x08\x01\0\0\0\x02\0\x01\x03\0\0\xfe\0\x05trace\x05\0\0\0\x03abc",
+];
+
+#[test]
+fn no_execution_makes_its_parser_panic() {
+    run(bodies::execute, EXECUTE);
+}
 
 #[test]
 fn no_statement_makes_the_parser_panic() {

@@ -11,6 +11,7 @@ use crate::capability::Capabilities;
 use crate::dump::{BinlogDump, BinlogDumpGtid, RegisterReplica};
 use crate::error::WireError;
 use crate::reader::Reader;
+use crate::statement::{Execute, LongData};
 use crate::writer::Put;
 
 /// A command's number, the first byte of its payload. Unknown ones survive.
@@ -90,7 +91,24 @@ pub enum Command<'a> {
     BinlogDump(BinlogDump<'a>),
     /// Stream the binlog from a GTID set.
     BinlogDumpGtid(BinlogDumpGtid<'a>),
-    /// Any other command, prepared statements among them: its number and the rest of the payload.
+    /// Prepare a statement.
+    Prepare(&'a [u8]),
+    /// Execute a prepared statement.
+    Execute(Execute<'a>),
+    /// Send a piece of a parameter's value.
+    SendLongData(LongData<'a>),
+    /// Forget a prepared statement.
+    CloseStatement(u32),
+    /// Reset a prepared statement.
+    ResetStatement(u32),
+    /// Fetch rows of a prepared statement's cursor.
+    Fetch {
+        /// The statement.
+        statement_id: u32,
+        /// How many rows.
+        rows: u32,
+    },
+    /// Any other command: its number and the rest of the payload.
     Other(CommandKind, &'a [u8]),
 }
 
@@ -123,6 +141,19 @@ impl<'a> Command<'a> {
             CommandKind::REGISTER_REPLICA => Self::RegisterReplica(RegisterReplica::parse(rest)?),
             CommandKind::BINLOG_DUMP => Self::BinlogDump(BinlogDump::parse(rest)?),
             CommandKind::BINLOG_DUMP_GTID => Self::BinlogDumpGtid(BinlogDumpGtid::parse(rest)?),
+            CommandKind::STMT_PREPARE => Self::Prepare(rest),
+            CommandKind::STMT_EXECUTE => Self::Execute(Execute::parse(rest)?),
+            CommandKind::STMT_SEND_LONG_DATA => Self::SendLongData(LongData::parse(rest)?),
+            CommandKind::STMT_CLOSE => {
+                Self::CloseStatement(Reader::new(rest, "COM_STMT_CLOSE").u32("statement id")?)
+            }
+            CommandKind::STMT_RESET => {
+                Self::ResetStatement(Reader::new(rest, "COM_STMT_RESET").u32("statement id")?)
+            }
+            CommandKind::STMT_FETCH => {
+                let mut r = Reader::new(rest, "COM_STMT_FETCH");
+                Self::Fetch { statement_id: r.u32("statement id")?, rows: r.u32("row count")? }
+            }
             other => Self::Other(other, rest),
         })
     }
@@ -145,6 +176,14 @@ impl<'a> Command<'a> {
             Self::RegisterReplica(register) => register.encode(out),
             Self::BinlogDump(dump) => dump.encode(out),
             Self::BinlogDumpGtid(dump) => dump.encode(out),
+            Self::Prepare(sql) => out.put_bytes(sql),
+            Self::Execute(execute) => execute.encode(out),
+            Self::SendLongData(data) => data.encode(out),
+            Self::CloseStatement(id) | Self::ResetStatement(id) => out.put_u32(*id),
+            Self::Fetch { statement_id, rows } => {
+                out.put_u32(*statement_id);
+                out.put_u32(*rows);
+            }
             Self::Other(_, rest) => out.put_bytes(rest),
         }
     }
@@ -165,6 +204,12 @@ impl<'a> Command<'a> {
             Self::RegisterReplica(_) => CommandKind::REGISTER_REPLICA,
             Self::BinlogDump(_) => CommandKind::BINLOG_DUMP,
             Self::BinlogDumpGtid(_) => CommandKind::BINLOG_DUMP_GTID,
+            Self::Prepare(_) => CommandKind::STMT_PREPARE,
+            Self::Execute(_) => CommandKind::STMT_EXECUTE,
+            Self::SendLongData(_) => CommandKind::STMT_SEND_LONG_DATA,
+            Self::CloseStatement(_) => CommandKind::STMT_CLOSE,
+            Self::ResetStatement(_) => CommandKind::STMT_RESET,
+            Self::Fetch { .. } => CommandKind::STMT_FETCH,
             Self::Other(kind, _) => *kind,
         }
     }

@@ -18,6 +18,7 @@ pub mod packet;
 pub mod reader;
 pub mod response;
 pub mod resultset;
+pub mod statement;
 pub mod status;
 pub mod writer;
 

@@ -1,6 +1,7 @@
-//! Text result sets: what a query answers with.
+//! Result sets: what a query or a prepared statement answers with.
 //!
-//! Values are bytes here; nothing interprets them. Manual: "Text Resultset".
+//! Values are their text here; [`statement`](crate::statement) knows their binary form. Manual: "Text Resultset",
+//! "Binary Protocol Resultset".
 
 use crate::capability::Capabilities;
 use crate::charset;
@@ -8,6 +9,7 @@ use crate::error::WireError;
 use crate::packet::{MAX_BODY_LEN, PacketWriter};
 use crate::reader::{LENENC_NULL, Reader};
 use crate::response::{EOF, ERR, EofPacket, LOCAL_INFILE, OK, OkPacket, ServerError};
+use crate::statement::{BinaryColumn, InvalidText, ParameterType, encode_row};
 use crate::status::StatusFlags;
 use crate::writer::Put;
 
@@ -19,12 +21,36 @@ pub const MAX_COLUMNS: usize = 0xffff;
 pub struct ColumnType(pub u8);
 
 impl ColumnType {
+    /// TINYINT.
+    pub const TINY: Self = Self(0x01);
+    /// SMALLINT.
+    pub const SHORT: Self = Self(0x02);
     /// INT.
     pub const LONG: Self = Self(0x03);
+    /// FLOAT.
+    pub const FLOAT: Self = Self(0x04);
+    /// DOUBLE.
+    pub const DOUBLE: Self = Self(0x05);
     /// NULL.
     pub const NULL: Self = Self(0x06);
+    /// TIMESTAMP.
+    pub const TIMESTAMP: Self = Self(0x07);
     /// BIGINT.
     pub const LONGLONG: Self = Self(0x08);
+    /// MEDIUMINT.
+    pub const INT24: Self = Self(0x09);
+    /// DATE.
+    pub const DATE: Self = Self(0x0a);
+    /// TIME.
+    pub const TIME: Self = Self(0x0b);
+    /// DATETIME.
+    pub const DATETIME: Self = Self(0x0c);
+    /// YEAR.
+    pub const YEAR: Self = Self(0x0d);
+    /// DATE, as it is stored.
+    pub const NEWDATE: Self = Self(0x0e);
+    /// DECIMAL.
+    pub const NEWDECIMAL: Self = Self(0xf6);
     /// VARCHAR.
     pub const VAR_STRING: Self = Self(0xfd);
     /// Any BLOB or TEXT.
@@ -92,6 +118,12 @@ impl<'a> ColumnDefinition<'a> {
             decimals: 0,
             ..Self::text(name)
         }
+    }
+
+    /// The type of the column's values in a binary row.
+    #[must_use]
+    pub fn value_type(&self) -> ParameterType {
+        ParameterType { kind: self.kind, is_unsigned: self.flags & Self::UNSIGNED != 0 }
     }
 
     /// Parses a payload.
@@ -245,25 +277,36 @@ impl<'a> Iterator for TextRow<'a> {
     }
 }
 
-/// Writes a whole text result set into a buffer, packet by packet.
+/// How rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowFormat {
+    /// As the answer to a query.
+    Text,
+    /// As the answer to an executed statement.
+    Binary,
+}
+
+/// Writes a whole result set into a buffer, packet by packet.
 ///
 /// The buffer grows by what is written; a caller with many rows may send and clear it between rows
 /// by [`buffer`](Self::buffer).
 #[derive(Debug)]
 #[must_use = "a result set must be finished"]
-pub struct TextResultSet<'o> {
+pub struct ResultSetWriter<'o> {
     out: &'o mut Vec<u8>,
     packets: &'o mut PacketWriter,
     capabilities: Capabilities,
+    /// The columns, if rows are binary.
+    binary: Option<Vec<BinaryColumn>>,
 }
 
-impl<'o> TextResultSet<'o> {
+impl<'o> ResultSetWriter<'o> {
     /// Appends the column count and definitions, at least one. `capabilities` are those agreed on
     /// with the client.
     pub fn begin(
         out: &'o mut Vec<u8>,
         packets: &'o mut PacketWriter,
-        capabilities: Capabilities,
+        (capabilities, format): (Capabilities, RowFormat),
         status: StatusFlags,
         columns: &[ColumnDefinition<'_>],
     ) -> Self {
@@ -275,19 +318,40 @@ impl<'o> TextResultSet<'o> {
         if !capabilities.contains(Capabilities::DEPRECATE_EOF) {
             packets.build(out, |out| EofPacket { warnings: 0, status }.encode(out));
         }
-        Self { out, packets, capabilities }
+        let binary = match format {
+            RowFormat::Text => None,
+            RowFormat::Binary => Some(columns.iter().map(BinaryColumn::new).collect()),
+        };
+        Self { out, packets, capabilities, binary }
     }
 
-    /// Appends a row; `None` is NULL. There must be as many values as columns.
-    pub fn row<V: AsRef<[u8]>>(&mut self, values: impl IntoIterator<Item = Option<V>>) {
-        self.packets.build(self.out, |out| {
-            for value in values {
-                match value {
-                    Some(value) => out.put_lenenc_bytes(value.as_ref()),
-                    None => out.put_null(),
+    /// Appends a row of values as text; `None` is NULL. There must be as many values as columns.
+    ///
+    /// # Errors
+    /// The row is to be binary, and a value is not of its column's type. Nothing was appended.
+    pub fn row<V: AsRef<[u8]>>(
+        &mut self,
+        values: impl IntoIterator<Item = Option<V>>,
+    ) -> Result<(), InvalidText> {
+        let Some(columns) = &self.binary else {
+            self.packets.build(self.out, |out| {
+                for value in values {
+                    match value {
+                        Some(value) => out.put_lenenc_bytes(value.as_ref()),
+                        None => out.put_null(),
+                    }
                 }
-            }
-        });
+            });
+            return Ok(());
+        };
+        let start = self.out.len();
+        let frame = self.packets.begin(self.out);
+        let encoded = encode_row(columns, values, self.out);
+        match encoded {
+            Ok(()) => self.packets.end(self.out, frame),
+            Err(_) => self.out.truncate(start),
+        }
+        encoded
     }
 
     /// The buffer as it stands between rows: complete packets.
@@ -297,7 +361,7 @@ impl<'o> TextResultSet<'o> {
 
     /// Appends the end of the rows.
     pub fn finish(self, status: StatusFlags, warnings: u16) {
-        let Self { out, packets, capabilities } = self;
+        let Self { out, packets, capabilities, .. } = self;
         packets.build(out, |out| {
             if capabilities.contains(Capabilities::DEPRECATE_EOF) {
                 let ok = OkPacket { status, warnings, ..OkPacket::default() };

@@ -10,7 +10,8 @@ use binlogd_wire::dump::{
 use binlogd_wire::handshake::{Attributes, AuthSwitchRequest, ClientReply, Greeting};
 use binlogd_wire::packet::PacketDecoder;
 use binlogd_wire::response::{EofPacket, OkPacket};
-use binlogd_wire::resultset::{ColumnDefinition, QueryResponse, RowResponse};
+use binlogd_wire::resultset::{ColumnDefinition, ColumnType, QueryResponse, RowResponse};
+use binlogd_wire::statement::{BinaryRow, ParameterType, PrepareOk};
 use binlogd_wire::{Capabilities, ServerError};
 use proptest::prelude::*;
 
@@ -46,7 +47,15 @@ proptest! {
         marked.extend_from_slice(&bytes);
         for bytes in [&bytes[..], &marked] {
             for capabilities in [Capabilities::NONE, ALL] {
-                let _ = Command::parse(bytes, capabilities);
+                if let Ok(Command::Execute(execute)) = Command::parse(bytes, capabilities) {
+                    let is_long = |i| i % 3 == 2;
+                    let _ = execute.read(usize::from(first), &[], is_long, capabilities);
+                }
+                if let Ok(row) = BinaryRow::parse(bytes, usize::from(first % 9)) {
+                    let kind = ParameterType { kind: ColumnType(first), is_unsigned: false };
+                    let _ = row.values((0..first % 9).map(|_| kind));
+                }
+                let _ = PrepareOk::parse(bytes);
                 let _ = OkPacket::parse(bytes, capabilities);
                 let _ = QueryResponse::parse(bytes, capabilities);
                 if let Ok(RowResponse::Row(row)) = RowResponse::parse(bytes, capabilities) {

@@ -13,7 +13,7 @@ use binlogd_client::wire::auth::{
 use binlogd_client::wire::command::Command;
 use binlogd_client::wire::handshake::ClientReply;
 use binlogd_client::wire::packet::PacketWriter;
-use binlogd_client::wire::resultset::{ColumnDefinition, TextResultSet};
+use binlogd_client::wire::resultset::{ColumnDefinition, ResultSetWriter, RowFormat};
 use binlogd_client::wire::{Capabilities, ErrorCode, ServerError, StatusFlags};
 use testkit::{Flavour, testbed};
 
@@ -69,9 +69,9 @@ async fn serve_client(mut fake: Fake, credential: Credential, has_rsa_key: bool)
                 let mut packets = PacketWriter::new(1);
                 let columns = ["text", "nothing", "number"].map(ColumnDefinition::text);
                 let status = StatusFlags::AUTOCOMMIT;
-                let mut set =
-                    TextResultSet::begin(&mut out, &mut packets, capabilities, status, &columns);
-                set.row([Some("hello"), None, Some("7")]);
+                let how = (capabilities, RowFormat::Text);
+                let mut set = ResultSetWriter::begin(&mut out, &mut packets, how, status, &columns);
+                set.row([Some("hello"), None, Some("7")]).unwrap();
                 set.finish(status, 0);
                 fake.send_raw(&out).await;
             }

@@ -36,6 +36,10 @@ pub struct Limits {
     pub user_variables_max: usize,
     /// The bytes of their names and values together.
     pub user_variables_bytes_max: usize,
+    /// Prepared statements of one session.
+    pub prepared_statements_max: usize,
+    /// The bytes of their texts and of the long data for their parameters together.
+    pub prepared_statements_bytes_max: usize,
     /// Bytes of a stream's end that are kept in memory for the readers there; 0 is none.
     pub tail_bytes_max: usize,
 }
@@ -57,6 +61,8 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             user_variables_max: 256,
             user_variables_bytes_max: 1 << 20,
+            prepared_statements_max: 16_382,
+            prepared_statements_bytes_max: 4 << 20,
             tail_bytes_max: 8 << 20,
         }
     }
@@ -80,6 +86,8 @@ pub(super) struct LimitsSection {
     write_timeout_s: Option<u64>,
     user_variables_max: Option<usize>,
     user_variables_bytes_max: Option<usize>,
+    prepared_statements_max: Option<usize>,
+    prepared_statements_bytes_max: Option<usize>,
     tail_bytes_max: Option<usize>,
 }
 
@@ -122,6 +130,12 @@ impl LimitsSection {
             user_variables_bytes_max: self
                 .user_variables_bytes_max
                 .unwrap_or(defaults.user_variables_bytes_max),
+            prepared_statements_max: self
+                .prepared_statements_max
+                .unwrap_or(defaults.prepared_statements_max),
+            prepared_statements_bytes_max: self
+                .prepared_statements_bytes_max
+                .unwrap_or(defaults.prepared_statements_bytes_max),
             tail_bytes_max: self.tail_bytes_max.unwrap_or(defaults.tail_bytes_max),
         };
         let at_least = |key, value: u64, least: u64| {

@@ -244,10 +244,35 @@ impl SqlError {
         Self::new(1273, GENERAL, format!("Unknown collation: '{name}'"))
     }
 
-    /// ER_UNKNOWN_STMT_HANDLER: a prepared statement is named, and there are none.
-    pub fn unknown_statement_handler() -> Self {
-        let text = "Unknown prepared statement handler given to the server";
+    /// ER_UNKNOWN_STMT_HANDLER: no prepared statement has this id or name.
+    pub fn unknown_statement(name: &str, given_to: &str) -> Self {
+        let text = format!("Unknown prepared statement handler ({name}) given to {given_to}");
         Self::new(1243, GENERAL, text)
+    }
+
+    /// ER_STMT_HAS_NO_OPEN_CURSOR: rows are sent at once, so none is ever open.
+    pub fn no_open_cursor(id: u32) -> Self {
+        Self::new(1421, GENERAL, format!("The statement ({id}) has no open cursor."))
+    }
+
+    /// ER_MAX_PREPARED_STMT_COUNT_REACHED
+    pub fn too_many_prepared_statements(max: usize) -> Self {
+        let text = format!(
+            "Can't create more than max_prepared_stmt_count statements (current value: {max})"
+        );
+        Self::new(1461, b"42000", text)
+    }
+
+    /// ER_PS_MANY_PARAM
+    pub fn too_many_parameters() -> Self {
+        Self::new(1390, GENERAL, "Prepared statement contains too many placeholders")
+    }
+
+    /// ER_UNKNOWN_ERROR: the limit on what a session's prepared statements may take.
+    pub fn long_data_too_long() -> Self {
+        let text = "Parameter of prepared statement which is set through mysql_send_long_data() is \
+                    longer than 'max_long_data_size' bytes";
+        Self::new(1105, GENERAL, text)
     }
 
     /// ER_OPTION_PREVENTS_STATEMENT: what a read-only server says to a write.
@@ -257,8 +282,8 @@ impl SqlError {
         Self::new(1290, GENERAL, text)
     }
 
-    /// ER_UNSUPPORTED_PS: there are no prepared statements here.
-    pub fn no_prepared_statements() -> Self {
+    /// ER_UNSUPPORTED_PS
+    pub fn cannot_be_prepared() -> Self {
         let text = "This command is not supported in the prepared statement protocol yet";
         Self::new(1295, GENERAL, text)
     }

@@ -4,16 +4,19 @@
 //! How a reply travels is `reply`'s business; where values of variables come from, `variables`'.
 
 mod function;
+mod prepared;
 mod purge;
 mod replica;
 mod show;
 
 use super::answer::Question;
 use super::error::SqlError;
+use super::prepared::Bound;
 use super::reply::{Column, Kind, Reply, ResultSet};
 use super::server::Server;
 use super::sql::{
     Assignment, Expr, Inquiry, Kill, Limit, Select, SetValue, Show, Statement, Value, parse,
+    parse_prepared,
 };
 use super::state::SessionState;
 use super::variables::{self, View};
@@ -25,9 +28,9 @@ use super::variables::{self, View};
 pub(super) fn run(
     server: &Server,
     session: &mut SessionState,
-    sql: &[u8],
+    request: &Request<'_>,
 ) -> Result<Reply, SqlError> {
-    let result = parse(sql, server.dialect()).and_then(|statement| {
+    let result = read(server, session, request).and_then(|statement| {
         let keeps_errors =
             matches!(statement, Statement::Show(Show::Warnings { .. } | Show::WarningCount { .. }));
         let reply = Query { server, session: &mut *session }.statement(statement)?;
@@ -52,6 +55,48 @@ pub(super) fn run(
     }
 }
 
+/// A statement as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) sql: &'a [u8],
+    /// The values of its parameters, if it is a prepared one.
+    values: Option<&'a [Value]>,
+}
+
+impl<'a> Request<'a> {
+    /// A query.
+    pub(super) fn text(sql: &'a [u8]) -> Self {
+        Self { sql, values: None }
+    }
+
+    /// A prepared statement.
+    pub(super) fn bound(bound: &'a Bound) -> Self {
+        Self { sql: &bound.sql, values: Some(&bound.values) }
+    }
+
+    fn parse(&self, server: &Server) -> Result<Statement, SqlError> {
+        match self.values {
+            None => parse(self.sql, server.dialect()),
+            Some(values) => {
+                parse_prepared(self.sql, server.dialect(), Some(values)).map(|(read, _)| read)
+            }
+        }
+    }
+}
+
+/// The statement that is to be run: of an `EXECUTE` the one that was prepared.
+fn read(
+    server: &Server,
+    session: &mut SessionState,
+    request: &Request<'_>,
+) -> Result<Statement, SqlError> {
+    let statement = request.parse(server)?;
+    match (Query { server, session }).executed(&statement)? {
+        Some(bound) => Request::bound(&bound).parse(server),
+        None => Ok(statement),
+    }
+}
+
 struct Query<'a> {
     server: &'a Server,
     session: &'a mut SessionState,
@@ -72,6 +117,12 @@ impl Query<'_> {
             Statement::Purge(purge) => purge::run(self, &purge),
             Statement::Replica { verb, channel } => replica::run(self, verb, &channel),
             Statement::FlushHosts => self.flush_hosts(),
+            Statement::Prepare { name, source } => self.prepare_named(name, &source),
+            Statement::Deallocate(name) => self.deallocate(&name),
+            // Resolved before, and none of them can be prepared.
+            Statement::Execute { .. } | Statement::ExecuteImmediate { .. } => {
+                Err(SqlError::cannot_be_prepared())
+            }
             Statement::Use(db) => {
                 self.session.db = Some(db);
                 Ok(Reply::Ok)
@@ -204,12 +255,20 @@ impl Query<'_> {
 }
 
 /// What a statement's functions wait for, in order; nothing for one that fails anyway.
-pub(super) fn waits(server: &Server, session: &mut SessionState, sql: &[u8]) -> Vec<Wait> {
-    const WORD: &[u8] = b"WAIT";
-    if !sql.windows(WORD.len()).any(|word| word.eq_ignore_ascii_case(WORD)) {
+pub(super) fn waits(
+    server: &Server,
+    session: &mut SessionState,
+    request: &Request<'_>,
+) -> Vec<Wait> {
+    const WORDS: &[&[u8]] = &[b"WAIT", b"EXECUTE"];
+    let is_in = |word: &&[u8]| {
+        request.sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    };
+    if !WORDS.iter().any(is_in) {
         return Vec::new();
     }
-    let Ok(Statement::Select(select)) = parse(sql, server.dialect()) else { return Vec::new() };
+    let read = read(server, session, request);
+    let Ok(Statement::Select(select)) = read else { return Vec::new() };
     let query = Query { server, session };
     let mut waits = Vec::new();
     for item in &select.items {
@@ -225,6 +284,7 @@ pub(super) fn waits(server: &Server, session: &mut SessionState, sql: &[u8]) -> 
 }
 
 pub(super) use function::Wait;
+pub(super) use prepared::{Columns, prepare};
 pub(super) use show::events_failed;
 
 /// COM_PROCESS_KILL: as `KILL id`.

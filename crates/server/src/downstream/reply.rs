@@ -2,7 +2,8 @@
 
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::response::OkPacket;
-use binlogd_wire::resultset::{ColumnDefinition, ColumnType, TextResultSet};
+use binlogd_wire::resultset::{ColumnDefinition, ColumnType, ResultSetWriter, RowFormat};
+use binlogd_wire::statement::InvalidText;
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset};
 
 use super::answer::Question;
@@ -135,6 +136,8 @@ pub(super) struct Format {
     pub(super) status: StatusFlags,
     /// The collation id of texts.
     pub(super) charset: u16,
+    /// The form of rows.
+    pub(super) rows: RowFormat,
 }
 
 impl Format {
@@ -173,9 +176,12 @@ impl Format {
             .enumerate()
             .map(|(i, column)| self.column(column, longest(set, i)))
             .collect();
-        let mut rows = TextResultSet::begin(out, packets, self.capabilities, self.status, &columns);
+        let how = (self.capabilities, self.rows);
+        let mut rows = ResultSetWriter::begin(out, packets, how, self.status, &columns);
         for row in &set.rows {
-            rows.row(row.iter().map(Value::to_bytes));
+            if let Err(error) = rows.row(row.iter().map(Value::to_bytes)) {
+                return rows.fail(&invalid_value(error).into());
+            }
         }
         rows.finish(self.status, 0);
     }
@@ -219,6 +225,13 @@ fn longest(set: &ResultSet, column: usize) -> u32 {
     let values = set.rows.iter().filter_map(|row| row.get(column));
     let longest = values.filter_map(|value| value.to_bytes().map(|bytes| bytes.len())).max();
     u32::try_from(longest.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+/// ER_UNKNOWN_ERROR: a value that is not of its column's type, by the primary's fault or ours, is not sent
+/// as another one.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn invalid_value(error: InvalidText) -> SqlError {
+    SqlError::new(1105, b"HY000", error.to_string())
 }
 
 impl From<SqlError> for ServerError {

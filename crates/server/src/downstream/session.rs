@@ -1,6 +1,7 @@
 //! One client from its greeting to its leaving: login, then command after command, then maybe a
 //! dump, which is the last.
 
+mod prepared;
 mod rows;
 mod user;
 mod wait;
@@ -9,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use binlogd_wire::command::{Command, CommandKind};
+use binlogd_wire::command::Command;
 use binlogd_wire::compress::Compression;
 use binlogd_wire::dump::RegisterReplica;
 use binlogd_wire::packet::PacketWriter;
 use binlogd_wire::response::{EofPacket, OkPacket};
+use binlogd_wire::resultset::RowFormat;
 use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset as charsets};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -22,7 +24,8 @@ use super::connection::{Connection, ReadError};
 use super::dump::{self, DumpRequest, DumpSession, Stop, StopReason, Who};
 use super::error::SqlError;
 use super::login::{LoggedIn, LoginError, log_in};
-use super::query;
+use super::prepared::PreparedStatements;
+use super::query::{self, Request};
 use super::registry::{self, Registration};
 use super::reply::{Format, Reply};
 use super::service::Service;
@@ -124,6 +127,7 @@ fn first_state(
         endpoint: peer.endpoint.clone(),
         tls,
         user_variables: UserVariables::new(&service.server.limits),
+        prepared: PreparedStatements::new(&service.server.limits),
         system: SystemValues::default(),
         last_error: None,
         warnings: Vec::new(),
@@ -261,22 +265,20 @@ impl Session {
             Command::Quit => return Ok(Next::Leave("it said goodbye")),
             Command::Query(sql) => {
                 self.show("Query", Some(sql));
-                match self.wait(sql).await {
-                    Waited::Enough => {}
-                    Waited::Interrupted(error) => {
-                        self.answer(&Err(error));
-                        return Ok(Next::Command);
-                    }
-                    Waited::ClientLeft => return Ok(Next::Leave(CLOSED)),
-                }
-                let reply = query::run(&self.service.server, &mut self.state, sql);
-                self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));
-                if let Err(error) = &reply {
-                    let sql = shown(sql);
-                    debug!(connection = self.state.id, %error, %sql, "statement refused");
-                }
-                reply
+                return self.run_statement(&Request::text(sql), RowFormat::Text).await;
             }
+            Command::Prepare(sql) => return self.prepare(sql).await,
+            Command::Execute(execute) => return self.execute(&execute).await,
+            Command::SendLongData(piece) => {
+                self.state.prepared.append(&piece);
+                return Ok(Next::Command);
+            }
+            Command::CloseStatement(id) => {
+                self.state.prepared.close(id);
+                return Ok(Next::Command);
+            }
+            Command::ResetStatement(id) => self.reset_statement(id),
+            Command::Fetch { statement_id, .. } => Err(self.fetch(statement_id)),
             Command::Ping => Ok(Reply::Ok),
             Command::InitDb(name) => {
                 let name = String::from_utf8_lossy(name).into_owned();
@@ -312,37 +314,61 @@ impl Session {
             }
             other => match other.kind() {
                 kind if kind.is_unanswered() => return Ok(Next::Command),
-                CommandKind::STMT_PREPARE => Err(SqlError::no_prepared_statements()),
-                CommandKind::STMT_EXECUTE | CommandKind::STMT_RESET | CommandKind::STMT_FETCH => {
-                    Err(SqlError::unknown_statement_handler())
-                }
                 _ => Err(SqlError::unknown_command()),
             },
         };
+        self.answer(&reply);
+        Ok(Next::Command)
+    }
+
+    /// Runs a statement and answers it, with rows in this form.
+    async fn run_statement(
+        &mut self,
+        request: &Request<'_>,
+        rows: RowFormat,
+    ) -> Result<Next, ReadError> {
+        match self.wait(request).await {
+            Waited::Enough => {}
+            Waited::Interrupted(error) => {
+                self.answer(&Err(error));
+                return Ok(Next::Command);
+            }
+            Waited::ClientLeft => return Ok(Next::Leave(CLOSED)),
+        }
+        let reply = query::run(&self.service.server, &mut self.state, request);
+        self.registration.session().update(|shown| shown.db.clone_from(&self.state.db));
+        if let Err(error) = &reply {
+            let sql = shown(request.sql);
+            debug!(connection = self.state.id, %error, %sql, "statement refused");
+        }
         match reply {
-            Ok(Reply::Events(events)) => self.send_events(events).await,
-            Ok(Reply::Asked(question)) => self.send_answer(question).await,
+            Ok(Reply::Events(events)) => self.send_events(events, rows).await,
+            Ok(Reply::Asked(question)) => self.send_answer(question, rows).await,
             reply => {
-                self.answer(&reply);
+                self.answer_in(rows, &reply);
                 Ok(Next::Command)
             }
         }
     }
 
     fn answer(&mut self, reply: &Result<Reply, SqlError>) {
-        let format = self.format();
+        self.answer_in(RowFormat::Text, reply);
+    }
+
+    fn answer_in(&mut self, rows: RowFormat, reply: &Result<Reply, SqlError>) {
+        let format = self.format(rows);
         let Connection { packets, out, .. } = &mut self.connection;
         format.encode(reply, packets, out);
     }
 
-    fn format(&self) -> Format {
+    fn format(&self, rows: RowFormat) -> Format {
         let view = View { server: &self.service.server, session: &self.state };
         let autocommit = variables::select(&view, None, "autocommit") != Ok(Value::Int(0));
         let status = if autocommit { StatusFlags::AUTOCOMMIT } else { StatusFlags::default() };
         let dialect = self.service.server.dialect();
         let newest = !dialect.mariadb && dialect.version >= 80_000;
         let charset = if newest { charsets::UTF8MB4_0900 } else { charsets::UTF8MB4 };
-        Format { capabilities: self.capabilities, status, charset }
+        Format { capabilities: self.capabilities, status, charset, rows }
     }
 
     /// Tells others what the session is at.
@@ -367,7 +393,7 @@ impl Session {
     fn set_option(&mut self, option: u16) {
         const MULTI_STATEMENTS_ON: u16 = 0;
         const MULTI_STATEMENTS_OFF: u16 = 1;
-        let Format { capabilities, status, .. } = self.format();
+        let Format { capabilities, status, .. } = self.format(RowFormat::Text);
         match option {
             MULTI_STATEMENTS_OFF if capabilities.contains(Capabilities::DEPRECATE_EOF) => {
                 let ok = OkPacket { status, ..OkPacket::default() };

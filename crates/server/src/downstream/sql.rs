@@ -17,7 +17,7 @@ pub use ast::{
 };
 pub use inquiry::{Inquiry, Selection, TableName};
 pub use like::{eq_ignore_case, like};
-pub use parser::parse;
+pub use parser::{parse, parse_prepared};
 pub use value::Value;
 
 /// Which server's SQL is spoken: it decides which executable comments count.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use binlogd_wire::compress::Compression;
 
 use super::error::SqlError;
+use super::prepared::PreparedStatements;
 use super::sql::Value;
 use crate::config::{Limits, Rights};
 
@@ -24,6 +25,7 @@ pub(crate) struct SessionState {
     /// How the connection is compressed.
     pub(crate) compression: Option<Compression>,
     pub(crate) user_variables: UserVariables,
+    pub(crate) prepared: PreparedStatements,
     pub(crate) system: SystemValues,
     /// The error of the statement before, for `SHOW WARNINGS`.
     pub(crate) last_error: Option<SqlError>,
@@ -105,6 +107,7 @@ impl SessionState {
     /// Forgets what the client has set, as COM_RESET_CONNECTION wants it.
     pub(crate) fn reset(&mut self, limits: &Limits) {
         self.user_variables = UserVariables::new(limits);
+        self.prepared = PreparedStatements::new(limits);
         self.system = SystemValues::default();
         self.last_error = None;
         self.warnings.clear();

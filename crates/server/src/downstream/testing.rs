@@ -11,7 +11,8 @@ use super::facts::{
     BinaryLog, BinaryLogStatus, EventRow, EventRows, EventsError, PurgeError, PurgeOutcome,
     PurgeTarget, StreamFacts,
 };
-use super::query;
+use super::prepared::PreparedStatements;
+use super::query::{self, Request};
 use super::registry::Registry;
 use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
 use super::reply::{Column, Reply};
@@ -186,6 +187,7 @@ pub(crate) fn session() -> SessionState {
         tls: None,
         compression: None,
         user_variables: UserVariables::new(&Limits::default()),
+        prepared: PreparedStatements::new(&Limits::default()),
         system: SystemValues::default(),
         last_error: None,
         warnings: Vec::new(),
@@ -196,7 +198,7 @@ pub(crate) fn session() -> SessionState {
 /// and the rows, cells separated by ` | `.
 pub(crate) fn ask(server: &Server, session: &mut SessionState, sql: &str) -> String {
     let line = |cells: Vec<String>| cells.join(" | ");
-    match query::run(server, session, sql.as_bytes()) {
+    match query::run(server, session, &Request::text(sql.as_bytes())) {
         Ok(Reply::Ok) => "OK".into(),
         Ok(Reply::Events(mut events)) => {
             let mut lines = vec![line(names(&events.columns))];

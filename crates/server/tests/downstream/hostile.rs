@@ -112,19 +112,20 @@ async fn commands_that_are_none_are_answered_and_the_connection_lives() {
     let fixture = Fixture::start().await;
     let mut raw = Raw::logged_in(&fixture).await;
     for (payload, expected) in [
-        (&b""[..], 1835),            // not even a command byte
-        (b"\x04table\0", 1047),      // COM_FIELD_LIST
-        (b"\x05", 1047),             // COM_CREATE_DB
-        (b"\x08", 1047),             // COM_SHUTDOWN
-        (b"\xfe", 1047),             // no such command
-        (b"\x0c\x01", 1835),         // COM_PROCESS_KILL with half an id
-        (b"\x12\x04", 1835),         // COM_BINLOG_DUMP, truncated
-        (b"\x15\x01", 1835),         // COM_REGISTER_SLAVE, truncated
-        (b"\x16SELECT ?", 1295),     // COM_STMT_PREPARE
-        (b"\x17\x01\0\0\0", 1243),   // COM_STMT_EXECUTE
-        (b"\x1b\x00\x00", 1235),     // COM_SET_OPTION, several statements on
-        (b"\x1b\x07\x00", 1047),     // COM_SET_OPTION, unknown
-        (b"\x0c\xff\xff\0\0", 1094), // COM_PROCESS_KILL of nobody
+        (&b""[..], 1835),                      // not even a command byte
+        (b"\x04table\0", 1047),                // COM_FIELD_LIST
+        (b"\x05", 1047),                       // COM_CREATE_DB
+        (b"\x08", 1047),                       // COM_SHUTDOWN
+        (b"\xfe", 1047),                       // no such command
+        (b"\x0c\x01", 1835),                   // COM_PROCESS_KILL with half an id
+        (b"\x12\x04", 1835),                   // COM_BINLOG_DUMP, truncated
+        (b"\x15\x01", 1835),                   // COM_REGISTER_SLAVE, truncated
+        (b"\x16SELECT nope", 1054),            // COM_STMT_PREPARE
+        (b"\x17\x01\0\0\0", 1835),             // COM_STMT_EXECUTE, cut short
+        (b"\x17\x01\0\0\0\0\x01\0\0\0", 1243), // of a statement that nobody prepared
+        (b"\x1b\x00\x00", 1235),               // COM_SET_OPTION, several statements on
+        (b"\x1b\x07\x00", 1047),               // COM_SET_OPTION, unknown
+        (b"\x0c\xff\xff\0\0", 1094),           // COM_PROCESS_KILL of nobody
     ] {
         raw.send(0, payload).await;
         let (sequence, answer) = raw.packet().await.unwrap();

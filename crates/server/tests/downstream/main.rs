@@ -7,6 +7,7 @@
 mod early_replicas;
 mod hostile;
 mod login;
+mod prepared;
 mod raw;
 mod real_clients;
 mod real_replicas;

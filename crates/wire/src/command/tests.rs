@@ -26,6 +26,11 @@ fn commands_are_read_and_written_back() {
         b"\x1b\x01\x00",
         b"\x1f",
         b"\x16SELECT ?",
+        b"\x17\x07\x00\x00\x00\x08\x01\x00\x00\x00anything",
+        b"\x18\x07\x00\x00\x00\x01\x00a piece",
+        b"\x19\x07\x00\x00\x00",
+        b"\x1a\x07\x00\x00\x00",
+        b"\x1c\x07\x00\x00\x00\x0a\x00\x00\x00",
         b"\x7fsome future command",
     ] {
         is_symmetric(payload, NONE);

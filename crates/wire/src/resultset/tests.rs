@@ -97,15 +97,15 @@ fn written(capabilities: Capabilities) -> Vec<u8> {
     let mut out = Vec::new();
     let mut packets = PacketWriter::new(1);
     let columns = [ColumnDefinition::text("name"), ColumnDefinition::unsigned("size")];
-    let mut set = TextResultSet::begin(
+    let mut set = ResultSetWriter::begin(
         &mut out,
         &mut packets,
-        capabilities,
+        (capabilities, RowFormat::Text),
         StatusFlags::AUTOCOMMIT,
         &columns,
     );
-    set.row([Some("binlog.000001"), Some("1234")]);
-    set.row([Some(""), None]);
+    set.row([Some("binlog.000001"), Some("1234")]).unwrap();
+    set.row([Some(""), None]).unwrap();
     set.finish(StatusFlags::AUTOCOMMIT, 1);
     out
 }
@@ -146,7 +146,8 @@ fn a_result_set_can_fail_on_the_way() {
     let mut packets = PacketWriter::new(1);
     let columns = [ColumnDefinition::text("name")];
     let status = StatusFlags::default();
-    let set = TextResultSet::begin(&mut out, &mut packets, DEPRECATE_EOF, status, &columns);
+    let how = (DEPRECATE_EOF, RowFormat::Text);
+    let set = ResultSetWriter::begin(&mut out, &mut packets, how, status, &columns);
     set.fail(&ServerError::new(ErrorCode::QUERY_INTERRUPTED, "Query execution was interrupted"));
     let payloads = payloads(&out);
     let last = RowResponse::parse(payloads[2], DEPRECATE_EOF).unwrap();

@@ -58,7 +58,7 @@ pub(super) fn needs_replication_client(view: &View<'_>) -> Result<(), SqlError> 
     }))
 }
 
-fn events_columns() -> Vec<Column> {
+pub(super) fn events_columns() -> Vec<Column> {
     vec![
         text("Log_name"),
         unsigned("Pos"),

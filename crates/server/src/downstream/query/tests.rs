@@ -362,7 +362,12 @@ fn the_primary_is_asked_in_words_of_our_own() {
     watcher.rights = Rights { monitor: true, admin: true, ..Rights::default() };
     let answer = ask(&server, &mut watcher, "SHOW DATABASES");
     assert!(answer.starts_with("ERROR 1227"), "{answer}");
-    let error = super::run(&server, &mut session(), b"SHOW CREATE TABLE `\xe4\xf6`.t").unwrap_err();
+    let error = super::run(
+        &server,
+        &mut session(),
+        &super::Request::text(b"SHOW CREATE TABLE `\xe4\xf6`.t"),
+    )
+    .unwrap_err();
     assert_eq!((error.code, error.message.contains("'\\xe4\\xf6`.t'")), (1300, true), "{error}");
 }
 

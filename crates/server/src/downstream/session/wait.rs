@@ -7,7 +7,7 @@ use std::future::pending;
 
 use super::Session;
 use crate::downstream::error::SqlError;
-use crate::downstream::query;
+use crate::downstream::query::{self, Request};
 
 /// What came of the waiting.
 pub(super) enum Waited {
@@ -21,8 +21,8 @@ pub(super) enum Waited {
 
 impl Session {
     /// Waits for what a statement's functions wait for, as long as the client does.
-    pub(super) async fn wait(&mut self, sql: &[u8]) -> Waited {
-        let waits = query::waits(&self.service.server, &mut self.state, sql);
+    pub(super) async fn wait(&mut self, request: &Request<'_>) -> Waited {
+        let waits = query::waits(&self.service.server, &mut self.state, request);
         if waits.is_empty() {
             return Waited::Enough;
         }

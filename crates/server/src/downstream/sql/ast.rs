@@ -34,6 +34,29 @@ pub enum Statement {
     },
     /// `FLUSH HOSTS`
     FlushHosts,
+    /// `PREPARE name FROM source`
+    Prepare {
+        /// The name, in lower case.
+        name: String,
+        /// The statement's text.
+        source: Expr,
+    },
+    /// `EXECUTE name USING …`
+    Execute {
+        /// The name, in lower case.
+        name: String,
+        /// A value for each parameter.
+        using: Vec<Expr>,
+    },
+    /// MariaDB's `EXECUTE IMMEDIATE source USING …`
+    ExecuteImmediate {
+        /// The statement's text.
+        source: Expr,
+        /// A value for each parameter.
+        using: Vec<Expr>,
+    },
+    /// `DEALLOCATE PREPARE name`, with the name in lower case.
+    Deallocate(String),
     /// `USE db`
     Use(String),
     /// `START TRANSACTION`, `BEGIN`, `COMMIT`, `ROLLBACK`: nothing to do on a server without tables.
@@ -310,6 +333,8 @@ pub enum Condition<F = Field> {
     Not(Box<Self>),
     /// One comparison.
     Compare(Comparison<F>),
+    /// A comparison with NULL: neither true nor false.
+    Unknown,
 }
 
 /// `Variable_name = 'x'` and its like.
@@ -348,6 +373,7 @@ impl Condition {
             Self::And(all) => join(all, true, name, value),
             Self::Or(any) => join(any, false, name, value),
             Self::Not(inner) => inner.eval(name, value).map(|holds| !holds),
+            Self::Unknown => None,
             Self::Compare(comparison) => {
                 let text = match comparison.field {
                     Field::Name => name,

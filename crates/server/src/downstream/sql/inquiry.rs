@@ -218,6 +218,7 @@ impl Sql<'_> {
                 self.text.push(')');
             }
             Condition::Compare(comparison) => self.comparison(comparison),
+            Condition::Unknown => self.word("NULL"),
         }
     }
 

@@ -52,6 +52,10 @@ impl<'a> Lexer<'a> {
         Self { sql, at: 0, dialect, executable: false }
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The text between two places.
     pub(super) fn text(&self, start: usize, end: usize) -> &'a [u8] {
         self.sql.get(start..end).unwrap_or_default()

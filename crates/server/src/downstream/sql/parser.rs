@@ -6,13 +6,14 @@
 mod condition;
 mod expr;
 mod inquiry;
+mod prepared;
 mod purge;
 mod replica;
 mod set;
 mod show;
 
 use super::lexer::{Kind, Lexer, Token};
-use super::{Dialect, Kill, Statement, TransactionVerb};
+use super::{Dialect, Kill, Statement, TransactionVerb, Value};
 use crate::downstream::error::SqlError;
 
 /// How deep parentheses, signs and `NOT` may nest.
@@ -26,18 +27,39 @@ const LIST_LEN_MAX: usize = 4096;
 /// MySQL's own: 1064 with the offending text for what is no SQL, 1065 for nothing at all, 1290 for
 /// writes, 1235 for SQL that binlogd does not answer, 1300 for a question about tables in other than UTF-8.
 pub fn parse(sql: &[u8], dialect: Dialect) -> Result<Statement, SqlError> {
+    Parser::new(sql, dialect)?.whole_statement(sql)
+}
+
+/// Reads a statement that was or is to be prepared, in which `?` stands for a value: one of `values`, or if
+/// there are none yet, NULL. Says how many there are. The values never become text: each is put in the place
+/// of a constant.
+///
+/// # Errors
+/// As [`parse`], and 1210 if there are not as many values as parameters, 1390 if there are too many of these.
+pub fn parse_prepared(
+    sql: &[u8],
+    dialect: Dialect,
+    values: Option<&[Value]>,
+) -> Result<(Statement, u16), SqlError> {
     let mut parser = Parser::new(sql, dialect)?;
-    let statement = parser.statement()?;
-    match &statement {
-        Statement::SelectFrom { .. } => return Ok(statement),
-        // It goes on to the primary, in UTF-8.
-        Statement::Inquiry(_) => {
-            str::from_utf8(sql).map_err(|error| SqlError::invalid_characters(sql, error))?;
-        }
-        _ => {}
+    parser.markers = values.map_or(Markers::Unbound, Markers::Bound);
+    let statement = parser.whole_statement(sql)?;
+    let count = parser.marker_count;
+    if values.is_some_and(|values| values.len() != usize::from(count)) {
+        return Err(SqlError::wrong_arguments("EXECUTE"));
     }
-    parser.end()?;
-    Ok(statement)
+    Ok((statement, count))
+}
+
+/// What `?` stands for.
+#[derive(Debug, Clone, Copy)]
+enum Markers<'a> {
+    /// Nothing: the statement is not a prepared one.
+    None,
+    /// A value that is not known yet.
+    Unbound,
+    /// One of these values.
+    Bound(&'a [Value]),
 }
 
 struct Parser<'a> {
@@ -47,13 +69,31 @@ struct Parser<'a> {
     /// Where the token before it ended.
     last_end: usize,
     depth: usize,
+    markers: Markers<'a>,
+    /// How many of them were read.
+    marker_count: u16,
 }
 
 impl<'a> Parser<'a> {
     fn new(sql: &'a [u8], dialect: Dialect) -> Result<Self, SqlError> {
         let mut lexer = Lexer::new(sql, dialect);
         let token = lexer.next()?;
-        Ok(Self { lexer, token, last_end: 0, depth: 0 })
+        Ok(Self { lexer, token, last_end: 0, depth: 0, markers: Markers::None, marker_count: 0 })
+    }
+
+    /// The statement and what may follow it.
+    fn whole_statement(&mut self, sql: &[u8]) -> Result<Statement, SqlError> {
+        let statement = self.statement()?;
+        match &statement {
+            Statement::SelectFrom { .. } => return Ok(statement),
+            // It goes on to the primary, in UTF-8.
+            Statement::Inquiry(_) => {
+                str::from_utf8(sql).map_err(|error| SqlError::invalid_characters(sql, error))?;
+            }
+            _ => {}
+        }
+        self.end()?;
+        Ok(statement)
     }
 
     fn statement(&mut self) -> Result<Statement, SqlError> {
@@ -76,6 +116,10 @@ impl<'a> Parser<'a> {
             b"CHANGE" => self.change(),
             b"RESET" => self.reset(),
             b"FLUSH" => self.flush(),
+            b"PREPARE" => self.prepare(),
+            b"EXECUTE" => self.execute(),
+            b"DEALLOCATE" => self.deallocate(),
+            b"DROP" => self.drop_prepared(),
             b"USE" => self.use_database(),
             b"BEGIN" => self.begin(),
             b"START" => self.start(),
@@ -292,17 +336,14 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "CHECK",
         "CHECKSUM",
         "CLONE",
-        "DEALLOCATE",
         "DESC",
         "DESCRIBE",
         "DO",
-        "EXECUTE",
         "EXPLAIN",
         "GET",
         "HANDLER",
         "HELP",
         "LOCK",
-        "PREPARE",
         "RELEASE",
         "RESIGNAL",
         "RESTART",

@@ -1,5 +1,7 @@
 //! Filters: `LIKE` and `WHERE`, with conditions over columns and constants.
 
+use std::borrow::Cow;
+
 use super::super::lexer::Kind;
 use super::super::{Comparison, Condition, Filter, Operator};
 use super::{LIST_LEN_MAX, Parser};
@@ -60,22 +62,31 @@ impl Parser<'_> {
         }
         let field = field(&self.name()?)?;
         let not = self.eat("NOT")?;
-        let (operator, texts, not) = if self.eat("LIKE")? {
-            (Operator::Like, vec![self.text()?], not)
+        let (operator, constants, not) = if self.eat("LIKE")? {
+            (Operator::Like, vec![self.text_or_marker()?], not)
         } else if self.eat("IN")? {
-            (Operator::In, self.texts()?, not)
+            (Operator::In, self.constants()?, not)
         } else if not {
             return Err(self.error());
         } else if self.eat_punct(b'=')? {
-            (Operator::In, vec![self.text_or_number()?], false)
+            (Operator::In, vec![self.constant()?], false)
         } else if self.not_equal()? {
-            (Operator::In, vec![self.text_or_number()?], true)
+            (Operator::In, vec![self.constant()?], true)
         } else if self.at_end() {
             return Err(self.error());
         } else {
             return Err(SqlError::not_supported("this condition"));
         };
-        let comparison = Condition::Compare(Comparison { field, operator, texts });
+        let has_null = constants.contains(&None);
+        let texts: Vec<_> = constants.into_iter().flatten().collect();
+        let mut any = Vec::new();
+        if !texts.is_empty() {
+            any.push(Condition::Compare(Comparison { field, operator, texts }));
+        }
+        if has_null {
+            any.push(Condition::Unknown);
+        }
+        let comparison = unless_single(any, Condition::Or);
         Ok(if not { negated(comparison) } else { comparison })
     }
 
@@ -92,23 +103,31 @@ impl Parser<'_> {
         Ok(false)
     }
 
-    fn texts(&mut self) -> Result<Vec<Vec<u8>>, SqlError> {
+    fn constants(&mut self) -> Result<Vec<Option<Vec<u8>>>, SqlError> {
         self.expect_punct(b'(')?;
-        let mut texts = vec![self.text_or_number()?];
+        let mut constants = vec![self.constant()?];
         while self.eat_punct(b',')? {
-            self.check_len(texts.len())?;
-            texts.push(self.text_or_number()?);
+            self.check_len(constants.len())?;
+            constants.push(self.constant()?);
         }
         self.expect_punct(b')')?;
-        Ok(texts)
+        Ok(constants)
     }
 
-    fn text_or_number(&mut self) -> Result<Vec<u8>, SqlError> {
+    /// A text, a number or a parameter's value; `None` is NULL.
+    fn constant(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
         if let Kind::Number(digits) = self.token.kind {
             self.bump()?;
-            return Ok(digits.as_bytes().to_vec());
+            return Ok(Some(digits.as_bytes().to_vec()));
         }
-        self.text()
+        self.text_or_marker()
+    }
+
+    fn text_or_marker(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
+        if self.is_punct(b'?') {
+            return Ok(self.marker()?.to_bytes().map(Cow::into_owned));
+        }
+        self.text().map(Some)
     }
 
     fn check_len(&self, len: usize) -> Result<(), SqlError> {

@@ -141,6 +141,9 @@ impl Parser<'_> {
     }
 
     fn count(&mut self) -> Result<u64, SqlError> {
+        if self.is_punct(b'?') {
+            return Ok(self.marker()?.to_u64().unwrap_or(0));
+        }
         let Kind::Number(digits) = self.token.kind else { return Err(self.error()) };
         let Ok(count) = digits.parse() else { return Err(self.error()) };
         self.bump()?;
@@ -190,6 +193,7 @@ impl Parser<'_> {
                 self.expect_punct(b')')?;
                 Ok(inner)
             }
+            Kind::Punct(b'?') => self.marker().map(Expr::Literal),
             Kind::Punct(b'*') => {
                 self.bump()?;
                 Ok(Expr::Column("*".into()))
