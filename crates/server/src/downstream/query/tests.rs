@@ -310,6 +310,17 @@ fn the_primary_is_asked_in_words_of_our_own() {
                 "ASKS in utf8mb4: SHOW FULL COLUMNS FROM `a``b`.`t` WHERE (NOT (`Field` = \
                  _utf8mb4 x'69742773')) OR (NOT (`type` IN ('1', _utf8mb4 x'5c')))",
             ),
+            ("DESC `a`.t `x_`", "ASKS in utf8mb4: SHOW COLUMNS FROM `a`.`t` LIKE 'x_'"),
+            (
+                "show create schema if not exists `a``b`",
+                "ASKS in utf8mb4: SHOW CREATE DATABASE IF NOT EXISTS `a``b`",
+            ),
+            (
+                "show full triggers in a where Event = 'INSERT'",
+                "ASKS in utf8mb4: SHOW TRIGGERS FROM `a` WHERE `Event` = 'INSERT'",
+            ),
+            ("show charset like 'x'", "ASKS in utf8mb4: SHOW CHARACTER SET LIKE 'x'"),
+            ("show table status", "ERROR 1046: No database selected"),
             ("SHOW DATABASES LIKE 'a\\_%\\0'", "ASKS in utf8mb4: SHOW DATABASES LIKE 'a\\\\_%\\0'"),
             (
                 "select distinct Table_Name as `t``1`, * from Information_Schema.`TABLES` where \

@@ -36,8 +36,36 @@ pub enum Inquiry {
         /// Which of them.
         filter: Filter<String>,
     },
-    /// `SHOW CREATE TABLE table`
-    CreateTable(TableName),
+    /// `SHOW CREATE TABLE table`, `SHOW CREATE VIEW view` and so on
+    Create {
+        /// What was created: a word of [`Self::CREATED`].
+        what: &'static str,
+        /// Its name.
+        name: TableName,
+    },
+    /// `SHOW CREATE DATABASE db`
+    CreateDatabase {
+        /// With `IF NOT EXISTS` in the answer.
+        if_not_exists: bool,
+        /// The database.
+        name: String,
+    },
+    /// `SHOW TABLE STATUS`, `SHOW TRIGGERS`, `SHOW EVENTS`
+    OfDatabase {
+        /// One of [`Self::OF_DATABASES`].
+        what: &'static str,
+        /// Of this database, if one is named.
+        schema: Option<String>,
+        /// Which of them.
+        filter: Filter<String>,
+    },
+    /// `SHOW ENGINES`, `SHOW COLLATION` and other lists of a server
+    OfServer {
+        /// One of [`Self::OF_SERVERS`].
+        what: &'static str,
+        /// Which of them.
+        filter: Filter<String>,
+    },
     /// `SHOW [FULL] TABLES`
     Tables {
         /// With their types.
@@ -85,13 +113,25 @@ pub struct Selection {
 impl Selection {
     /// The tables that can be asked.
     const TABLES: &[&str] = &[
+        "CHARACTER_SETS",
+        "CHECK_CONSTRAINTS",
+        "COLLATIONS",
+        "COLLATION_CHARACTER_SET_APPLICABILITY",
         "COLUMNS",
+        "ENGINES",
+        "EVENTS",
         "KEY_COLUMN_USAGE",
+        "PARAMETERS",
+        "PARTITIONS",
+        "PLUGINS",
         "REFERENTIAL_CONSTRAINTS",
+        "ROUTINES",
         "SCHEMATA",
         "STATISTICS",
         "TABLES",
         "TABLE_CONSTRAINTS",
+        "TRIGGERS",
+        "VIEWS",
     ];
 
     /// Whether the table may be one that can be asked, whatever database is in use.
@@ -109,6 +149,21 @@ impl Selection {
 }
 
 impl Inquiry {
+    /// What `SHOW CREATE` shows, beside databases.
+    pub const CREATED: &[&str] = &["TABLE", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"];
+    /// What `SHOW` lists of a database, beside its tables.
+    pub const OF_DATABASES: &[&str] = &["TABLE STATUS", "TRIGGERS", "EVENTS"];
+    /// What `SHOW` lists of a server.
+    pub const OF_SERVERS: &[&str] = &[
+        "CHARACTER SET",
+        "COLLATION",
+        "ENGINES",
+        "PLUGINS",
+        "PRIVILEGES",
+        "PROCEDURE STATUS",
+        "FUNCTION STATUS",
+    ];
+
     /// The statement that asks this with `db` in use. Its names and constants are in `charset`, as the
     /// reader says; none is utf8mb4.
     ///
@@ -129,9 +184,25 @@ impl Inquiry {
                 sql.table(table)?;
                 sql.filter(filter);
             }
-            Self::CreateTable(table) => {
-                sql.word("SHOW CREATE TABLE");
-                sql.table(table)?;
+            Self::Create { what, name } => {
+                sql.word(&format!("SHOW CREATE {what}"));
+                sql.table(name)?;
+            }
+            Self::CreateDatabase { if_not_exists, name } => {
+                sql.word("SHOW CREATE DATABASE");
+                if *if_not_exists {
+                    sql.word("IF NOT EXISTS");
+                }
+                sql.name(name);
+            }
+            Self::OfDatabase { what, schema, filter } => {
+                sql.word(&format!("SHOW {what} FROM"));
+                sql.schema(schema.as_deref())?;
+                sql.filter(filter);
+            }
+            Self::OfServer { what, filter } => {
+                sql.word(&format!("SHOW {what}"));
+                sql.filter(filter);
             }
             Self::Tables { full, schema, filter } => {
                 sql.word(if *full { "SHOW FULL TABLES FROM" } else { "SHOW TABLES FROM" });

@@ -18,7 +18,7 @@ impl Parser<'_> {
             let schema = if self.eats_from()? { Some(self.name()?) } else { None };
             return Ok(Some(Inquiry::Tables { full, schema, filter: self.filter(any_column)? }));
         }
-        if full {
+        if full && !self.is("TRIGGERS") {
             return Ok(None);
         }
         if self.is_any(&["INDEX", "INDEXES", "KEYS"]) {
@@ -28,16 +28,93 @@ impl Parser<'_> {
             return Ok(Some(Inquiry::Index { table, filter }));
         }
         if self.eat("CREATE")? {
-            if !self.eat("TABLE")? {
-                return Err(SqlError::not_supported("SHOW CREATE of anything but tables"));
-            }
-            return Ok(Some(Inquiry::CreateTable(self.table_name()?)));
+            return self.show_create().map(Some);
         }
         if self.is_any(&["DATABASES", "SCHEMAS"]) {
             self.bump()?;
             return Ok(Some(Inquiry::Databases { filter: self.filter(any_column)? }));
         }
+        if let Some(what) = self.eat_words(Inquiry::OF_DATABASES)? {
+            let schema = if self.eats_from()? { Some(self.name()?) } else { None };
+            let filter = self.filter(any_column)?;
+            return Ok(Some(Inquiry::OfDatabase { what, schema, filter }));
+        }
+        if self.eat("CHARSET")? {
+            let filter = self.filter(any_column)?;
+            return Ok(Some(Inquiry::OfServer { what: "CHARACTER SET", filter }));
+        }
+        if self.is("STORAGE") {
+            self.bump()?;
+            if !self.is("ENGINES") {
+                return Err(self.error());
+            }
+        }
+        if let Some(what) = self.eat_words(Inquiry::OF_SERVERS)? {
+            let has_filter = !matches!(what, "ENGINES" | "PLUGINS" | "PRIVILEGES");
+            let filter = if has_filter { self.filter(any_column)? } else { Filter::All };
+            return Ok(Some(Inquiry::OfServer { what, filter }));
+        }
         Ok(None)
+    }
+
+    /// `DATABASE db`, `TABLE table` and so on, after `SHOW CREATE`
+    fn show_create(&mut self) -> Result<Inquiry, SqlError> {
+        if self.is_any(&["DATABASE", "SCHEMA"]) {
+            self.bump()?;
+            let if_not_exists = self.eat("IF")?;
+            if if_not_exists {
+                self.expect("NOT")?;
+                self.expect("EXISTS")?;
+            }
+            return Ok(Inquiry::CreateDatabase { if_not_exists, name: self.name()? });
+        }
+        match self.eat_words(Inquiry::CREATED)? {
+            Some(what) => Ok(Inquiry::Create { what, name: self.table_name()? }),
+            None => Err(SqlError::not_supported("SHOW CREATE of this")),
+        }
+    }
+
+    /// The phrase that comes, of these, each of one word or two.
+    fn eat_words(&mut self, phrases: &[&'static str]) -> Result<Option<&'static str>, SqlError> {
+        let first = phrases.iter().find(|phrase| self.is(phrase.split(' ').next().unwrap_or("")));
+        let Some(phrase) = first else { return Ok(None) };
+        self.bump()?;
+        if let Some((_, second)) = phrase.split_once(' ') {
+            self.expect(second)?;
+        }
+        Ok(Some(phrase))
+    }
+
+    /// `DESCRIBE table [column | 'pattern']`, which is `SHOW COLUMNS`; what explains statements is refused.
+    pub(super) fn describe(&mut self) -> Result<Statement, SqlError> {
+        const EXPLAINED: &[&str] = &[
+            "ANALYZE",
+            "DELETE",
+            "EXTENDED",
+            "FOR",
+            "FORMAT",
+            "INSERT",
+            "INTO",
+            "PARTITIONS",
+            "REPLACE",
+            "SELECT",
+            "TABLE",
+            "UPDATE",
+            "VALUES",
+            "WITH",
+        ];
+        self.bump()?;
+        if self.is_any(EXPLAINED) || self.is_punct(b'(') {
+            return Err(SqlError::not_supported("EXPLAIN of statements"));
+        }
+        let table = self.table_name()?;
+        let filter = match &self.token.kind {
+            Kind::Text(_) => Filter::Like(self.text()?),
+            // A column's name is no pattern, but is taken for one.
+            Kind::Word(_) | Kind::Quoted(_) => Filter::Like(self.name()?.into_bytes()),
+            _ => Filter::All,
+        };
+        Ok(Statement::Inquiry(Inquiry::Columns { full: false, table, filter }))
     }
 
     /// `FROM [db.]table [FROM db]`

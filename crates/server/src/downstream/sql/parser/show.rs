@@ -8,30 +8,18 @@ use crate::downstream::error::SqlError;
 /// What MySQL and MariaDB can also show and binlogd has not.
 const NOT_HERE: &[&str] = &[
     "AUTHORS",
-    "CHARACTER",
-    "CHARSET",
-    "COLLATION",
     "CONTRIBUTORS",
     "ENGINE",
-    "ENGINES",
-    "EVENTS",
     "EXPLAIN",
     "EXTENDED",
-    "FUNCTION",
     "LIBRARY",
     "LOCALES",
     "OPEN",
     "PACKAGE",
     "PARSE_TREE",
-    "PLUGINS",
-    "PRIVILEGES",
-    "PROCEDURE",
     "PROFILE",
     "PROFILES",
     "RELAYLOG",
-    "STORAGE",
-    "TABLE",
-    "TRIGGERS",
 ];
 
 impl Parser<'_> {
