@@ -14,11 +14,15 @@ pub enum Flavour {
     Mariadb118,
     /// MariaDB 10.11, from Debian 12.
     Mariadb1011,
+    /// MariaDB 11.4.5, the first series whose clients verify servers by default. The server program alone: no
+    /// client, no plugins that are not built in.
+    Mariadb114,
 }
 
 impl Flavour {
     /// Every flavour, the default one first.
-    pub const ALL: [Self; 4] = [Self::Mysql97, Self::Mysql56, Self::Mariadb118, Self::Mariadb1011];
+    pub const ALL: [Self; 5] =
+        [Self::Mysql97, Self::Mysql56, Self::Mariadb118, Self::Mariadb1011, Self::Mariadb114];
 
     /// The name used for directories and on the command line, like `mysql-9.7`.
     pub fn name(self) -> &'static str {
@@ -27,19 +31,20 @@ impl Flavour {
             Self::Mysql56 => "mysql-5.6",
             Self::Mariadb118 => "mariadb-11.8",
             Self::Mariadb1011 => "mariadb-10.11",
+            Self::Mariadb114 => "mariadb-11.4",
         }
     }
 
     /// MariaDB, with its own GTIDs and variable names, rather than MySQL.
     pub fn is_mariadb(self) -> bool {
-        matches!(self, Self::Mariadb118 | Self::Mariadb1011)
+        matches!(self, Self::Mariadb118 | Self::Mariadb1011 | Self::Mariadb114)
     }
 
     /// Whose client programs talk to this server. MySQL 5.6 comes without any, and MySQL 9's
-    /// no longer know its authentication method; MariaDB's do.
+    /// no longer know its authentication method; MariaDB's do. Of MariaDB 11.4 only the server can be had.
     pub fn client_flavour(self) -> Self {
         match self {
-            Self::Mysql56 => Self::Mariadb118,
+            Self::Mysql56 | Self::Mariadb114 => Self::Mariadb118,
             other => other,
         }
     }

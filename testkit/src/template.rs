@@ -43,7 +43,7 @@ fn make(prefix: &Prefix, dir: &Path) -> Result<()> {
     match prefix.flavour() {
         Flavour::Mysql97 => initialise_mysql(prefix, &options)?,
         Flavour::Mysql56 => copy_ready_made(prefix, &server.datadir())?,
-        Flavour::Mariadb118 | Flavour::Mariadb1011 => {
+        Flavour::Mariadb118 | Flavour::Mariadb1011 | Flavour::Mariadb114 => {
             bootstrap_mariadb(prefix, &options, &server.datadir())?;
         }
     }

@@ -1,7 +1,7 @@
 //! Where the real servers' programs are: given by the user, cached, installed, or fetched now.
 //!
 //! A prefix is a directory with the programs of one flavour in `bin/`. This file chooses one;
-//! `recipe` makes one, from Debian packages (`apt`) or an npm package, without installing
+//! `recipe` makes one, from Debian packages (`apt`), an npm package or a Maven artifact, without installing
 //! anything on the host; `wrap` makes its programs runnable wherever it lies. `keyring` gives one to a server.
 
 mod apt;

@@ -20,7 +20,7 @@ fn assert_same_data(source: &Server, replica: &Server) {
 mod on_mariadb {
     use super::*;
 
-    fn replicates_semi_synchronously(flavour: Flavour) {
+    pub(super) fn replicates_semi_synchronously(flavour: Flavour) {
         let source = Server::builder(flavour).semi_sync().start().unwrap();
         let replica = Server::builder(flavour).semi_sync().start().unwrap();
         assert_eq!(source.sql("select @@gtid_binlog_pos").unwrap(), "");
@@ -52,6 +52,15 @@ mod on_mariadb {
         source.sql(WRITE).unwrap();
         replica.wait_for_replica_of(&source, LONG).unwrap();
         assert_same_data(&source, &replica);
+    }
+}
+
+mod on_mariadb_11_4 {
+    use super::*;
+
+    #[test]
+    fn replicates_semi_synchronously() {
+        on_mariadb::replicates_semi_synchronously(Flavour::Mariadb114);
     }
 }
 

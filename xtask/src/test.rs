@@ -18,7 +18,8 @@ pub(crate) struct TestArgs {
     /// Without the tests in `tests/` folders, which run real servers
     #[arg(long)]
     quick: bool,
-    /// Fail where MySQL 5.6 cannot be fetched for want of npm, instead of leaving its tests out
+    /// Fail where MySQL 5.6 or MariaDB 11.4 cannot be fetched for want of npm or mvn, instead of leaving
+    /// their tests out
     #[arg(long, conflicts_with = "quick")]
     all_servers: bool,
     /// Use the servers in DIR/FLAVOUR instead of fetched ones
@@ -34,7 +35,7 @@ pub(crate) struct TestArgs {
 /// If a check cannot be run at all.
 pub(crate) fn run(args: &TestArgs) -> Result<bool> {
     let mut run = Run { args, started: Instant::now(), steps: 0, failed: Vec::new() };
-    let left_out = if args.quick { None } else { run.servers()? };
+    let left_out = if args.quick { Vec::new() } else { run.servers()? };
     if args.filter.is_empty() {
         run.cargo("format", &["fmt", "--all", "--check"])?;
         run.tidy()?;
@@ -49,11 +50,11 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
     }
     tests.push("--");
     tests.extend(args.filter.iter().map(String::as_str));
-    if left_out.is_some() {
-        tests.extend(["--skip", "on_mysql_5_6::"]);
+    for needs in &left_out {
+        tests.extend(["--skip", needs.module]);
     }
     run.cargo("tests", &tests)?;
-    Ok(run.verdict(left_out))
+    Ok(run.verdict(&left_out))
 }
 
 /// Where a run of checks stands.
@@ -66,16 +67,20 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Has the servers ready before the tests want them. Returns which are left out, if any may.
-    fn servers(&mut self) -> Result<Option<Flavour>> {
+    fn servers(&mut self) -> Result<Vec<&'static Needs>> {
         println!("==> servers");
         if let Some(dir) = &self.args.prefix {
             testbed::prefer(dir.clone());
         }
-        let mut left_out = None;
+        let mut left_out = Vec::new();
         for flavour in Flavour::ALL {
-            if flavour == Flavour::Mysql56 && !self.args.all_servers && !can_have_mysql_56()? {
-                println!("{flavour}: left out, there is no npm to fetch it with");
-                left_out = Some(flavour);
+            let needs = NEEDS.iter().find(|needs| needs.flavour == flavour);
+            if let Some(needs) = needs
+                && !self.args.all_servers
+                && !needs.is_met()?
+            {
+                println!("{flavour}: left out, there is no {} to fetch it with", needs.program);
+                left_out.push(needs);
                 continue;
             }
             let prefix = testbed::ensure(flavour)?;
@@ -114,21 +119,39 @@ impl Run<'_> {
         }
     }
 
-    fn verdict(&self, left_out: Option<Flavour>) -> bool {
+    fn verdict(&self, left_out: &[&Needs]) -> bool {
         println!("==> {}", verdict(self.steps, &self.failed, left_out, self.started.elapsed()));
         self.failed.is_empty()
     }
 }
 
-/// MySQL 5.6 is here, or could be fetched.
-fn can_have_mysql_56() -> Result<bool> {
-    let npm = Command::new("npm").arg("--version").output().is_ok_and(|o| o.status.success());
-    Ok(npm || testbed::find(Flavour::Mysql56)?.is_some())
+/// A server that does not come from Debian.
+struct Needs {
+    flavour: Flavour,
+    /// The program that fetches it.
+    program: &'static str,
+    /// What its tests have in their names.
+    module: &'static str,
 }
 
-fn verdict(steps: usize, failed: &[&str], left_out: Option<Flavour>, elapsed: Duration) -> String {
+const NEEDS: [Needs; 2] = [
+    Needs { flavour: Flavour::Mysql56, program: "npm", module: "on_mysql_5_6::" },
+    Needs { flavour: Flavour::Mariadb114, program: "mvn", module: "on_mariadb_11_4::" },
+];
+
+impl Needs {
+    /// The server is here, or could be fetched.
+    fn is_met(&self) -> Result<bool> {
+        let found = Command::new(self.program).arg("--version").output();
+        Ok(found.is_ok_and(|o| o.status.success()) || testbed::find(self.flavour)?.is_some())
+    }
+}
+
+fn verdict(steps: usize, failed: &[&str], left_out: &[&Needs], elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
-    let without = left_out.map(|f| format!(", without {f}")).unwrap_or_default();
+    let names: Vec<&str> = left_out.iter().map(|needs| needs.flavour.name()).collect();
+    let without =
+        if names.is_empty() { String::new() } else { format!(", without {}", names.join(", ")) };
     if failed.is_empty() {
         format!("PASSED: {steps} checks in {seconds} s{without}")
     } else {
@@ -143,10 +166,10 @@ mod tests {
     #[test]
     fn the_verdict_names_what_failed_and_what_was_left_out() {
         let time = Duration::from_secs(90);
-        assert_eq!(verdict(4, &[], None, time), "PASSED: 4 checks in 90 s");
+        assert_eq!(verdict(4, &[], &[], time), "PASSED: 4 checks in 90 s");
         assert_eq!(
-            verdict(4, &["tidy", "tests"], Some(Flavour::Mysql56), time),
-            "FAILED: tidy, tests (4 checks in 90 s, without mysql-5.6)"
+            verdict(4, &["tidy", "tests"], &[&NEEDS[0], &NEEDS[1]], time),
+            "FAILED: tidy, tests (4 checks in 90 s, without mysql-5.6, mariadb-11.4)"
         );
     }
 }

@@ -13,7 +13,7 @@ use testkit::{Flavour, Server, testbed};
 pub(crate) enum TestbedTask {
     /// Fetch servers into the cache, if they are not there
     Fetch {
-        /// Which (mysql-9.7, mysql-5.6, mariadb-11.8, mariadb-10.11)
+        /// Which (mysql-9.7, mysql-5.6, mariadb-11.8, mariadb-10.11, mariadb-11.4)
         #[arg(default_value = "mysql-9.7", conflicts_with = "all")]
         flavours: Vec<Flavour>,
         /// All of them

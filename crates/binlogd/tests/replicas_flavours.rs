@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{BINLOGD, PATIENCE};
+use testkit::daemon::compare_files;
 use testkit::workload::{self, Scenario};
 use testkit::{Daemon, Endpoint, Flavour, Server, SourceSpec, testbed, wait_until};
 
@@ -35,7 +36,7 @@ fn acknowledge(replica: &Server, wanted: bool) {
     let role = match replica.flavour() {
         Flavour::Mysql56 => return,
         Flavour::Mysql97 => "replica",
-        Flavour::Mariadb118 | Flavour::Mariadb1011 => "slave",
+        _ => "slave",
     };
     replica.sql(&format!("set global rpl_semi_sync_{role}_enabled = {wanted}")).unwrap();
 }
@@ -45,7 +46,7 @@ fn wait_until_acknowledging(replica: &Server, wanted: bool) {
     let (name, wanted) = match replica.flavour() {
         Flavour::Mysql56 => return,
         Flavour::Mysql97 => ("Rpl_semi_sync_replica_status", wanted),
-        Flavour::Mariadb118 | Flavour::Mariadb1011 => ("Rpl_semi_sync_slave_status", wanted),
+        _ => ("Rpl_semi_sync_slave_status", wanted),
     };
     let wanted = if wanted { "ON" } else { "OFF" };
     let waited =
@@ -245,6 +246,34 @@ mod on_mariadb {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
         String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    }
+}
+
+mod on_mariadb_11_4 {
+    use super::*;
+
+    /// A replica of it as it comes: it verifies its source on every address but 127.0.0.1.
+    #[test]
+    fn of_11_4_that_verifies_the_server_behind_11_4() {
+        const HOST: &str = "127.0.0.2";
+        let primary = Server::builder(Flavour::Mariadb114).semi_sync().start().unwrap();
+        let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+        let there = Endpoint { host: HOST.into(), ..daemon.endpoint() };
+        let listen = format!("--listen={HOST}:{}", there.port);
+        let daemon = daemon.arg(listen).configured("").unwrap().started().unwrap();
+        primary.wait_for_semi_sync(1, PATIENCE).unwrap();
+
+        let replica = Server::start_new(Flavour::Mariadb114).unwrap();
+        let from = SourceSpec { endpoint: there, ..SourceSpec::local(0) };
+        replica.replicate_from(&SourceSpec { tls: true, ..from }).unwrap();
+        for scenario in [workload::TRANSACTIONS, workload::GTIDS] {
+            scenario.run(&primary).unwrap();
+        }
+        assert_equal(&primary, &replica);
+        primary.sql("flush binary logs").unwrap();
+        daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+        let files = compare_files(&primary, &daemon.timeline_dir(&primary).unwrap()).unwrap();
+        assert!(files >= 2, "{files}");
     }
 }
 

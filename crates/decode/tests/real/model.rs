@@ -45,11 +45,12 @@ fn subject(flavour: Flavour) -> Subject {
 
 /// One server of each flavour, which the tests share.
 pub(crate) fn of(flavour: Flavour) -> &'static Subject {
-    static SUBJECTS: [LazyLock<Subject>; 4] = [
+    static SUBJECTS: [LazyLock<Subject>; 5] = [
         LazyLock::new(|| subject(Flavour::Mysql97)),
         LazyLock::new(|| subject(Flavour::Mysql56)),
         LazyLock::new(|| subject(Flavour::Mariadb118)),
         LazyLock::new(|| subject(Flavour::Mariadb1011)),
+        LazyLock::new(|| subject(Flavour::Mariadb114)),
     ];
     let index = Flavour::ALL.iter().position(|&f| f == flavour).unwrap();
     &SUBJECTS[index]

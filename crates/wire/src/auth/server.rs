@@ -202,11 +202,12 @@ impl ServerAuth {
             }
             Plugin::CachingSha2 => {
                 self.tried.sha2 = true;
-                match kinds.needs_password {
-                    false => denied(),
-                    true if !self.can_take_password() => self.try_next(),
-                    true => self
+                // As MySQL does: some clients (sqlx 0.8) compute this proof wrongly, and log in by their password.
+                match (self.can_take_password(), kinds.needs_password) {
+                    (true, _) => self
                         .expect(State::Password { key_request: REQUEST_PUBLIC_KEY }, &[FULL_AUTH]),
+                    (false, true) => self.try_next(),
+                    (false, false) => denied(),
                 }
             }
             Plugin::Sha256 if self.can_take_password() => {

@@ -244,8 +244,28 @@ fn nonsense_from_a_client_is_denied() {
             assert_eq!(auth.on_payload(b"secret\0").outcome, Outcome::Denied, "it is over");
         }
     }
-    let mut auth = server(Credential::from_password("secret"), false);
-    let denied = auth.start(Some(CACHING_SHA2_PASSWORD), b"too short", CACHING_SHA2_PASSWORD);
+}
+
+#[test]
+fn a_client_whose_proof_does_not_fit_is_asked_for_its_password() {
+    for (password, outcome) in
+        [(&b"secret\0"[..], Outcome::Accepted), (b"other\0", Outcome::Denied)]
+    {
+        let mut auth = server(Credential::from_password("secret"), true);
+        // 32 bytes, and another number of them.
+        for proof in [&[1; 32][..], b"too short"] {
+            let reply = auth.start(Some(CACHING_SHA2_PASSWORD), proof, CACHING_SHA2_PASSWORD);
+            assert_eq!(reply.payload.unwrap(), b"\x01\x04");
+        }
+        assert_eq!(auth.on_payload(password).outcome, outcome);
+    }
+    // The password is not sent where others can read it.
+    let credential = Credential::from_password("secret");
+    let kinds = AccountKinds::of([&credential]);
+    let (scramble, secure, rsa_key) = (SCRAMBLE, false, None);
+    let mut auth =
+        ServerAuth::new(ServerAuthOptions { credential, kinds, scramble, secure, rsa_key });
+    let denied = auth.start(Some(CACHING_SHA2_PASSWORD), &[1; 32], CACHING_SHA2_PASSWORD);
     assert_eq!(denied, ServerReply { payload: None, outcome: Outcome::Denied });
 }
 
