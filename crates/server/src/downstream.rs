@@ -29,6 +29,7 @@ mod tls;
 mod transport;
 mod variables;
 mod wishes;
+mod zone;
 
 pub(crate) use answer::ANSWER_TIMEOUT;
 pub use answer::{Answer, AnswerError, Question};

@@ -397,6 +397,21 @@ fn has(catalog: &Catalog, gtids: &Gtids) -> bool {
     }
 }
 
+/// Whether the newest file is this one and readable up to the position, or a later one of the same source.
+fn reaches(catalog: &Catalog, file: &str, position: u64) -> bool {
+    let number = |name: &str| {
+        let (base, number) = name.rsplit_once('.')?;
+        Some((base.to_owned(), number.parse::<u64>().ok()?))
+    };
+    let Some(newest) = catalog.files().pop() else { return false };
+    match (number(newest.name.as_str()), number(file.trim_start_matches("./"))) {
+        (Some((base, have)), Some((wanted_base, wanted))) if base == wanted_base => {
+            have > wanted || (have == wanted && catalog.readable_len(&newest) >= position)
+        }
+        _ => false,
+    }
+}
+
 fn connect_options(upstream: &UpstreamConfig) -> Result<ConnectOptions, ClientError> {
     let options = ConnectOptions::from_url(upstream.url.expose())?.program_name("binlogd");
     Ok(match &upstream.password {
@@ -473,6 +488,30 @@ impl StreamFacts for Stream {
                     changed = unlogged.changed() => if changed.is_err() {
                         std::future::pending::<()>().await;
                     },
+                }
+            }
+        })
+    }
+
+    fn has_position(&self, file: &str, position: u64) -> bool {
+        reaches(&self.catalog, file, position)
+    }
+
+    fn position_reached(
+        &self,
+        file: String,
+        position: u64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let catalog = self.catalog.clone();
+        Box::pin(async move {
+            let mut frontier = catalog.watch();
+            loop {
+                let durable = frontier.now().durable;
+                if reaches(&catalog, &file, position) {
+                    return;
+                }
+                if frontier.past(durable).await.is_none() {
+                    std::future::pending::<()>().await;
                 }
             }
         })

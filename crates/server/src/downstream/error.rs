@@ -48,6 +48,12 @@ impl SqlError {
         Self::new(1037, b"HY001", "Out of memory; the session's user variables reach their limit")
     }
 
+    /// ER_OUTOFMEMORY: a statement reads more from variables than one may.
+    pub fn statement_too_large(limit: usize) -> Self {
+        let text = format!("Out of memory; the values of a statement may have {limit} bytes");
+        Self::new(1037, b"HY001", text)
+    }
+
     /// ER_CON_COUNT_ERROR: no room for another connection.
     pub fn too_many_connections() -> Self {
         Self::new(1040, b"08004", "Too many connections")
@@ -296,6 +302,46 @@ impl SqlError {
     /// ER_TRUNCATED_WRONG_VALUE, as the warning about a time that is none.
     pub fn incorrect_datetime(text: &str) -> Self {
         Self::new(1292, b"22007", format!("Incorrect datetime value: '{text}'"))
+    }
+
+    /// ER_WRONG_VALUE: `DATE 'text'` and the like, of what is none.
+    pub fn incorrect_literal(kind: &str, text: &str) -> Self {
+        Self::new(1525, GENERAL, format!("Incorrect {kind} value: '{text}'"))
+    }
+
+    /// ER_OPERAND_COLUMNS: `(SELECT 1, 2)`.
+    pub fn one_column_needed() -> Self {
+        Self::new(1241, b"21000", "Operand should contain 1 column(s)")
+    }
+
+    /// ER_TOO_BIG_PRECISION.
+    pub fn too_big_precision(most: u8) -> Self {
+        let text = format!("Too-big precision specified. Maximum is {most}.");
+        Self::new(1426, SYNTAX_OR_ACCESS, text)
+    }
+
+    /// ER_DATA_OUT_OF_RANGE: `kind` is BIGINT and the like, `what` was computed.
+    pub fn out_of_range(kind: &str, what: &str) -> Self {
+        Self::new(1690, b"22003", format!("{kind} value is out of range in '{what}'"))
+    }
+
+    /// ER_DIVISION_BY_ZERO, a warning.
+    pub fn division_by_zero() -> Self {
+        Self::new(1365, b"22012", "Division by 0")
+    }
+
+    /// ER_TRUNCATED_WRONG_VALUE, a warning: a text that is a number only in part.
+    pub fn truncated_value(kind: &str, text: &str) -> Self {
+        let text: String = text.chars().take(NEAR_CHARS_MAX).collect();
+        Self::new(1292, b"22007", format!("Truncated incorrect {kind} value: '{text}'"))
+    }
+
+    /// ER_WARN_ALLOWED_PACKET_OVERFLOWED, a warning: the result is NULL.
+    pub fn result_too_large(function: &str, limit: usize) -> Self {
+        let text = format!(
+            "Result of {function}() was larger than max_allowed_packet ({limit}) - truncated"
+        );
+        Self::new(1301, GENERAL, text)
     }
 
     /// ER_SP_DOES_NOT_EXIST, for a function nobody here knows.

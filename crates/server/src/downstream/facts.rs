@@ -78,6 +78,22 @@ pub trait StreamFacts: Send + Sync + 'static {
         Box::pin(std::future::pending())
     }
 
+    /// Whether the primary's file of this name is here up to this position, or later files are.
+    fn has_position(&self, file: &str, position: u64) -> bool {
+        let _ = (file, position);
+        false
+    }
+
+    /// Waits until it is, however long that takes.
+    fn position_reached(
+        &self,
+        file: String,
+        position: u64,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let _ = (file, position);
+        Box::pin(std::future::pending())
+    }
+
     /// Whether replicas may ask for semi-synchronous replication. If they may not, they find no variable
     /// that speaks of it: real replicas ask even where it says OFF.
     fn semi_sync_offered(&self) -> bool {

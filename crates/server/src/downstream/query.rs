@@ -3,6 +3,7 @@
 //!
 //! How a reply travels is `reply`'s business; where values of variables come from, `variables`'.
 
+mod eval;
 mod function;
 mod prepared;
 mod purge;
@@ -33,16 +34,17 @@ pub(super) fn run(
     let result = read(server, session, request).and_then(|statement| {
         let keeps_errors =
             matches!(statement, Statement::Show(Show::Warnings { .. } | Show::WarningCount { .. }));
-        let reply = Query { server, session: &mut *session }.statement(statement)?;
-        Ok((reply, keeps_errors))
+        let mut query = Query::new(server, &mut *session);
+        let reply = query.statement(statement)?;
+        Ok((reply, query.warnings, keeps_errors))
     });
     match result {
-        Ok((reply, keeps_errors)) => {
+        Ok((reply, warnings, keeps_errors)) => {
             if !keeps_errors {
                 session.last_error = None;
                 session.warnings = match &reply {
                     Reply::Warned(warnings) => warnings.clone(),
-                    _ => Vec::new(),
+                    _ => warnings,
                 };
             }
             Ok(reply)
@@ -91,18 +93,32 @@ fn read(
     request: &Request<'_>,
 ) -> Result<Statement, SqlError> {
     let statement = request.parse(server)?;
-    match (Query { server, session }).executed(&statement)? {
+    match Query::new(server, session).executed(&statement)? {
         Some(bound) => Request::bound(&bound).parse(server),
         None => Ok(statement),
     }
 }
 
+/// A statement that is being answered.
 struct Query<'a> {
     server: &'a Server,
     session: &'a mut SessionState,
+    /// What there is to be said of the values.
+    warnings: Vec<SqlError>,
+    /// How many bytes of text may still be computed.
+    bytes_left: usize,
+    /// When it began, in UTC; `None` until it is asked for.
+    began: Option<jiff::civil::DateTime>,
+    /// Whether only the columns are wanted, so that nothing may be set.
+    is_trial: bool,
 }
 
-impl Query<'_> {
+impl<'a> Query<'a> {
+    fn new(server: &'a Server, session: &'a mut SessionState) -> Self {
+        let bytes_left = eval::COMPUTED_BYTES_MAX;
+        Self { server, session, warnings: Vec::new(), bytes_left, began: None, is_trial: false }
+    }
+
     fn statement(&mut self, statement: Statement) -> Result<Reply, SqlError> {
         match statement {
             Statement::Set(list) => self.set(list),
@@ -170,32 +186,15 @@ impl Query<'_> {
         Ok(Reply::Ok)
     }
 
-    fn select(&self, select: &Select) -> Result<Reply, SqlError> {
+    fn select(&mut self, select: &Select) -> Result<Reply, SqlError> {
         let mut columns = Vec::with_capacity(select.items.len());
         let mut row = Vec::with_capacity(select.items.len());
         for item in &select.items {
             let value = self.eval(&item.expr)?;
-            let kind = match &item.expr {
-                Expr::Call { function, .. } if function::is_datetime(function) => Kind::DateTime,
-                _ => Kind::of(&value),
-            };
-            columns.push(Column { name: item.name.clone(), kind });
+            columns.push(Column { name: item.name.clone(), kind: Kind::of(&value) });
             row.push(value);
         }
         Ok(Reply::Rows(ResultSet { columns, rows: Limit::apply(select.limit, vec![row]) }))
-    }
-
-    fn eval(&self, expr: &Expr) -> Result<Value, SqlError> {
-        match expr {
-            Expr::Literal(value) => Ok(value.clone()),
-            Expr::User(name) => Ok(self.session.user_variables.value(name)),
-            Expr::System { scope, name } => variables::select(&self.view(), *scope, name),
-            Expr::Column(name) => Err(SqlError::unknown_column(name)),
-            Expr::Call { function, args } => {
-                let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
-                function::call(&self.view(), function, &args)
-            }
-        }
     }
 
     /// What is to be asked of the primary, whose tables a reader of its binlog may know.
@@ -219,13 +218,13 @@ impl Query<'_> {
         Ok(Question { sql, asked_in, answered_in: charset("character_set_results")? })
     }
 
-    fn kill(&self, kill: &Kill) -> Result<Reply, SqlError> {
+    fn kill(&mut self, kill: &Kill) -> Result<Reply, SqlError> {
         let id = self.eval(&kill.id)?.to_u64().unwrap_or(0);
         self.kill_id(id, kill.query_only)
     }
 
     fn kill_id(&self, id: u64, query_only: bool) -> Result<Reply, SqlError> {
-        let Self { server, session } = self;
+        let Self { server, session, .. } = self;
         server.registry.kill(id, &session.user, session.rights.admin, query_only)?;
         if id == u64::from(session.id) {
             return Err(SqlError::interrupted());
@@ -260,30 +259,38 @@ pub(super) fn waits(
     session: &mut SessionState,
     request: &Request<'_>,
 ) -> Vec<Wait> {
-    const WORDS: &[&[u8]] = &[b"WAIT", b"EXECUTE"];
-    let is_in = |word: &&[u8]| {
-        request.sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    /// One of these is in the name of every function that waits.
+    const WAITING: [&str; 2] = ["WAIT", "SLEEP"];
+    let has = |word: &str| {
+        request.sql.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
     };
-    if !WORDS.iter().any(is_in) {
+    if !WAITING.iter().any(|word| has(word)) && !has("EXECUTE") {
         return Vec::new();
     }
-    let read = read(server, session, request);
-    let Ok(Statement::Select(select)) = read else { return Vec::new() };
-    let query = Query { server, session };
+    let Ok(statement) = read(server, session, request) else { return Vec::new() };
+    let mut calls = Vec::new();
+    statement.each_expr(&mut |expr| {
+        if let Expr::Call { function, args } = expr {
+            calls.push((function.to_ascii_uppercase(), args));
+        }
+    });
+    let mut query = Query::new(server, session);
     let mut waits = Vec::new();
-    for item in &select.items {
-        let Expr::Call { function, args } = &item.expr else { continue };
-        let args = args.iter().map(|arg| query.eval(arg)).collect::<Result<Vec<_>, _>>();
-        match args.map(|args| function::wait(&query.view(), function, &args)) {
-            Ok(Some(Ok(wait))) => waits.extend(wait),
-            Ok(None) => {}
-            Ok(Some(Err(_))) | Err(_) => return Vec::new(),
+    for (function, args) in calls {
+        if !WAITING.iter().any(|word| function.contains(word)) {
+            continue;
+        }
+        let Ok(args) = query.eval_all(args) else { return Vec::new() };
+        match function::wait::wait(&query.view(), &function, &args) {
+            Some(Ok(wait)) => waits.extend(wait),
+            None => {}
+            Some(Err(_)) => return Vec::new(),
         }
     }
     waits
 }
 
-pub(super) use function::Wait;
+pub(super) use function::wait::{Until, Wait};
 pub(super) use prepared::{Columns, prepare};
 pub(super) use show::events_failed;
 
@@ -293,7 +300,7 @@ pub(super) fn kill(
     session: &mut SessionState,
     id: u32,
 ) -> Result<Reply, SqlError> {
-    Query { server, session }.kill_id(u64::from(id), false)
+    Query::new(server, session).kill_id(u64::from(id), false)
 }
 
 #[cfg(test)]

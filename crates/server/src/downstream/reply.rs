@@ -9,7 +9,7 @@ use binlogd_wire::{Capabilities, ErrorCode, ServerError, StatusFlags, charset};
 use super::answer::Question;
 use super::error::SqlError;
 use super::facts::{EventRows, EventsError};
-use super::sql::{Limit, Value};
+use super::sql::{Limit, Temporal, Value};
 
 /// A statement's answer, if it is not an error.
 #[derive(Debug)]
@@ -102,7 +102,12 @@ pub(super) enum Kind {
     Unsigned,
     Signed,
     Decimal,
-    DateTime,
+    Double,
+    Date,
+    /// With so many digits after a second's point.
+    Time(u8),
+    DateTime(u8),
+    Binary,
     Null,
 }
 
@@ -114,13 +119,23 @@ impl Kind {
             Value::Int(_) => Self::Signed,
             Value::UInt(_) => Self::Unsigned,
             Value::Decimal(_) => Self::Decimal,
+            Value::Double(_) => Self::Double,
+            Value::Temporal(Temporal::Date(_)) => Self::Date,
+            Value::Temporal(Temporal::Time(_, decimals)) => Self::Time(*decimals),
+            Value::Temporal(Temporal::DateTime(_, decimals)) => Self::DateTime(*decimals),
             Value::Text(_) => Self::Text,
+            Value::Binary(_) => Self::Binary,
         }
     }
 }
 
-/// DATETIME. Manual: "Protocol::MYSQL_TYPE".
+/// Times. Manual: "Protocol::MYSQL_TYPE".
+const DATE: ColumnType = ColumnType(0x0a);
+const TIME: ColumnType = ColumnType(0x0b);
 const DATETIME: ColumnType = ColumnType(0x0c);
+/// DOUBLE, and what is said of its digits: they vary.
+const DOUBLE: ColumnType = ColumnType(0x05);
+const DECIMALS_VARY: u8 = 31;
 /// DECIMAL.
 const NEWDECIMAL: ColumnType = ColumnType(0xf6);
 /// Column flags.
@@ -214,7 +229,15 @@ impl Format {
             Kind::Decimal => {
                 ColumnDefinition { kind: NEWDECIMAL, length: length.max(21), ..number }
             }
-            Kind::DateTime => ColumnDefinition { kind: DATETIME, length: 19, ..number },
+            Kind::Double => {
+                ColumnDefinition { kind: DOUBLE, length: 23, decimals: DECIMALS_VARY, ..number }
+            }
+            Kind::Date => ColumnDefinition { kind: DATE, length: 10, ..number },
+            Kind::Time(decimals) => ColumnDefinition { kind: TIME, length: 17, decimals, ..number },
+            Kind::DateTime(decimals) => {
+                ColumnDefinition { kind: DATETIME, length: 26, decimals, ..number }
+            }
+            Kind::Binary => ColumnDefinition { charset: charset::BINARY, flags: BINARY, ..text },
             Kind::Null => ColumnDefinition { kind: ColumnType::NULL, length: 0, ..number },
         }
     }

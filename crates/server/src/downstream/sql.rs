@@ -5,20 +5,26 @@
 //! What is not understood is an error, never a pretended success.
 
 mod ast;
+mod expr;
 mod inquiry;
 mod lexer;
 mod like;
 mod parser;
+mod temporal;
 mod value;
 
 pub use ast::{
-    Assignment, Channel, Comparison, Condition, Expr, Field, Filter, Kill, Limit, Moment, Operator,
-    Purge, Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
+    Assignment, Channel, Comparison, Condition, Field, Filter, Kill, Limit, Operator, Purge,
+    Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
 };
+pub use expr::{CastType, Expr, Operation, Unit};
 pub use inquiry::{Inquiry, Selection, TableName};
-pub use like::{eq_ignore_case, like};
+pub use like::{eq_ignore_case, like, like_with};
 pub use parser::{parse, parse_prepared};
-pub use value::Value;
+pub use temporal::Temporal;
+pub(crate) use temporal::{MICROS, TIME_MAX};
+pub(crate) use value::{DECIMAL_DIGITS_MAX, DECIMAL_SCALE_MAX, number_of_text};
+pub use value::{Double, Value};
 
 /// Which server's SQL is spoken: it decides which executable comments count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

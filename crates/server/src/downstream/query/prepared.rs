@@ -47,7 +47,8 @@ fn prepare_only(
     sql: &[u8],
 ) -> Result<Prepared, SqlError> {
     let (statement, parameters) = parse_prepared(sql, server.dialect(), None)?;
-    let mut query = Query { server, session };
+    let mut query = Query::new(server, session);
+    query.is_trial = true;
     query.check_preparable(&statement)?;
     let columns = query.columns(statement, parameters)?;
     Ok(Prepared { parameters, columns })

@@ -3,14 +3,12 @@
 //! The columns are those of MySQL 9.7 and MariaDB 11.8, in their order. binlogd applies nothing: where
 //! a replica speaks of its applier, what is meant here is what has been made durable.
 
-use std::time::UNIX_EPOCH;
-
 use super::super::error::SqlError;
 use super::super::replica::{LastError, Obeyed, Order, OrderError, ReplicaStatus, Running};
 use super::super::reply::{Column, Kind, Reply, ResultSet};
 use super::super::sql::{Channel, Replica, Value};
 use super::super::variables::View;
-use super::{Query, function, show};
+use super::{Query, show};
 
 /// Runs `START REPLICA` and its like.
 pub(super) fn run(query: &Query<'_>, verb: Replica, channel: &Channel) -> Result<Reply, SqlError> {
@@ -235,9 +233,8 @@ fn last_error<'a>(row: &Row<'a>) -> Option<&'a LastError> {
 
 /// `yymmdd hh:mm:ss`, UTC.
 fn timestamp(error: &LastError) -> String {
-    let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let text = function::datetime(since.as_secs());
-    text.get(2..).unwrap_or_default().replacen('-', "", 2)
+    let at = jiff::Timestamp::try_from(error.at).unwrap_or_default();
+    at.strftime("%y%m%d %H:%M:%S").to_string()
 }
 
 fn io_state(row: &Row<'_>) -> Value {

@@ -550,11 +550,14 @@ fn files_are_purged_by_name_and_by_time() {
             at(1_709_164_800 - 3_600),
         ),
         ("PURGE BINARY LOGS BEFORE '1969-12-31'", at(0)),
-        ("PURGE BINARY LOGS BEFORE '1970-01-02' - INTERVAL 9223372036854775807 WEEK", at(0)),
+        ("PURGE BINARY LOGS BEFORE '1970-01-02' - INTERVAL 3 MONTH", at(0)),
     ] {
         let (answer, purges) = purge(MYSQL, sql);
         assert_eq!((answer.as_str(), &purges[..]), ("OK", &[target][..]), "{sql}");
     }
+    // Nothing is before a time that there is not.
+    let beyond = "PURGE BINARY LOGS BEFORE '1970-01-02' - INTERVAL 9223372036854775807 WEEK";
+    assert_eq!(purge(MYSQL, beyond), ("OK".into(), Vec::new()));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Statements that wait for transactions: `WAIT_FOR_EXECUTED_GTID_SET`, the older
-//! `WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS`, and MariaDB's `MASTER_GTID_WAIT`.
+//! Statements that wait: `WAIT_FOR_EXECUTED_GTID_SET`, the older `WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS`, MariaDB's
+//! `MASTER_GTID_WAIT`, `SOURCE_POS_WAIT`, `SLEEP`.
 //!
 //! The wait comes before the statement: the functions themselves only look whether it was long enough.
 
@@ -7,7 +7,7 @@ use std::future::pending;
 
 use super::Session;
 use crate::downstream::error::SqlError;
-use crate::downstream::query::{self, Request};
+use crate::downstream::query::{self, Request, Until};
 
 /// What came of the waiting.
 pub(super) enum Waited {
@@ -35,12 +35,17 @@ impl Session {
                     None => pending().await,
                 }
             };
+            let over = match wait.until {
+                Until::Gtids(gtids) => facts.executed(gtids),
+                Until::Position(file, position) => facts.position_reached(file, position),
+                Until::Never => Box::pin(pending()),
+            };
             tokio::select! {
                 biased;
                 _ = self.stop.stopped() => return Waited::Interrupted(SqlError::interrupted()),
                 () = statement.cancelled() => return Waited::Interrupted(SqlError::interrupted()),
                 () = self.connection.transport.closed() => return Waited::ClientLeft,
-                () = facts.executed(wait.gtids) => {}
+                () = over => {}
                 () = timeout => {}
             }
         }

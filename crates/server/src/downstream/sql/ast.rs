@@ -1,6 +1,6 @@
 //! What a statement says, once read.
 
-use super::{Inquiry, Value};
+use super::{Expr, Inquiry};
 use crate::downstream::SourceChange;
 
 /// A statement that binlogd answers, or refuses in a way that needs the session to say how.
@@ -63,6 +63,27 @@ pub enum Statement {
     Transaction(TransactionVerb),
 }
 
+impl Statement {
+    /// Calls `visit` with all expressions of the statement whose values it needs.
+    pub fn each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            Self::Select(select) => select.items.iter().for_each(|item| item.expr.each(visit)),
+            Self::Set(list) => {
+                for assignment in list {
+                    match assignment {
+                        Assignment::User { value, .. }
+                        | Assignment::System { value: SetValue::Expr(value), .. } => {
+                            value.each(visit);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What is to be done with binlogd as a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replica {
@@ -86,23 +107,7 @@ pub enum Purge {
     /// Those before this one.
     To(String),
     /// Those that were finished before this time.
-    Before(Moment),
-}
-
-/// A time: a value, with or without intervals added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
-    /// The time from which the intervals count.
-    pub base: Expr,
-    /// All of them together, in seconds.
-    pub shift_s: i64,
-}
-
-impl Moment {
-    /// Adds (`sign` 1) or subtracts (-1) an interval.
-    pub fn shift(&mut self, sign: i64, interval_s: i64) {
-        self.shift_s = self.shift_s.saturating_add(interval_s.saturating_mul(sign));
-    }
+    Before(Expr),
 }
 
 /// What a transaction statement does.
@@ -164,31 +169,6 @@ pub enum SetValue {
     Word(String),
     /// Anything else.
     Expr(Expr),
-}
-
-/// A value to compute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expr {
-    /// A constant.
-    Literal(Value),
-    /// `@name`, in lower case.
-    User(Vec<u8>),
-    /// `@@[scope.]name`
-    System {
-        /// The scope, if one is named.
-        scope: Option<Scope>,
-        /// The name as written.
-        name: String,
-    },
-    /// `name(args)`; some functions are written without parentheses.
-    Call {
-        /// The function's name as written.
-        function: String,
-        /// What it is applied to.
-        args: Vec<Expr>,
-    },
-    /// A bare or qualified name, `*` included: nothing here has columns.
-    Column(String),
 }
 
 /// `SELECT` of a list of values.

@@ -31,14 +31,22 @@ pub(super) enum Kind<'a> {
     UserVariable(Vec<u8>),
     /// `@@`, before a system variable.
     AtAt,
+    /// A hexadecimal or bit constant.
+    Hex(Vec<u8>),
     /// `:=`
     Assign,
+    /// An operator of several characters.
+    Symbol(&'static str),
     /// Any other single byte.
     Punct(u8),
     /// The end of the statement.
     End,
 }
 
+/// Operators of several characters, the longest first.
+const SYMBOLS: [&str; 9] = ["<=>", "<=", "<>", "<<", ">=", ">>", "!=", "&&", "||"];
+
+#[derive(Clone)]
 pub(super) struct Lexer<'a> {
     sql: &'a [u8],
     at: usize,
@@ -52,6 +60,7 @@ impl<'a> Lexer<'a> {
         Self { sql, at: 0, dialect, executable: false }
     }
 
+    /// Which server's SQL is read.
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -86,12 +95,28 @@ impl<'a> Lexer<'a> {
                 self.at += 2;
                 Kind::Assign
             }
+            Some(b'0') if let Some(bytes) = self.prefixed_number() => Kind::Hex(bytes),
             Some(byte) if byte.is_ascii_digit() => self.number_or_word(),
+            Some(b'x' | b'X' | b'b' | b'B') if self.peek(1) == Some(b'\'') => {
+                self.quoted_number()?
+            }
+            Some(b'n' | b'N') if self.peek(1) == Some(b'\'') => {
+                self.at += 1;
+                Kind::Text(self.quoted(b'\'')?)
+            }
             Some(b'.') if self.starts_fraction() => self.number_or_word(),
             Some(byte) if is_word_byte(byte) => Kind::Word(self.word()),
             Some(byte) => {
-                self.at += 1;
-                Kind::Punct(byte)
+                match SYMBOLS.iter().find(|symbol| self.rest().starts_with(symbol.as_bytes())) {
+                    Some(symbol) => {
+                        self.at += symbol.len();
+                        Kind::Symbol(symbol)
+                    }
+                    None => {
+                        self.at += 1;
+                        Kind::Punct(byte)
+                    }
+                }
             }
         };
         Ok(Token { kind, start, end: self.at })
@@ -223,6 +248,30 @@ impl<'a> Lexer<'a> {
         &rest[..end]
     }
 
+    /// `0x41`, `0b101`
+    fn prefixed_number(&mut self) -> Option<Vec<u8>> {
+        let (bits, digits) = match self.rest() {
+            [_, b'x', digits @ ..] => (4, digits),
+            [_, b'b', digits @ ..] => (1, digits),
+            _ => return None,
+        };
+        let len = digits.iter().position(|byte| !is_word_byte(*byte)).unwrap_or(digits.len());
+        let bytes = number_of_bits(digits.get(..len)?, bits).filter(|_| len > 0)?;
+        self.at += 2 + len;
+        Some(bytes)
+    }
+
+    /// `x'41'`, `b'101'`
+    fn quoted_number(&mut self) -> Result<Kind<'a>, SqlError> {
+        let start = self.at;
+        let bits = if matches!(self.peek(0), Some(b'x' | b'X')) { 4 } else { 1 };
+        self.at += 1;
+        let digits = self.quoted(b'\'')?;
+        let is_whole = bits == 1 || digits.len().is_multiple_of(2);
+        let bytes = number_of_bits(&digits, bits).filter(|_| is_whole);
+        bytes.map(Kind::Hex).ok_or_else(|| self.error_at(start))
+    }
+
     /// `.5` is a number, but the `.5` of `a.5` is a name.
     fn starts_fraction(&self) -> bool {
         let before = self.at.checked_sub(1).and_then(|at| self.sql.get(at));
@@ -261,6 +310,19 @@ impl<'a> Lexer<'a> {
             _ => Kind::Word(self.word()),
         }
     }
+}
+
+/// The bytes that digits of 4 bits or 1 bit each make, with zeros before them; `None` for other digits.
+fn number_of_bits(digits: &[u8], bits: usize) -> Option<Vec<u8>> {
+    let per_byte = 8 / bits;
+    let mut bytes = vec![0u8; digits.len().div_ceil(per_byte)];
+    for (place, digit) in digits.iter().rev().enumerate() {
+        let value = char::from(*digit).to_digit(1 << bits)?;
+        let index = bytes.len() - 1 - place / per_byte;
+        let shifted = value << (bits * (place % per_byte));
+        *bytes.get_mut(index)? |= u8::try_from(shifted).ok()?;
+    }
+    Some(bytes)
 }
 
 /// Bytes of names without quotes; what is not ASCII counts as a letter.

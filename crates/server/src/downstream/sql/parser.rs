@@ -5,7 +5,9 @@
 
 mod condition;
 mod expr;
+mod function;
 mod inquiry;
+mod operator;
 mod prepared;
 mod purge;
 mod replica;
@@ -17,7 +19,9 @@ use super::{Dialect, Kill, Statement, TransactionVerb, Value};
 use crate::downstream::error::SqlError;
 
 /// How deep parentheses, signs and `NOT` may nest.
-const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 64;
+/// How many operators an expression may have.
+const OPERATIONS_MAX: usize = 256;
 /// How many members a list (columns, assignments, `IN`) may have; MySQL's own limit of columns.
 const LIST_LEN_MAX: usize = 4096;
 
@@ -72,13 +76,15 @@ struct Parser<'a> {
     markers: Markers<'a>,
     /// How many of them were read.
     marker_count: u16,
+    /// The operators of the expression that is being read.
+    operations: usize,
 }
 
 impl<'a> Parser<'a> {
     fn new(sql: &'a [u8], dialect: Dialect) -> Result<Self, SqlError> {
         let mut lexer = Lexer::new(sql, dialect);
         let token = lexer.next()?;
-        Ok(Self { lexer, token, last_end: 0, depth: 0, markers: Markers::None, marker_count: 0 })
+        Ok(Self { lexer, token, last_end: 0, depth: 0, markers: Markers::None, marker_count: 0, operations: 0 })
     }
 
     /// The statement and what may follow it.

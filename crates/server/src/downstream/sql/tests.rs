@@ -303,13 +303,8 @@ fn what_is_no_sql_is_a_syntax_error_near_the_place() {
         ("purge binary logs to binlog", "'binlog' at line 1"),
         ("purge binary logs to 'x' 1", "'1' at line 1"),
         ("purge binary logs before", "'' at line 1"),
-        ("purge binary logs before now() - 1", "'1' at line 1"),
-        ("purge binary logs before now() - interval day", "'day' at line 1"),
+        ("purge binary logs before now() - interval day", "'' at line 1"),
         ("purge binary logs before now() - interval 1 x", "'x' at line 1"),
-        (
-            "purge binary logs before now() - interval 99999999999999999999 day",
-            "'99999999999999999999 day' at line 1",
-        ),
         ("purge binary logs before date_sub(now(), 3)", "'3)' at line 1"),
         ("show", "'' at line 1"),
         ("show nonsense", "'nonsense' at line 1"),
@@ -336,8 +331,7 @@ fn sql_that_is_not_ours_is_refused_by_its_kind() {
         ("insert into t values (1)", 1290),
         ("CREATE TABLE t (a int)", 1290),
         ("drop database x", 1290),
-        ("purge binary logs before now() - interval 1 month", 1235),
-        ("purge binary logs before now() - interval '1:1' minute_second", 1064),
+        ("purge binary logs before now() - interval '1:1' minute_second", 1235),
         ("purge binary logs before now() - interval 1 day_hour", 1235),
         ("flush logs", 1235),
         ("show table types", 1064),
@@ -368,11 +362,14 @@ fn sql_that_is_not_ours_is_refused_by_its_kind() {
         ("set password = 'x'", 1235),
         ("set role none", 1235),
         ("(select 1)", 1235),
-        ("select 1+1", 1235),
-        ("select @a := 5", 1235),
-        ("select 1 where 1", 1235),
+        ("select 1 +", 1064),
+        ("select 1 regexp 2", 1235),
+        ("select (1, 2) = (1, 2)", 1235),
+        ("select 1 in (select 2)", 1235),
+        ("select (select 1, 2)", 1241),
+        ("select cast(1 as decimal(66))", 1426),
+        ("select case end", 1064),
         ("select 1 union select 2", 1235),
-        ("select (select 1)", 1064),
         ("select * from (select 1) x", 1235),
         ("show variables where variable_name regexp 'x'", 1235),
         ("show variables where concat(1)", 1054),
@@ -390,6 +387,10 @@ fn nesting_and_lists_are_bounded() {
     for deep in ["not ", "("] {
         let sql = format!("show variables where {}value='x'", deep.repeat(100_000));
         assert_eq!(refused(&sql).0, 1235, "{deep}");
+    }
+    for chain in ["+1", " or 1", " is null", "*-1"] {
+        assert_eq!(refused(&format!("select 1{}", chain.repeat(100_000))).0, 1235, "{chain}");
+        read(&format!("select 1{}", chain.repeat(100)));
     }
     assert_eq!(refused(&format!("select 1{}", ",1".repeat(5_000))).0, 1117);
     assert_eq!(refused(&format!("set @a=1{}", ",@a=1".repeat(5_000))).0, 1235);
@@ -491,7 +492,7 @@ proptest! {
     #[test]
     fn any_words_are_read_or_refused_with_a_mysql_error(sql in sql_soup()) {
         if let Err(error) = parse(sql.as_bytes(), DIALECT) {
-            prop_assert!([1054, 1064, 1065, 1235].contains(&error.code), "{sql}: {error}");
+            prop_assert!([1054, 1064, 1065, 1235, 1241, 1273].contains(&error.code), "{sql}: {error}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a session may set a variable to.
 
-use super::super::charset;
 use super::super::error::SqlError;
 use super::super::sql::Value;
+use super::super::{charset, zone};
 
 /// What an assignment gives.
 pub(super) enum Given<'a> {
@@ -124,10 +124,11 @@ impl Check {
                 text.to_ascii_lowercase()
             }
             Self::TimeZone => {
-                if !is_time_zone(&upper) {
+                let is_system = upper == "SYSTEM";
+                if !is_system && zone::of_name(&text).is_none() {
                     return Err(SqlError::unknown_time_zone(&text));
                 }
-                upper
+                if is_system { upper } else { text }
             }
         };
         Ok(Some(kept))
@@ -146,22 +147,6 @@ impl Given<'_> {
             Self::Value(Value::UInt(number)) => Some(*number),
             _ => None,
         }
-    }
-}
-
-/// `SYSTEM`, `UTC`, or `+hh:mm` from -13:59 to +14:00. Servers know more names only by tables.
-fn is_time_zone(upper: &str) -> bool {
-    if matches!(upper, "SYSTEM" | "UTC") {
-        return true;
-    }
-    let Some(digits) = upper.strip_prefix(['+', '-']) else { return false };
-    let Some((hours, minutes)) = digits.split_once(':') else { return false };
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
-    match (hours.parse::<u8>(), minutes.parse::<u8>()) {
-        (Ok(hours), Ok(minutes)) => {
-            all_digits && minutes < 60 && (hours < 14 || (hours == 14 && minutes == 0))
-        }
-        _ => false,
     }
 }
 

@@ -120,7 +120,10 @@ impl Kind {
             },
             Self::Number => match shown.parse() {
                 Ok(number) => Value::UInt(number),
-                Err(_) => Value::Decimal(shown),
+                Err(_) => match shown.parse() {
+                    Ok(negative) => Value::Int(negative),
+                    Err(_) => Value::text(shown),
+                },
             },
             Self::Text => Value::text(shown),
         }
@@ -373,7 +376,7 @@ mod tests {
         assert_eq!(Bool.value(Some("ON".into())), Value::Int(1));
         assert_eq!(Bool.value(Some("OFF".into())), Value::Int(0));
         assert_eq!(Number.value(Some("7".into())), Value::UInt(7));
-        assert_eq!(Number.value(Some("-1".into())), Value::Decimal("-1".into()));
+        assert_eq!(Number.value(Some("-1".into())), Value::Int(-1));
         assert_eq!(Text.value(Some("ON".into())), Value::text("ON"));
         assert_eq!(Text.value(None), Value::Null);
     }

@@ -92,15 +92,11 @@ impl Parser<'_> {
 
     /// `<>` or `!=`
     fn not_equal(&mut self) -> Result<bool, SqlError> {
-        if self.eat_punct(b'!')? {
-            self.expect_punct(b'=')?;
-            return Ok(true);
+        let is = matches!(self.token.kind, Kind::Symbol("<>" | "!="));
+        if is {
+            self.bump()?;
         }
-        if self.eat_punct(b'<')? {
-            self.expect_punct(b'>')?;
-            return Ok(true);
-        }
-        Ok(false)
+        Ok(is)
     }
 
     fn constants(&mut self) -> Result<Vec<Option<Vec<u8>>>, SqlError> {

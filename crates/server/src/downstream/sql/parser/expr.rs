@@ -1,7 +1,9 @@
 //! `SELECT` and the values in it.
 
 use super::super::lexer::Kind;
-use super::super::{Expr, Limit, Scope, Select, SelectItem, Selection, Statement, Value};
+use super::super::{
+    Expr, Limit, Operation, Scope, Select, SelectItem, Selection, Statement, Value,
+};
 use super::{LIST_LEN_MAX, Parser};
 use crate::downstream::error::SqlError;
 
@@ -12,6 +14,8 @@ const RESERVED: &[&str] = &[
     "BETWEEN",
     "COLLATE",
     "DIV",
+    "ELSE",
+    "ESCAPE",
     "FOR",
     "FROM",
     "GROUP",
@@ -33,16 +37,13 @@ const RESERVED: &[&str] = &[
     "SELECT",
     "SET",
     "SHOW",
+    "SOUNDS",
+    "THEN",
     "UNION",
     "USING",
+    "WHEN",
     "WHERE",
     "WINDOW",
-    "XOR",
-];
-
-/// Of those, the ones that go on with the value before them.
-const OPERATORS: &[&str] = &[
-    "AND", "BETWEEN", "COLLATE", "DIV", "IN", "IS", "LIKE", "MOD", "NOT", "OR", "REGEXP", "RLIKE",
     "XOR",
 ];
 
@@ -51,10 +52,35 @@ const SELECT_OPTIONS: &[&str] =
     &["ALL", "DISTINCT", "DISTINCTROW", "HIGH_PRIORITY", "SQL_CACHE", "SQL_NO_CACHE"];
 
 /// Functions that may be written without parentheses.
-const BARE_FUNCTIONS: &[&str] =
-    &["CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP"];
+const BARE_FUNCTIONS: &[&str] = &[
+    "CURRENT_DATE",
+    "CURRENT_ROLE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIME",
+    "UTC_TIMESTAMP",
+];
+
+/// Of the reserved words, those that are functions too.
+const FUNCTION_WORDS: &[&str] = &["MOD"];
 
 impl Parser<'_> {
+    /// What follows the opening parenthesis of `(SELECT value)`.
+    fn subquery(&mut self) -> Result<Expr, SqlError> {
+        let Statement::Select(select) = self.select()? else {
+            return Err(SqlError::not_supported("subqueries of tables"));
+        };
+        self.expect_punct(b')')?;
+        if select.items.len() > 1 {
+            return Err(SqlError::one_column_needed());
+        }
+        Ok(Expr::Subquery(Box::new(select)))
+    }
+
     pub(super) fn select(&mut self) -> Result<Statement, SqlError> {
         self.bump()?;
         let mut distinct = false;
@@ -150,18 +176,6 @@ impl Parser<'_> {
         Ok(count)
     }
 
-    /// One value; what would combine values is refused.
-    pub(super) fn expr(&mut self) -> Result<Expr, SqlError> {
-        let expr = self.nested(Self::operand)?;
-        let combines = match self.token.kind {
-            Kind::Assign => true,
-            Kind::Punct(byte) => b"=<>!+-*/%|&^~".contains(&byte),
-            Kind::Word(_) => self.is_any(OPERATORS),
-            _ => false,
-        };
-        if combines { Err(SqlError::not_supported("operators between values")) } else { Ok(expr) }
-    }
-
     pub(super) fn operand(&mut self) -> Result<Expr, SqlError> {
         match &self.token.kind {
             Kind::Text(_) => self.text().map(|text| Expr::Literal(Value::Text(text))),
@@ -170,9 +184,18 @@ impl Parser<'_> {
                 self.bump()?;
                 Ok(Expr::Literal(value))
             }
+            Kind::Hex(bytes) => {
+                let bytes = bytes.clone();
+                self.bump()?;
+                Ok(Expr::Hex(bytes))
+            }
             Kind::UserVariable(name) => {
                 let name = name.clone();
                 self.bump()?;
+                if self.token.kind == Kind::Assign {
+                    self.bump()?;
+                    return Ok(Expr::AssignUser(name, Box::new(self.expr()?)));
+                }
                 Ok(Expr::User(name))
             }
             Kind::AtAt => {
@@ -181,7 +204,21 @@ impl Parser<'_> {
             }
             Kind::Punct(b'-') => {
                 self.bump()?;
-                negate(self.nested(Self::operand)?)
+                let operand = self.nested(Self::operand)?;
+                match negated(&operand) {
+                    Some(literal) => Ok(literal),
+                    None => self.operation(Operation::Negate, vec![operand]),
+                }
+            }
+            Kind::Punct(b'!') => {
+                self.bump()?;
+                let operand = self.nested(Self::operand)?;
+                self.operation(Operation::Not, vec![operand])
+            }
+            Kind::Punct(b'~') => {
+                self.bump()?;
+                let operand = self.nested(Self::operand)?;
+                self.operation(Operation::BitNot, vec![operand])
             }
             Kind::Punct(b'+') => {
                 self.bump()?;
@@ -189,7 +226,13 @@ impl Parser<'_> {
             }
             Kind::Punct(b'(') => {
                 self.bump()?;
+                if self.is("SELECT") {
+                    return self.nested(Self::subquery);
+                }
                 let inner = self.expr()?;
+                if self.is_punct(b',') {
+                    return Err(SqlError::not_supported("rows of several values"));
+                }
                 self.expect_punct(b')')?;
                 Ok(inner)
             }
@@ -200,6 +243,7 @@ impl Parser<'_> {
             }
             // MySQL's clients ask whether it begins a quoted text, which it does since 8.0.32.
             Kind::Word(word) if word.starts_with(b"$$") => Err(self.error()),
+            Kind::Word(_) if self.is_any(FUNCTION_WORDS) => self.word_operand(),
             Kind::Word(_) if !self.is_any(RESERVED) => self.word_operand(),
             Kind::Quoted(_) => self.word_operand(),
             _ => Err(self.error()),
@@ -208,6 +252,9 @@ impl Parser<'_> {
 
     /// A constant, a function or a column.
     fn word_operand(&mut self) -> Result<Expr, SqlError> {
+        if let Some(special) = self.special_operand()? {
+            return Ok(special);
+        }
         let bare = self.is_any(BARE_FUNCTIONS);
         let constant = match self.token.kind {
             Kind::Word(word) => constant(word),
@@ -215,7 +262,7 @@ impl Parser<'_> {
         };
         let mut name = self.name()?;
         if self.eat_punct(b'(')? {
-            return Ok(Expr::Call { function: name, args: self.arguments()? });
+            return self.call(name);
         }
         if let Some(value) = constant {
             return Ok(Expr::Literal(value));
@@ -236,23 +283,6 @@ impl Parser<'_> {
             name.push_str(&self.name()?);
         }
         Ok(Expr::Column(name))
-    }
-
-    fn arguments(&mut self) -> Result<Vec<Expr>, SqlError> {
-        let mut args = Vec::new();
-        if self.eat_punct(b')')? {
-            return Ok(args);
-        }
-        loop {
-            if args.len() >= LIST_LEN_MAX {
-                return Err(SqlError::too_many_columns());
-            }
-            args.push(self.expr()?);
-            if !self.eat_punct(b',')? {
-                self.expect_punct(b')')?;
-                return Ok(args);
-            }
-        }
     }
 
     /// What follows `@@`, with no space between: a scope, a name, and the second part some have.
@@ -308,11 +338,13 @@ fn number(digits: &str) -> Value {
     match (digits.parse::<i64>(), digits.parse::<u64>()) {
         (Ok(small), _) => Value::Int(small),
         (_, Ok(large)) => Value::UInt(large),
-        _ => Value::Decimal(digits.to_owned()),
+        _ if digits.contains(['e', 'E']) => Value::double(digits.parse().unwrap_or(f64::MAX)),
+        _ => Value::decimal(digits),
     }
 }
 
-fn negate(expr: Expr) -> Result<Expr, SqlError> {
+/// A number with the other sign; `None` if it is to be computed.
+fn negated(expr: &Expr) -> Option<Expr> {
     const BELOW_I64_MAX: u64 = i64::MIN.unsigned_abs();
     let value = match expr {
         Expr::Literal(Value::Int(number)) => match number.checked_neg() {
@@ -325,8 +357,9 @@ fn negate(expr: Expr) -> Result<Expr, SqlError> {
             Some(positive) => positive.to_owned(),
             None => format!("-{number}"),
         }),
+        Expr::Literal(Value::Double(number)) => Value::double(-number.0),
         Expr::Literal(Value::Null) => Value::Null,
-        _ => return Err(SqlError::not_supported("a sign before this value")),
+        _ => return None,
     };
-    Ok(Expr::Literal(value))
+    Some(Expr::Literal(value))
 }

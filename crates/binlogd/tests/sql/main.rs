@@ -1,0 +1,93 @@
+//! The SQL that binlogd answers itself, asked of it and of its primary.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod expressions;
+
+use binlogd_client::{Column, ConnectOptions, Connection};
+use testkit::server::{Endpoint, Server};
+use testkit::{Daemon, Flavour};
+
+/// What a statement is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    Ok,
+    Error(u16),
+    Rows(Vec<Column>, Vec<Vec<Option<Vec<u8>>>>),
+}
+
+/// A connection on which statements are asked one after the other.
+struct Session {
+    runtime: tokio::runtime::Runtime,
+    connection: Connection,
+}
+
+impl Session {
+    fn new(endpoint: &Endpoint) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = ConnectOptions::new(&*endpoint.host)
+            .port(endpoint.port)
+            .user(&*endpoint.user)
+            .password(endpoint.password.as_str())
+            .fetch_public_key(true);
+        let connection = runtime.block_on(Connection::connect(&options)).unwrap();
+        Self { runtime, connection }
+    }
+
+    fn ask(&mut self, sql: &str) -> Answer {
+        let connection = &mut self.connection;
+        self.runtime.block_on(async {
+            let mut result = match connection.query(sql).await {
+                Ok(result) => result,
+                Err(error) => return Answer::Error(error.code().unwrap().0),
+            };
+            if result.columns().is_empty() {
+                return Answer::Ok;
+            }
+            let columns = result.columns().to_vec();
+            let mut rows = Vec::new();
+            loop {
+                match result.next().await {
+                    Ok(Some(row)) => {
+                        rows.push(row.values().map(|value| value.map(<[u8]>::to_vec)).collect());
+                    }
+                    Ok(None) => return Answer::Rows(columns, rows),
+                    Err(error) => return Answer::Error(error.code().unwrap().0),
+                }
+            }
+        })
+    }
+}
+
+/// A primary, and a binlogd with an administrator's account that follows it.
+fn primary_and_binlogd(flavour: Flavour) -> (Server, Daemon) {
+    let primary = Server::builder(flavour).start().unwrap();
+    let daemon = Daemon::new(common::BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured("").unwrap().started().unwrap();
+    (primary, daemon)
+}
+
+fn answers_like_its_primary(flavour: Flavour) {
+    let (primary, daemon) = primary_and_binlogd(flavour);
+    let mut theirs = Session::new(&primary.endpoint());
+    let mut ours = Session::new(&daemon.endpoint());
+    let mut failures = expressions::compare(flavour, &mut theirs, &mut ours);
+    failures.sort();
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn statements_are_answered_as_by_the_primary() {
+    answers_like_its_primary(Flavour::Mysql97);
+}
+
+mod on_mariadb {
+    use super::*;
+
+    #[test]
+    fn statements_are_answered_as_by_the_primary() {
+        answers_like_its_primary(Flavour::Mariadb118);
+    }
+}
