@@ -84,7 +84,15 @@ impl<'a> Parser<'a> {
     fn new(sql: &'a [u8], dialect: Dialect) -> Result<Self, SqlError> {
         let mut lexer = Lexer::new(sql, dialect);
         let token = lexer.next()?;
-        Ok(Self { lexer, token, last_end: 0, depth: 0, markers: Markers::None, marker_count: 0, operations: 0 })
+        Ok(Self {
+            lexer,
+            token,
+            last_end: 0,
+            depth: 0,
+            markers: Markers::None,
+            marker_count: 0,
+            operations: 0,
+        })
     }
 
     /// The statement and what may follow it.
