@@ -45,7 +45,7 @@ impl Out<'_> {
 
 /// Where an event stands.
 pub(crate) fn place<'a>(raw: &RawEvent<'a>) -> At<'a> {
-    At { file: raw.file, offset: raw.offset, end: raw.end(), header: raw.header }
+    At { file: raw.file, offset: raw.offset, end: raw.end(), header: *raw.header }
 }
 
 /// An event by its place and type, for a message about it.

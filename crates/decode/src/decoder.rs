@@ -1,6 +1,6 @@
 //! Takes events in their order and remembers what later ones need: the format, the tables.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use binlogd_event::body::{self, CompressedQuery, RowsBody, TableMapBody};
 use binlogd_event::{EventHeader, EventKind, FormatDescription, HEADER_LEN};
@@ -85,7 +85,7 @@ pub enum Body<'a> {
 /// ```
 pub struct Decoder {
     format: Option<FormatDescription>,
-    tables: HashMap<u64, Known>,
+    tables: BTreeMap<u64, Known>,
     /// Counts statements, to know the tables of the one under way.
     statement: u64,
     nothing: Table,
@@ -113,7 +113,7 @@ impl Decoder {
     pub fn with_limits(limits: Limits) -> Self {
         Self {
             format: None,
-            tables: HashMap::new(),
+            tables: BTreeMap::new(),
             statement: 0,
             nothing: Table::nothing(),
             inflated: Vec::new(),
@@ -260,10 +260,13 @@ impl Decoder {
     ) -> Result<Event<'a>, DecodeError> {
         let at = |flaw: Flaw| DecodeError::new(place, None, flaw);
         let format = self.format.as_ref().ok_or_else(|| at(Flaw::NoFormat))?;
+        if header.kind.changes_rows() {
+            let rows = RowsBody::parse(&header, event, format).map_err(|e| at(e.into()))?;
+            return Ok(Event { header, place, body: Body::Rows(self.rows(rows, place)?) });
+        }
         let parsed = body::Body::parse(&header, event, format).map_err(|e| at(e.into()))?;
         let body = match parsed {
             body::Body::TableMap(map) => Body::Table(self.table(&map, event, place)?),
-            body::Body::Rows(rows) => Body::Rows(self.rows(rows, place)?),
             body::Body::TransactionPayload(payload) => {
                 Body::Payload(Payload::new(&payload, &self.limits, place)?)
             }
@@ -340,6 +343,7 @@ impl Decoder {
         }
     }
 
+    #[inline]
     fn rows<'a>(
         &'a mut self,
         mut body: RowsBody<'a>,

@@ -348,6 +348,33 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// Gives each of the [values](Self::values) to `see`, with its column's index. Faster than the iterator: a
+    /// value stays where it was read, and reading what was just written, to move it, makes a processor wait.
+    ///
+    /// # Errors
+    /// If a value is damaged, or what `see` returns; no value follows.
+    #[inline]
+    pub fn each_value<E: From<DecodeError>>(
+        &self,
+        mut see: impl FnMut(usize, &Value<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut values = self.values();
+        if self.former.is_some() {
+            return values.try_for_each(|item| item.map_err(E::from).and_then(|(i, v)| see(i, &v)));
+        }
+        for (index, column) in self.table.columns().iter().enumerate() {
+            if !bit(self.stored.present, index) {
+                values.json_seen += usize::from(column.kind().is_json());
+                continue;
+            }
+            match &values.read(column) {
+                Ok(value) => see(index, value)?,
+                Err(error) => return Err(self.error(index, *error).into()),
+            }
+        }
+        Ok(())
+    }
+
     /// The value of one column, if the image has it. To find it, those before it are measured.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod text;
 pub(crate) use json::{base64, is_text, json_string};
 pub(crate) use number::{double, json_double, padded, signed, unsigned};
 pub(crate) use sql::{hex, hex_upper, quote_sql_from, sql_identifier, sql_text};
+pub(crate) use terminal::has_acting;
 pub use terminal::shown_on_terminal;
 pub(crate) use text::decompressed;
 

@@ -158,10 +158,7 @@ impl<'a> Body<'a> {
                 let may_be_bare = !format.server_version.at_least(5, 5, 0);
                 Self::TableMap(TableMapBody::read(f, fixed_len(format, kind, 8), may_be_bare)?)
             }
-            _ if kind.is_rows() => {
-                let fallback = if RowsBody::has_extra_data(kind) { 10 } else { 8 };
-                Self::Rows(RowsBody::read(f, kind, fixed_len(format, kind, fallback))?)
-            }
+            _ if kind.changes_rows() => Self::Rows(RowsBody::parse(header, event, format)?),
             EventKind::INCIDENT => Self::Incident(Incident::read(f)?),
             EventKind::HEARTBEAT => Self::Heartbeat(Heartbeat::read_v1(f, header)),
             EventKind::HEARTBEAT_V2 => Self::Heartbeat(Heartbeat::read_v2(f)?),

@@ -126,7 +126,14 @@ impl EventKind {
     /// Whether this is a table map or a row event of any version.
     #[must_use]
     pub fn is_rows(self) -> bool {
-        matches!(self.0, 19..=25 | 30..=32 | 39 | 166..=171)
+        self == Self::TABLE_MAP || self.changes_rows()
+    }
+
+    /// Whether this is a row event of any version: it has rows that were inserted, updated or deleted.
+    #[must_use]
+    #[inline]
+    pub fn changes_rows(self) -> bool {
+        matches!(self.0, 20..=25 | 30..=32 | 39 | 166..=171)
     }
 
     /// Whether this event begins a transaction by naming it (or by saying that it has no name).

@@ -200,7 +200,7 @@ impl Summary {
 
 /// A file may begin in the middle of a transaction: then its rest is none.
 fn state_after(state: TransactionState, event: &RawEvent<'_>) -> TransactionState {
-    state.after(&event.header, event.body(), true, query_len(event)).unwrap_or_default()
+    state.after(event.header, event.body(), true, query_len(event)).unwrap_or_default()
 }
 
 fn is_statement(event: &RawEvent<'_>) -> bool {

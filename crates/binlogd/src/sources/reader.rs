@@ -25,7 +25,8 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) file: &'a str,
     /// Where the event begins there, in bytes.
     pub(crate) offset: u64,
-    pub(crate) header: EventHeader,
+    /// By reference: copies of what was written just before make a processor wait.
+    pub(crate) header: &'a EventHeader,
     pub(crate) bytes: &'a [u8],
     pub(crate) format: &'a FormatDescription,
 }
@@ -89,7 +90,7 @@ impl Reader {
 
     /// The event that was read last.
     pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
-        let (header, format) = (self.header?, self.format.as_ref()?);
+        let (header, format) = (self.header.as_ref()?, self.format.as_ref()?);
         let offset = self.offset - u64::from(header.size);
         let bytes = &self.buffer[self.event.clone()];
         Some(RawEvent { file: &self.name, offset, header, bytes, format })

@@ -140,7 +140,7 @@ impl Server {
 
     /// The event that was read last.
     pub(crate) fn event(&self) -> Option<RawEvent<'_>> {
-        let (header, format) = (self.header?, self.format.as_ref()?);
+        let (header, format) = (self.header.as_ref()?, self.format.as_ref()?);
         Some(RawEvent { file: &self.file, offset: self.offset, header, bytes: &self.bytes, format })
     }
 

@@ -44,13 +44,13 @@ impl<'t> Names<'t> {
         }
         out.extend_from_slice(b") VALUES (");
         let mut comma = Separator::new(b", ");
-        for item in after.values() {
-            let (index, value) = item?;
+        after.each_value::<FormatError>(|index, value| {
             if self.settable[index] {
                 comma.write(out);
                 value.write_sql(out).map_err(|error| after.error(index, error))?;
             }
-        }
+            Ok(())
+        })?;
         out.extend_from_slice(b");\n");
         Ok(())
     }
@@ -88,10 +88,9 @@ impl<'t> Names<'t> {
         out.extend_from_slice(self.table.sql_name());
         out.extend_from_slice(b" SET ");
         let mut comma = Separator::new(b", ");
-        for item in wanted.values() {
-            let (index, value) = item?;
+        wanted.each_value::<FormatError>(|index, value| {
             if !self.settable[index] || !is_set(index) {
-                continue;
+                return Ok(());
             }
             let name = self.column(index);
             comma.write(out);
@@ -101,8 +100,8 @@ impl<'t> Names<'t> {
                 Value::JsonDiffs(diffs) => diffs.write_sql(name, out),
                 value => value.write_sql(out),
             };
-            written.map_err(|error| wanted.error(index, error))?;
-        }
+            written.map_err(|error| wanted.error(index, error).into())
+        })?;
         if comma.first {
             // Nothing but generated columns.
             out.truncate(start);
@@ -144,8 +143,7 @@ impl<'t> Names<'t> {
         let has_settable = self.settable().next().is_some();
         out.extend_from_slice(b" WHERE ");
         let mut and = Separator::new(b" AND ");
-        for item in before.values() {
-            let (index, value) = item?;
+        before.each_value::<FormatError>(|index, value| {
             let is_key = by_key && self.table.primary_key().any(|column| column == index);
             let is_compared = match by_key {
                 true => is_key || self.is_exact && self.settable[index],
@@ -153,12 +151,12 @@ impl<'t> Names<'t> {
             };
             // A difference between documents does not say what there is.
             if !is_compared || matches!(value, Value::JsonDiffs(_)) {
-                continue;
+                return Ok(());
             }
             and.write(out);
-            comparison(self.column(index), &value, is_key, out)
-                .map_err(|error| before.error(index, error))?;
-        }
+            comparison(self.column(index), value, is_key, out)
+                .map_err(|error| before.error(index, error).into())
+        })?;
         out.extend_from_slice(if by_key { b";\n" } else { b" LIMIT 1;\n" });
         Ok(())
     }

@@ -4,6 +4,7 @@ use binlogd_event::body::RowsChange;
 
 use super::{Format, FormatError, whole};
 use crate::changes::{At, Change, End, Statement, Transaction};
+use crate::write::has_acting;
 use crate::{Image, Rows, Timestamp, Value, shown_on_terminal};
 
 /// The most bytes that a value takes on a line.
@@ -173,13 +174,11 @@ impl Format for TextFormat {
 }
 
 fn all(image: &Image<'_>, out: &mut Vec<u8>) -> Result<(), FormatError> {
-    for item in image.values() {
-        let (index, value) = item?;
+    image.each_value(|index, value| {
         name(image, index, out);
         out.push(b'=');
-        short(image, index, &value, out)?;
-    }
-    Ok(())
+        short(image, index, value, out)
+    })
 }
 
 /// Columns that have changed as `name=old→new`, others as they are.
@@ -245,8 +244,7 @@ fn short(
 /// A line stays a line, and a terminal shows it as it is: line ends become spaces, and other characters
 /// that a terminal acts on get escapes.
 fn end_line(start: usize, out: &mut Vec<u8>) {
-    let is_plain = |byte: &u8| !byte.is_ascii_control() && !matches!(byte, 0xc2 | 0xe2);
-    if !out[start..].iter().all(is_plain) {
+    if str::from_utf8(&out[start..]).is_err() || has_acting(&out[start..]) {
         let line = String::from_utf8_lossy(&out[start..]);
         let shown: String = line.chars().map(|c| if is_space(c) { ' ' } else { c }).collect();
         out.truncate(start);
@@ -269,5 +267,9 @@ mod tests {
         end_line(4, &mut out);
         let shown = "\x1b[0m \\u{9b}31m\\u{1b} a b ü…\\u{7f}\\u{0}\\u{202e}\n";
         assert_eq!(String::from_utf8(out).unwrap(), shown);
+        // A terminal may take this byte for U+009B.
+        let mut out = b"a\x9b31m".to_vec();
+        end_line(0, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "a\u{fffd}31m\n");
     }
 }

@@ -29,25 +29,25 @@ impl<'a> Image<'a> {
         let columns = self.table.columns();
         out.push(b'{');
         let mut first = true;
-        for item in self.values() {
-            let (index, value) = item?;
-            match &value {
+        self.each_value::<DecodeError>(|index, value| {
+            match value {
                 Value::JsonDiffs(_) => {
-                    noted.push((index, value));
-                    continue;
+                    noted.push((index, *value));
+                    return Ok(());
                 }
-                Value::Json(json) if json.may_have_types() => noted.push((index, value)),
+                Value::Json(json) if json.may_have_types() => noted.push((index, *value)),
                 _ => {}
             }
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
             out.extend_from_slice(&columns[index].json_key);
-            match number_of_ambiguous(&value) {
+            match number_of_ambiguous(value) {
                 Some(number) => unsigned(number, out),
                 None => value.write_json(out).map_err(|error| self.error(index, error))?,
             }
-        }
+            Ok(())
+        })?;
         out.push(b'}');
         Ok(())
     }

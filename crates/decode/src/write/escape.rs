@@ -27,6 +27,7 @@ pub(super) const JSON: &Escapes = &Escapes {
         letters[b'\\' as usize] = b'\\';
         // What begins a character that a terminal or a reader of lines may act on.
         letters[0xc2] = MAY_ACT;
+        letters[0xd8] = MAY_ACT;
         letters[0xe2] = MAY_ACT;
         letters
     },
@@ -121,7 +122,7 @@ impl Escapes {
         chunk.iter().fold(0, |found, &byte| {
             let is_ascii =
                 u8::from(byte < 0x20) | u8::from(byte == self.quote) | u8::from(byte == b'\\');
-            found | is_ascii | acts & (u8::from(byte == 0xc2) | u8::from(byte == 0xe2))
+            found | is_ascii | acts & u8::from(may_begin_acting(byte))
         }) != 0
     }
 
@@ -140,11 +141,18 @@ fn escape_code(code: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }
 
-/// The character at the front of `text`, and its length in bytes, if a terminal or a reader of lines may
-/// act on it: U+0080 to U+009F, what changes the direction of text, and Unicode's line ends.
-fn acting_character(text: &[u8]) -> Option<(u16, usize)> {
+/// Whether a byte of UTF-8 may begin an [`acting_character`]: 0xc2, 0xd8 or 0xe2, in two comparisons.
+#[inline]
+pub(super) const fn may_begin_acting(byte: u8) -> bool {
+    (byte & 0xdf == 0xc2) | (byte == 0xd8)
+}
+
+/// The character at the front of `text`, and its length in bytes, if it is not ASCII and a terminal or a reader of
+/// lines may act on it: U+0080 to U+009F, what changes the direction of text, and Unicode's line ends.
+pub(super) fn acting_character(text: &[u8]) -> Option<(u16, usize)> {
     match *text {
         [0xc2, last @ 0x80..=0x9f, ..] => Some((u16::from(last), 2)),
+        [0xd8, 0x9c, ..] => Some((0x061c, 2)),
         [0xe2, 0x80, last @ (0x8e | 0x8f | 0xa8..=0xae), ..] => {
             Some((0x2000 | u16::from(last & 0x3f), 3))
         }
@@ -183,6 +191,7 @@ mod tests {
             ('\u{2028}', "\\u2028"),
             ('\u{202e}', "\\u202e"),
             ('\u{2066}', "\\u2066"),
+            ('\u{61c}', "\\u061c"),
         ] {
             for at in 0..20 {
                 let text = format!("{}{c}|ü…", "-".repeat(at));

@@ -1,8 +1,9 @@
 //! A row event's parts, without a look into the rows.
 
+use super::fixed_len;
 use super::table_map::read_table_id;
 use crate::fields::Fields;
-use crate::{EventError, EventKind};
+use crate::{EventError, EventHeader, EventKind, FormatDescription, HEADER_LEN};
 
 /// What happened to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,18 +75,29 @@ impl RowsBody<'_> {
     }
 
     /// Whether events of a type have extra data.
-    pub(super) fn has_extra_data(kind: EventKind) -> bool {
+    fn has_extra_data(kind: EventKind) -> bool {
         Self::version_of(kind) == 2
     }
 }
 
 impl<'a> RowsBody<'a> {
-    pub(super) fn read(
-        mut f: Fields<'a>,
-        kind: EventKind,
-        fixed_len: usize,
+    /// Reads the body of a row event, as [`Body::parse`](super::Body::parse) does. Most events of a busy binlog are
+    /// of these types, and the large enum need not be copied for them.
+    ///
+    /// # Errors
+    /// If the event is of another type or ends too early, or a field has a value that it cannot have.
+    #[inline]
+    pub fn parse(
+        header: &EventHeader,
+        event: &'a [u8],
+        format: &FormatDescription,
     ) -> Result<Self, EventError> {
+        let mut f = Fields::new(event);
+        f.take("event header", HEADER_LEN)?;
+        let kind = header.kind;
         let change = change(kind)?;
+        let fallback = if Self::has_extra_data(kind) { 10 } else { 8 };
+        let fixed_len = fixed_len(format, kind, fallback);
         let mut fixed = Fields::new(f.take("fixed part", fixed_len)?);
         let table_id = read_table_id(&mut fixed, fixed_len)?;
         let flags = fixed.u16("row flags")?;

@@ -96,7 +96,7 @@ impl Chosen {
             chooser.chosen();
             return list.event(raw, out);
         }
-        let of_table = tables.wants(filter, &raw.header, raw.body(), raw.format);
+        let of_table = tables.wants(filter, raw.header, raw.body(), raw.format);
         if !of_table.unwrap_or(is_wanted) {
             return Ok(());
         }
@@ -135,7 +135,11 @@ impl Sink for Chosen {
             Choice::Wanted => {
                 for (offset, bytes) in std::mem::take(&mut self.held) {
                     let header = EventHeader::parse(&bytes)?;
-                    self.take(&RawEvent { offset, header, bytes: &bytes, ..*raw }, false, out)?;
+                    self.take(
+                        &RawEvent { offset, header: &header, bytes: &bytes, ..*raw },
+                        false,
+                        out,
+                    )?;
                 }
                 self.held_len = 0;
                 self.take(raw, is_wanted, out)?;
