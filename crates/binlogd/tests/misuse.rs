@@ -36,7 +36,7 @@ fn options_that_do_not_go_together_are_wrong_usage() {
     );
     tail(&["--table=orders"], "write DB.TABLE, such as shop.orders or *.orders");
     tail(&["--gtids"], "--gtids is for --format sql");
-    tail(&["--local-load=/tmp"], "--local-load is for --format sql");
+    tail(&["--local-load=/tmp"], "--local-load is for --format sql and json");
     tail(&["--format=raw", "--allow-unknown-tables"], "--allow-unknown-tables is for formats");
     let dir = tempfile::tempdir().unwrap();
     let quoted = dir.path().join("it's");

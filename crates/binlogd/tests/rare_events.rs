@@ -221,6 +221,11 @@ fn a_loaded_file_is_replayed(server: &Server) {
     tail(&["--database=other"]);
     assert_eq!(names_in(dir.path()).len(), 1, "{:?}", names_in(dir.path()));
 
+    json_names_the_loaded_files(
+        files,
+        &[many.as_str(), &few, &few, &latin, &few, &latin, &few, &few, &few],
+    );
+
     let sql = tail(&[]);
     let names = names_in(dir.path());
     assert_eq!(names.len(), 1 + loads + 1, "{names:?}");
@@ -246,6 +251,33 @@ fn a_loaded_file_is_replayed(server: &Server) {
             "{said}"
         );
     }
+}
+
+/// `tail --format json` writes the files that were loaded, byte for byte, if a folder is given.
+fn json_names_the_loaded_files(files: &[PathBuf], loaded: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let option = format!("--local-load={}", dir.path().display());
+    let loads = |args: &[&str]| {
+        let mut changes = objects(&[&["tail", "--format=json"], args].concat(), files);
+        changes.retain(|change| change["type"] == "load");
+        assert_eq!(changes.len(), loaded.len());
+        changes
+    };
+    for change in loads(&[]) {
+        assert!(change["loaded"]["path"].is_null(), "{change}");
+    }
+    for (change, original) in loads(&[&option]).iter().zip(loaded) {
+        let copy = std::fs::read(change["loaded"]["path"].as_str().unwrap()).unwrap();
+        assert_eq!(copy, std::fs::read(original).unwrap(), "{change}");
+        let sql = change["sql"].as_str().unwrap();
+        let duplicates = match () {
+            () if sql.contains("REPLACE INTO") => "replace",
+            () if sql.contains("IGNORE INTO") || sql.contains("LOCAL") => "ignore",
+            () => "error",
+        };
+        assert_eq!(change["loaded"]["duplicates"], duplicates, "{sql}");
+    }
+    assert_eq!(names_in(dir.path()).len(), loaded.len());
 }
 
 #[test]

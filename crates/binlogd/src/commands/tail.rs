@@ -64,8 +64,8 @@ pub(crate) struct Args {
     #[arg(long)]
     gtids: bool,
 
-    /// With SQL: write the files of LOAD DATA in statement format to this folder, from which the client mysql
-    /// sends them to its server (--local-infile=1). Without it such a statement is an error
+    /// With SQL and JSON: write the files of LOAD DATA in statement format to this folder. The client mysql sends
+    /// them from there to its server (--local-infile=1). Without it such a statement is an error in SQL
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     local_load: Option<PathBuf>,
 
@@ -149,8 +149,8 @@ counted. Nothing is passed over in silence. In SQL it is an error.
 
 LOAD DATA in statement format has its file in the binlog. With --local-load SQL has LOAD DATA LOCAL, and the files are
 written to that folder under new names, from which the client mysql sends them: it needs --local-infile=1, and the
-server local_infile=ON. Rows that exist already are left as they are then. The other formats have the statement, or count it as
-one that changes rows. If tail is ended early, as by a reader that takes no more, files of statements that were not
+server local_infile=ON. Rows that exist already are left as they are then. JSON names the file of each statement. The
+other formats have the statement, or count it as one that changes rows. If tail is ended early, as by a reader that takes no more, files of statements that were not
 read stay in the folder.
 
 Memory does not grow with a file or a transaction, but an event is read whole. Decompressed, an event may have 1 GiB, as
@@ -255,8 +255,8 @@ fn check(args: &Args) -> Result<()> {
         "--option is for --format debezium, maxwell and canal"
     } else if args.gtids && args.format != Form::Sql {
         "--gtids is for --format sql: other formats tell GTIDs anyway, or have an --option for it"
-    } else if args.local_load.is_some() && args.format != Form::Sql {
-        "--local-load is for --format sql: other formats have the statement alone"
+    } else if args.local_load.is_some() && !matches!(args.format, Form::Sql | Form::Json) {
+        "--local-load is for --format sql and json: other formats have the statement alone"
     } else if is_raw && args.schema.allows_unknown_tables() {
         "--allow-unknown-tables is for formats with the names of columns, which raw is not"
     } else if is_raw && args.filter.chooses_changes() {

@@ -3,7 +3,7 @@
 use binlogd_event::body::{RowsChange, StatusVar, StatusVars};
 
 use super::{Format, FormatError, whole};
-use crate::changes::{AlterPhase, At, Change, End, RowsQuery, Statement, Transaction};
+use crate::changes::{AlterPhase, At, Change, End, LoadedFile, RowsQuery, Statement, Transaction};
 use crate::write::{base64, json_string, unsigned};
 use crate::{Charset, DecodeError, Image, Row, Rows, Value};
 
@@ -261,8 +261,27 @@ fn statement(
         }
         out.push(b']');
     }
+    if let Some(file) = statement.file {
+        loaded(&file, out);
+    }
     settings(statement.settings, out);
     out.extend_from_slice(b"}\n");
+}
+
+/// The file of `LOAD DATA`, whose bytes are too many for a line.
+fn loaded(file: &LoadedFile<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"loaded\":{\"path\":");
+    match file.path {
+        Some(path) => json_string(path, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    let duplicates = match file.duplicates {
+        0 => "error",
+        1 => "ignore",
+        _ => "replace",
+    };
+    text_field("duplicates", duplicates, out);
+    out.push(b'}');
 }
 
 /// What has a meaning of its own by name, and all of it as bytes.
