@@ -42,7 +42,7 @@ pub use facts::{
     PurgeTarget, StreamFacts,
 };
 pub use listener::{Downstream, ListenError};
-pub use registry::Registry;
+pub use registry::{ReaderPlace, Registry};
 pub use replica::{LastError, Obeyed, Order, OrderError, ReplicaStatus, Running, SourceChange};
 pub use tls::{TlsError, ensure_identity, server_config};
 pub(crate) use variables::upstream_variables;

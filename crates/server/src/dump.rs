@@ -8,6 +8,7 @@ mod ahead;
 mod artificial;
 mod filter;
 mod first_file;
+mod gtids_before;
 mod herald;
 mod lookout;
 mod mariadb;
@@ -18,6 +19,7 @@ mod wait_log;
 
 pub use ahead::ahead;
 pub use filter::GtidFilter;
+pub(crate) use gtids_before::gtids_before;
 pub(crate) use herald::Herald;
 pub use mariadb::MariadbWishes;
 pub(crate) use mariadb::position_at;

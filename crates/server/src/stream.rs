@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use binlogd_client::{ClientError, ConnectOptions};
 use binlogd_event::ServerVersion;
-use binlogd_store::{Ambiguous, Catalog, LogFile, NameError};
+use binlogd_store::{Ambiguous, Catalog, LogFile, NameError, Position};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{StreamConfig, UpstreamConfig};
@@ -450,6 +450,27 @@ impl StreamFacts for Stream {
     fn gtid_purged(&self) -> String {
         // A file that cannot be read is found out, and said, by whoever reads it.
         self.catalog.purged().map(|gtids| gtids.to_lines()).unwrap_or_default()
+    }
+
+    fn bytes_after(&self, place: Position) -> u64 {
+        let files = self.catalog.files().into_iter().filter(|file| file.id >= place.file);
+        let lens = files.map(|file| {
+            let passed = if file.id == place.file { place.offset } else { 0 };
+            self.catalog.readable_len(&file).saturating_sub(passed)
+        });
+        lens.sum()
+    }
+
+    fn gtids_before(&self, place: Position) -> Option<String> {
+        let gtids = if place == self.catalog.frontier().durable {
+            self.catalog.logged()
+        } else {
+            let file = self.catalog.files().into_iter().find(|file| file.id == place.file)?;
+            let found = || crate::dump::gtids_before(&self.catalog, file, place.offset);
+            tokio::task::block_in_place(found).ok()??
+        };
+        let is_mariadb = self.is_mariadb();
+        Some(if is_mariadb { gtids.position().to_string() } else { gtids.to_string() })
     }
 
     fn gtid_binlog_pos(&self) -> String {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::send;
 use super::error::SqlError;
-use super::registry::Session;
+use super::registry::{ReaderPlace, Session};
 use super::transport::Transport;
 use super::wishes::ReplicaWishes;
 
@@ -234,6 +234,12 @@ impl DumpWriter {
     #[must_use]
     pub fn must_flush(&self) -> bool {
         self.is_layered
+    }
+
+    /// What `information_schema.BINLOG_READERS` shows: where the reader is, now that it was sent so many bytes
+    /// more. It takes a lock that nobody holds for long.
+    pub fn show_place(&self, place: ReaderPlace, sent: usize) {
+        self.session.reached(place, sent);
     }
 
     /// What `SHOW PROCESSLIST` shows as the session's state. Not for each event: it takes a lock.

@@ -80,6 +80,11 @@ impl SqlError {
     }
 
     /// ER_BAD_FIELD_ERROR: a bare word that is no variable, constant or function.
+    pub fn unknown_column_in(name: &str, clause: &str) -> Self {
+        Self::new(1054, b"42S22", format!("Unknown column '{name}' in '{clause}'"))
+    }
+
+    /// The same of a list of values.
     pub fn unknown_column(name: &str) -> Self {
         Self::new(1054, b"42S22", format!("Unknown column '{name}' in 'field list'"))
     }

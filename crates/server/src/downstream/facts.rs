@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::SystemTime;
 
 use binlogd_event::{GtidPosition, GtidSet};
-use binlogd_store::Ambiguous;
+use binlogd_store::{Ambiguous, Position};
 
 use crate::reader_acks::AckStatus;
 
@@ -14,7 +14,7 @@ use super::replica::{Obeyed, Order, OrderError, ReplicaStatus};
 
 /// The stream behind a listener, as its readers see it. The stream implements it; tests have a fake.
 ///
-/// Every method but `purge` answers from memory, at once: they are called while a client waits, and for each
+/// Every method but `purge` and `gtids_before` answers from memory, at once: they are called while a client waits, and for each
 /// query anew, so what they return may change between two calls. Methods that build something large
 /// are only called when a client asks for just that.
 pub trait StreamFacts: Send + Sync + 'static {
@@ -51,6 +51,19 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// Where the served stream ends: the newest file and the position up to which it may be read.
     /// `None` if nothing is stored yet.
     fn binary_log_status(&self) -> Option<BinaryLogStatus>;
+
+    /// How many bytes can be read behind a place.
+    fn bytes_after(&self, place: Position) -> u64 {
+        let _ = place;
+        0
+    }
+
+    /// The GTIDs of all transactions before a place, as the product writes them; may be long. Takes as long as
+    /// the disk does. `None` if the place is gone.
+    fn gtids_before(&self, place: Position) -> Option<String> {
+        let _ = place;
+        None
+    }
 
     /// MariaDB: the last GTID of each domain, as `@@gtid_binlog_pos` shows it.
     fn gtid_binlog_pos(&self) -> String {

@@ -9,6 +9,7 @@ mod prepared;
 mod purge;
 mod replica;
 mod show;
+mod tables;
 
 use super::answer::Question;
 use super::error::SqlError;
@@ -124,7 +125,10 @@ impl<'a> Query<'a> {
             Statement::Set(list) => self.set(list),
             Statement::Select(select) => self.select(&select),
             Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
-            Statement::Inquiry(inquiry) => self.inquire(&inquiry).map(Reply::Asked),
+            Statement::Inquiry(inquiry) => match self.own_table(&inquiry)? {
+                Some(rows) => Ok(Reply::Rows(rows)),
+                None => self.inquire(&inquiry).map(Reply::Asked),
+            },
             Statement::Show(Show::BinlogEvents { file, from, limit }) => {
                 show::binlog_events(&self.view(), file.as_deref(), from, limit)
             }
@@ -201,9 +205,10 @@ impl<'a> Query<'a> {
     fn inquire(&self, inquiry: &Inquiry) -> Result<Question, SqlError> {
         let db = self.session.db.as_deref();
         if let Inquiry::Select(selection) = inquiry
-            && !selection.is_in(db)
+            && !selection.is_primarys(db)
         {
-            return Err(self.no_table(None, &selection.table.name));
+            let table = &selection.table;
+            return Err(self.no_table(table.schema.clone(), &table.name));
         }
         if !self.session.rights.replicate {
             return Err(SqlError::privilege_needed("REPLICATION SLAVE"));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use binlogd_store::Position;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -59,6 +60,27 @@ pub(crate) struct Session {
     /// It is ended because its reader has come back.
     pub(crate) replaced: Arc<AtomicBool>,
     state: Mutex<State>,
+    /// How far a dump is. Apart from the state, since it changes all the time.
+    progress: Mutex<Option<ReaderProgress>>,
+}
+
+/// How far a reader of the binlog is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReaderPlace {
+    /// The file that it is sent, under the name by which it knows it.
+    pub file: Arc<str>,
+    /// Where in the stream the next event begins that it is to be sent.
+    pub position: Position,
+    /// The time stamp of the last event before that, in seconds since 1970; 0 before the first.
+    pub event_time: u32,
+}
+
+/// What is known of a dump under way.
+#[derive(Debug, Clone)]
+pub(crate) struct ReaderProgress {
+    pub(crate) place: ReaderPlace,
+    /// What the reader was sent, in bytes of packets.
+    pub(crate) sent_bytes: u64,
 }
 
 /// What a session is at. Only the session itself changes it.
@@ -136,9 +158,10 @@ impl Registry {
             dumping: None,
             statement: None,
         };
-        let (state, replaced) = (Mutex::new(state), Arc::default());
+        let (state, progress, replaced) = (Mutex::new(state), Mutex::default(), Arc::default());
         let (logs_in, was_heard) = (AtomicBool::new(true), AtomicBool::new(false));
-        let session = Arc::new(Session { id, host, killed, logs_in, was_heard, replaced, state });
+        let session = Session { id, host, killed, logs_in, was_heard, replaced, state, progress };
+        let session = Arc::new(session);
         sessions.by_id.insert(id, Arc::clone(&session));
         sessions.logging_in += 1;
         let used = u64::try_from(sessions.by_id.len()).unwrap_or(u64::MAX);
@@ -318,6 +341,19 @@ impl Session {
     /// Changes what others see of the session.
     pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
+    }
+
+    /// How far its dump is; `None` if there is none, or nothing was sent yet.
+    pub(crate) fn progress(&self) -> Option<ReaderProgress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The reader was sent so many bytes more, and is there now.
+    pub(crate) fn reached(&self, place: ReaderPlace, sent: usize) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = progress.as_ref().map_or(0, |progress| progress.sent_bytes);
+        let sent_bytes = before.saturating_add(u64::try_from(sent).unwrap_or(u64::MAX));
+        *progress = Some(ReaderProgress { place, sent_bytes });
     }
 
     /// Begins a command.

@@ -14,6 +14,8 @@ use binlogd_wire::dump::EventEncoder;
 use binlogd_wire::status::StatusFlags;
 use binlogd_wire::{Capabilities, ServerError};
 
+use crate::downstream::ReaderPlace;
+
 use super::artificial::{HeartbeatVersion, Place};
 use super::filter::Wanted;
 use super::lookout::Lookout;
@@ -66,6 +68,8 @@ pub struct Sender {
     start_offset: u64,
     /// Whether nothing was sent yet from where the reader wanted to start.
     is_first: bool,
+    /// The time stamp of the newest event seen, in seconds since 1970; 0 before the first.
+    event_time: u32,
 }
 
 /// Why [`Sender::fill`] returned.
@@ -162,6 +166,7 @@ impl Sender {
             says_master: says_master(&head.format.server_version),
             start_offset: start.offset,
             is_first: true,
+            event_time: 0,
         };
         sender.announce_file(start.offset, out);
         sender.checksum = head.format.checksum;
@@ -185,6 +190,13 @@ impl Sender {
     #[must_use]
     pub fn place(&self) -> (&str, u64) {
         (&self.name, self.offset())
+    }
+
+    /// How far the reader is, for those who ask.
+    #[must_use]
+    pub fn reached(&self) -> ReaderPlace {
+        let position = self.cursor.position();
+        ReaderPlace { file: self.name.clone(), position, event_time: self.event_time }
     }
 
     /// Up to where all was seen: what to wait behind when caught up.
@@ -389,6 +401,9 @@ impl Sender {
                 self.encoder.part(out, part.bytes);
             }
             return Ok(());
+        }
+        if let [a, b, c, d, ..] = *part.bytes {
+            self.event_time = u32::from_le_bytes([a, b, c, d]);
         }
         if self.filter.is_some() || self.mariadb.is_some() || part.bytes[4] == FORMAT {
             let header = EventHeader::parse(part.bytes)

@@ -101,6 +101,7 @@ async fn serve(stream: Arc<Stream>, mut session: DumpSession) -> DumpEnd {
         if let Err(end) = send(&mut session, &out).await {
             return end;
         }
+        session.writer.show_place(sender.reached(), out.len());
         out.clear();
         if asked.is_some() {
             session.writer.expect_ack();

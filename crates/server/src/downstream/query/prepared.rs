@@ -83,7 +83,10 @@ impl Query<'_> {
                 if let Inquiry::Select(selection) = &mut inquiry {
                     selection.limit = Some(Limit { offset: 0, count: 0 });
                 }
-                Columns::Asked(self.inquire(&inquiry)?)
+                match self.own_table(&inquiry)? {
+                    Some(rows) => Columns::Known(rows.columns),
+                    None => Columns::Asked(self.inquire(&inquiry)?),
+                }
             }
             Statement::Show(Show::BinlogEvents { .. }) => Columns::Known(show::events_columns()),
             Statement::Show(show) => Columns::Known(show::run(&self.view(), &show)?.columns),

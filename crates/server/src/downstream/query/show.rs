@@ -34,15 +34,15 @@ pub(super) fn run(view: &View<'_>, show: &Show) -> Result<ResultSet, SqlError> {
     }
 }
 
-fn text(name: &str) -> Column {
+pub(super) fn text(name: &str) -> Column {
     Column { name: name.into(), kind: Kind::Text }
 }
 
-fn unsigned(name: &str) -> Column {
+pub(super) fn unsigned(name: &str) -> Column {
     Column { name: name.into(), kind: Kind::Unsigned }
 }
 
-fn pairs(rows: Vec<(String, Vec<u8>)>) -> ResultSet {
+pub(super) fn pairs(rows: Vec<(String, Vec<u8>)>) -> ResultSet {
     let rows = rows.into_iter().map(|(name, value)| vec![Value::text(name), Value::Text(value)]);
     ResultSet { columns: vec![text("Variable_name"), text("Value")], rows: rows.collect() }
 }

@@ -288,8 +288,16 @@ fn there_are_no_tables_and_each_way_to_ask_for_one_has_its_error() {
             ("SELECT 1 FROM t", "ERROR 1046: No database selected"),
             ("SELECT * FROM nope.t WHERE a = b", "ERROR 1146: Table 'nope.t' doesn't exist"),
             (
-                "SELECT * FROM information_schema.PROCESSLIST",
-                "ERROR 1109: Unknown table 'PROCESSLIST' in information_schema",
+                "SELECT * FROM information_schema.INNODB_TRX",
+                "ERROR 1109: Unknown table 'INNODB_TRX' in information_schema",
+            ),
+            (
+                "SELECT * FROM information_schema.GLOBAL_STATUS",
+                "ERROR 1109: Unknown table 'GLOBAL_STATUS' in information_schema",
+            ),
+            (
+                "SELECT * FROM performance_schema.events_waits_current",
+                "ERROR 1146: Table 'performance_schema.events_waits_current' doesn't exist",
             ),
             ("SELECT TABLE_NAME FROM tables", "ERROR 1046: No database selected"),
             ("SHOW TABLES", "ERROR 1046: No database selected"),
