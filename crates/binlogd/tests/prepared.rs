@@ -16,6 +16,8 @@ const OWN: &[&str] = &[
     "SELECT @a, @b, DATABASE(), VERSION() AS v",
     "SELECT CONNECTION_ID(), USER(), CURRENT_USER, LAST_INSERT_ID()",
     "SELECT version() LIMIT 0",
+    "SELECT 1 + 1, 1 / 3, 2e0 * 1.5, CONCAT('a', 1), IF(1, 'x', 'y'), 1 = 2, x'4142', -1.5",
+    "SELECT CAST('2026-12-01' AS DATE), CAST('2026-12-01 01:02:03.5' AS DATETIME(1)), CAST('-26:00:01' AS TIME)",
     "SHOW VARIABLES LIKE 'character%'",
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'wait_timeout') AND NOT Value = 'x'",
     "SHOW STATUS LIKE 'Threads_connected'",
@@ -30,10 +32,23 @@ const OWN: &[&str] = &[
     "SET @a = 1, @b = 'two'",
     "SET NAMES utf8mb4",
     "COMMIT",
+    "SELECT USER, DB FROM information_schema.PROCESSLIST WHERE USER = 'nobody'",
     "SELECT nope",
     "SELECT @@nope",
     "SELECT nope()",
     "SHOW BINLOG EVENTS IN 'nope'",
+];
+
+/// Tables that only binlogd has, or not every server.
+const OWN_TABLES: &[&str] = &[
+    "SELECT * FROM information_schema.BINLOG_READERS",
+    "SELECT CHANNEL_NAME, HOST FROM performance_schema.replication_connection_configuration",
+    "SELECT * FROM performance_schema.replication_connection_status",
+    "SELECT * FROM performance_schema.replication_applier_status_by_worker ORDER BY WORKER_ID",
+    "SELECT * FROM performance_schema.log_status",
+    "SELECT NAME, TYPE FROM performance_schema.threads LIMIT 1",
+    "SELECT * FROM performance_schema.global_variables WHERE VARIABLE_NAME LIKE 'server%'",
+    "SELECT * FROM information_schema.session_variables WHERE VARIABLE_NAME LIKE 'server%'",
 ];
 
 /// Of those, the ones that only some servers know, or for which they have another error.
@@ -52,6 +67,16 @@ fn with_parameters() -> Vec<(&'static str, Vec<Value>, &'static str)> {
         ("SELECT ? AS a", vec![Value::NULL], "SELECT NULL AS a"),
         ("SELECT ? AS a", vec![u64::MAX.into()], "SELECT 18446744073709551615 AS a"),
         ("SELECT ? AS a", vec![i64::MIN.into()], "SELECT -9223372036854775808 AS a"),
+        (
+            "SELECT ? + 1 AS a, CONCAT(?, 'b') AS b",
+            vec![2.5f64.into(), "a".into()],
+            "SELECT 2.5e0 + 1 AS a, CONCAT('a', 'b') AS b",
+        ),
+        (
+            "SELECT ? AS a, ? AS b",
+            vec![Value::Date(2026, 12, 1, 1, 2, 3, 0), Value::Time(true, 1, 2, 0, 1, 0)],
+            "SELECT CAST('2026-12-01 01:02:03' AS DATETIME) AS a, CAST('-26:00:01' AS TIME) AS b",
+        ),
         ("SELECT 1 LIMIT ?", vec![0.into()], "SELECT 1 LIMIT 0"),
         ("SET @a = ?, @b = ?", vec!["x".into(), 7.into()], "SET @a = 'x', @b = 7"),
         ("SELECT @a, @b", vec![], "SELECT @a, @b"),
@@ -179,21 +204,32 @@ fn columns(columns: &[Column]) -> Columns {
 }
 
 /// A value as text, whichever way it came.
-fn text(value: &Value, kind: ColumnType) -> Option<String> {
+fn text(value: &Value, column: &Column) -> Option<String> {
+    let fraction = |micros: &u32| {
+        let digits = usize::from(column.decimals());
+        if digits == 0 { String::new() } else { format!(".{}", &format!("{micros:06}")[..digits]) }
+    };
     Some(match value {
         Value::NULL => return None,
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::Date(year, month, day, ..) if kind == ColumnType::MYSQL_TYPE_DATE => {
-            format!("{year:04}-{month:02}-{day:02}")
+        Value::Date(year, month, day, hour, minute, second, micros) => {
+            let date = format!("{year:04}-{month:02}-{day:02}");
+            let time = format!(" {hour:02}:{minute:02}:{second:02}{}", fraction(micros));
+            let has_time = column.column_type() != ColumnType::MYSQL_TYPE_DATE;
+            if has_time { date + &time } else { date }
         }
-        other => other.as_sql(true).trim_matches('\'').to_owned(),
+        Value::Time(negative, days, hours, minute, second, micros) => {
+            let (sign, hours) = (if *negative { "-" } else { "" }, days * 24 + u32::from(*hours));
+            format!("{sign}{hours:02}:{minute:02}:{second:02}{}", fraction(micros))
+        }
+        other => other.as_sql(true),
     })
 }
 
 fn rows(rows: &[Row]) -> Vec<Vec<Option<String>>> {
     let cells = |row: &Row| {
-        let kinds = row.columns_ref().iter().map(Column::column_type);
-        kinds.enumerate().map(|(i, kind)| text(&row[i], kind)).collect()
+        let columns = row.columns_ref().iter().enumerate();
+        columns.map(|(i, column)| text(&row[i], column)).collect()
     };
     rows.iter().map(cells).collect()
 }
@@ -246,6 +282,10 @@ async fn answers_are_equal(flavour: Flavour) {
     let (primary, daemon) = start(flavour);
     let mut through = connect(&daemon.endpoint()).await;
     let mut direct = connect(&primary.endpoint()).await;
+    for sql in OWN_TABLES {
+        let executed = execute(&mut through, sql, Vec::new()).await;
+        assert_eq!(executed, query(&mut through, sql).await, "{sql}");
+    }
     for sql in OWN {
         let queried = query(&mut through, sql).await;
         let executed = execute(&mut through, sql, Vec::new()).await;

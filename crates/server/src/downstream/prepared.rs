@@ -11,7 +11,7 @@ use binlogd_wire::statement::{
 };
 
 use super::error::SqlError;
-use super::sql::Value;
+use super::sql::{Temporal, Value};
 use crate::config::Limits;
 
 /// What a statement takes beside its text, in bytes, about.
@@ -236,39 +236,39 @@ impl PreparedStatement {
     }
 }
 
-/// The value of a parameter.
+/// The value of a parameter. A time that is none in the calendar, such as MySQL's day 0, is its text.
 fn from_binary(value: BinaryValue<'_>) -> Result<Value, SqlError> {
+    let temporal = |read: Option<Temporal>, text: String| {
+        read.map_or_else(|| Value::text(text), Value::Temporal)
+    };
     Ok(match value {
         BinaryValue::Null => Value::Null,
         BinaryValue::Int(number) => Value::Int(number),
         BinaryValue::UInt(number) => Value::UInt(number),
-        BinaryValue::Float(number) => {
-            float(number.is_finite(), number.abs().into(), &number, &number)?
+        BinaryValue::Float(number) => float(f64::from(number))?,
+        BinaryValue::Double(number) => float(number)?,
+        BinaryValue::Date(date) => temporal(Temporal::date_of_text(&date.date()), date.date()),
+        BinaryValue::DateTime(date) => {
+            temporal(Temporal::datetime_of_text(&date.to_string()), date.to_string())
         }
-        BinaryValue::Double(number) => float(number.is_finite(), number.abs(), &number, &number)?,
-        BinaryValue::Date(date) => Value::text(date.date()),
-        BinaryValue::DateTime(date) => Value::text(date.to_string()),
-        BinaryValue::Time(time) => Value::text(time.to_string()),
+        BinaryValue::Time(time) => {
+            temporal(Temporal::time_of_text(&time.to_string()), time.to_string())
+        }
         BinaryValue::Bytes(bytes) => Value::Text(bytes.to_vec()),
     })
 }
 
-/// A float as the shortest decimal that stands for it, with an exponent where MySQL writes one.
-fn float(
-    is_finite: bool,
-    magnitude: f64,
-    plain: &dyn std::fmt::Display,
-    exponent: &dyn std::fmt::LowerExp,
-) -> Result<Value, SqlError> {
-    if !is_finite {
-        return Err(SqlError::wrong_arguments("mysqld_stmt_execute"));
+fn float(number: f64) -> Result<Value, SqlError> {
+    if number.is_finite() {
+        return Ok(Value::double(number));
     }
-    let is_plain = magnitude == 0.0 || (1e-5..1e15).contains(&magnitude);
-    Ok(Value::Decimal(if is_plain { plain.to_string() } else { format!("{exponent:e}") }))
+    Err(SqlError::wrong_arguments("mysqld_stmt_execute"))
 }
 
 #[cfg(test)]
 mod tests {
+    use binlogd_wire::statement::{DateTime, Time};
+
     use super::*;
 
     fn statements(count: usize, bytes: usize) -> PreparedStatements {
@@ -342,12 +342,18 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_written_as_short_as_they_can_be() {
-        let text = |value| from_binary(value).unwrap().to_text();
-        assert_eq!(text(BinaryValue::Float(1.1)), "1.1");
-        assert_eq!(text(BinaryValue::Double(-0.5)), "-0.5");
-        assert_eq!(text(BinaryValue::Double(1e300)), "1e300");
-        assert_eq!(text(BinaryValue::Double(0.0)), "0");
+    fn parameters_keep_their_types() {
+        let value = |value| from_binary(value).unwrap();
+        assert_eq!(value(BinaryValue::Double(-0.5)), Value::double(-0.5));
+        assert_eq!(value(BinaryValue::Float(1.5)), Value::double(1.5));
         assert_eq!(from_binary(BinaryValue::Double(f64::NAN)).unwrap_err().code, 1210);
+        let date = DateTime { year: 2026, month: 12, day: 1, micros: 5, ..DateTime::default() };
+        let kept = value(BinaryValue::DateTime(date));
+        assert!(matches!(kept, Value::Temporal(Temporal::DateTime(_, 6))), "{kept:?}");
+        assert_eq!(kept.to_text(), "2026-12-01 00:00:00.000005");
+        assert_eq!(value(BinaryValue::Date(date)).to_text(), "2026-12-01");
+        assert_eq!(value(BinaryValue::Date(DateTime::default())), Value::text("0000-00-00"));
+        let time = Time { negative: true, days: 1, hour: 2, ..Time::default() };
+        assert_eq!(value(BinaryValue::Time(time)).to_text(), "-26:00:00");
     }
 }

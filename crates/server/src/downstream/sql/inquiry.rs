@@ -185,6 +185,9 @@ impl Selection {
 
     /// Whether a column's values are needed.
     pub fn needs(&self, column: &str) -> bool {
+        if self.limit.is_some_and(|limit| limit.count == 0) {
+            return false;
+        }
         let is = |name: &String| name == "*" || name.eq_ignore_ascii_case(column);
         self.columns.iter().any(|(name, _)| is(name))
             || self.order.iter().any(|(name, _)| is(name))

@@ -1,13 +1,10 @@
 //! binlogd as a replica, in the tables of `performance_schema`.
 
-use std::time::UNIX_EPOCH;
-
 use super::super::super::error::SqlError;
 use super::super::super::replica::{LastError, ReplicaStatus, Running};
 use super::super::super::reply::ResultSet;
 use super::super::super::sql::Value;
 use super::super::super::variables::View;
-use super::super::function;
 use super::super::show::{needs_replication_client, text, unsigned};
 use super::timestamp;
 
@@ -198,7 +195,7 @@ fn error(error: Option<&LastError>) -> [Value; 3] {
     let Some(LastError { number, text, at }) = error else {
         return [Value::UInt(0), Value::text(""), Value::text(NEVER)];
     };
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let time = format!("{}.000000", function::datetime(seconds));
+    let time = jiff::Timestamp::try_from(*at).unwrap_or_default();
+    let time = time.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
     [Value::UInt(u64::from(*number)), Value::text(text.as_str()), Value::text(time)]
 }
