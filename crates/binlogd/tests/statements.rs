@@ -1,0 +1,150 @@
+//! The statements that products send before and beside a dump get the same kind of answer as from the primary.
+//!
+//! `data/statements/PRODUCT.mysql` and `.mariadb` hold them, a line each, in the order in which a real server logged
+//! them (`general_log`). `docs/reference/compatibility.md` lists the products.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use binlogd_client::{ClientError, ConnectOptions, Connection};
+use common::{BINLOGD, PATIENCE};
+use testkit::{Daemon, Endpoint, Flavour, Server};
+
+/// What a statement is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    Ok,
+    /// Rows with these columns.
+    Rows(Vec<String>),
+    Error(u16),
+}
+
+/// Statements whose answers differ, by what they contain, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    // What tables hold is at the primary.
+    ("FROM `shop`.", "a table"),
+    ("FROM `percona`.", "a table"),
+    ("from `percona`.", "a table"),
+    ("FROM mysql.user", "accounts of the primary"),
+    ("EXPLAIN SELECT", "a plan for a table"),
+    ("INFORMATION_SCHEMA.TRIGGERS", "a table"),
+    ("SHOW GRANTS FOR", "accounts of the primary"),
+    ("SHOW CREATE USER", "accounts of the primary"),
+    // binlogd can be read only.
+    ("INSERT INTO `percona`.", "a write"),
+    ("REPLACE INTO `percona`.", "a write"),
+    ("DELETE FROM `percona`.", "a write"),
+    ("UPDATE `percona`.", "a write"),
+    ("CREATE DATABASE", "a write"),
+    ("CREATE TABLE", "a write"),
+    ("binlog_format := 'STATEMENT'", "a way of writing"),
+    // It has no storage engines.
+    ("INNODB STATUS", "the state of an engine"),
+    ("NDB STATUS", "the state of an engine"),
+    ("information_schema.innodb_cmp", "the state of an engine"),
+    // It applies nothing, and is no member of a group.
+    ("replication_group_member_stats", "the state of a group"),
+    ("LAST_APPLIED_TRANSACTION", "the state of appliers"),
+    ("SHOW ALL SLAVES STATUS", "the columns of another version"),
+    // Queries with aggregates.
+    ("SUM(time) AS seconds", "an aggregate"),
+    // MariaDB has a column for the progress of ALTER TABLE.
+    ("SHOW FULL PROCESSLIST", "no progress"),
+    // Not yet.
+    ("lock_wait_timeout", "a variable"),
+    ("SQL_QUOTE_SHOW_CREATE", "a variable"),
+    ("session_track_system_variables", "a variable"),
+    ("gtid_binlog_state", "a variable"),
+    ("FLUSH TABLES WITH READ LOCK", "a lock"),
+    ("UNLOCK TABLES", "a lock"),
+];
+
+/// The tables that the products were given.
+const TABLES: &str = "create database shop; create database percona;
+    create table shop.orders (id int primary key, state varchar(20), total decimal(10,2));
+    create table percona.heartbeat (ts varchar(26) not null, server_id int unsigned primary key,
+        file varchar(255), position bigint unsigned);";
+
+#[tokio::test]
+async fn of_products_for_mysql_are_answered_as_by_the_primary() {
+    replay(Flavour::Mysql97, "mysql").await;
+}
+
+mod on_mariadb {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_products_for_mariadb_are_answered_as_by_the_primary() {
+        replay(Flavour::Mariadb118, "mariadb").await;
+    }
+}
+
+/// Sends every product's statements to a primary and to binlogd, in a session of each.
+async fn replay(flavour: Flavour, kind: &str) {
+    let primary = Server::builder(flavour).performance_schema().start().unwrap();
+    primary.sql(TABLES).unwrap();
+    let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
+    let daemon = daemon.configured("").unwrap().started().unwrap();
+    daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+
+    let (mut sent, mut differences) = (0, String::new());
+    let mut seen = BTreeSet::new();
+    for (product, statements) in recorded(kind) {
+        let mut there = connect(&primary.endpoint()).await;
+        let mut here = connect(&daemon.endpoint()).await;
+        for sql in statements.lines() {
+            let (theirs, ours) = (answer(&mut there, sql).await, answer(&mut here, sql).await);
+            sent += 1;
+            let is_known = DIFFERENT.iter().any(|(part, _)| sql.contains(part));
+            if theirs != ours && !is_known && seen.insert(sql.to_owned()) {
+                writeln!(differences, "{product}: {sql}\n  primary {theirs:?}\n  binlogd {ours:?}")
+                    .unwrap();
+            }
+        }
+    }
+    assert!(sent >= 100, "only {sent} statements");
+    assert!(differences.is_empty(), "of {sent} statements:\n{differences}");
+}
+
+/// The products with their statements.
+fn recorded(kind: &str) -> Vec<(String, String)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/statements");
+    let mut products = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == kind) {
+            let product = path.file_stem().unwrap().to_string_lossy().into_owned();
+            products.push((product, fs::read_to_string(path).unwrap()));
+        }
+    }
+    products.sort();
+    products
+}
+
+async fn connect(to: &Endpoint) -> Connection {
+    let Endpoint { host, port, user, password } = to.clone();
+    let options = ConnectOptions::new(host).port(port).user(user).password(password.as_str());
+    Connection::connect(&options).await.unwrap()
+}
+
+async fn answer(connection: &mut Connection, sql: &str) -> Answer {
+    let answered = async {
+        let mut result = connection.query(sql).await?;
+        let names = result.columns().iter().map(|column| column.name.clone()).collect();
+        while result.next().await?.is_some() {}
+        Ok::<Vec<String>, ClientError>(names)
+    };
+    match answered.await {
+        Ok(names) if names.is_empty() => Answer::Ok,
+        Ok(names) => Answer::Rows(names),
+        Err(error) => match error.server_error() {
+            Some(error) => Answer::Error(error.code.0),
+            None => panic!("{sql}: {error}"),
+        },
+    }
+}
