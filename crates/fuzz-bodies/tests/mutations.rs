@@ -79,6 +79,7 @@ const SQL: &[&[u8]] = &[
     b"EXECUTE `s` USING @a, @b",
     b"EXECUTE IMMEDIATE 'SELECT ?' USING 1",
     b"DROP PREPARE s",
+    b"SELECT p.a, COUNT(*) n FROM information_schema.PROCESSLIST AS p WHERE a > ? AND b IS NULL GROUP BY 1, b ORDER BY n DESC LIMIT 3",
 ];
 
 /// Number of parameters, long data, COM_STMT_EXECUTE.

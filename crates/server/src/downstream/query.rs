@@ -112,12 +112,22 @@ struct Query<'a> {
     began: Option<jiff::civil::DateTime>,
     /// Whether only the columns are wanted, so that nothing may be set.
     is_trial: bool,
+    /// The rows that columns are of, if there are any.
+    scope: tables::Scope,
 }
 
 impl<'a> Query<'a> {
     fn new(server: &'a Server, session: &'a mut SessionState) -> Self {
         let bytes_left = eval::COMPUTED_BYTES_MAX;
-        Self { server, session, warnings: Vec::new(), bytes_left, began: None, is_trial: false }
+        Self {
+            server,
+            session,
+            warnings: Vec::new(),
+            bytes_left,
+            began: None,
+            is_trial: false,
+            scope: tables::Scope::default(),
+        }
     }
 
     fn statement(&mut self, statement: Statement) -> Result<Reply, SqlError> {
@@ -125,10 +135,8 @@ impl<'a> Query<'a> {
             Statement::Set(list) => self.set(list),
             Statement::Select(select) => self.select(&select),
             Statement::SelectFrom { schema, table } => Err(self.no_table(schema, &table)),
-            Statement::Inquiry(inquiry) => match self.own_table(&inquiry)? {
-                Some(rows) => Ok(Reply::Rows(rows)),
-                None => self.inquire(&inquiry).map(Reply::Asked),
-            },
+            Statement::SelectOwn(select) => self.select_own(&select).map(Reply::Rows),
+            Statement::Inquiry(inquiry) => self.inquire(&inquiry).map(Reply::Asked),
             Statement::Show(Show::BinlogEvents { file, from, limit }) => {
                 show::binlog_events(&self.view(), file.as_deref(), from, limit)
             }

@@ -9,6 +9,7 @@ mod expr;
 mod inquiry;
 mod lexer;
 mod like;
+mod own_table;
 mod parser;
 mod temporal;
 mod value;
@@ -20,6 +21,7 @@ pub use ast::{
 pub use expr::{CastType, Expr, Operation, Unit};
 pub use inquiry::{Inquiry, Selection, TableName};
 pub use like::{eq_ignore_case, like, like_with};
+pub use own_table::SelectOwn;
 pub use parser::{parse, parse_prepared};
 pub use temporal::Temporal;
 pub(crate) use temporal::{MICROS, TIME_MAX};

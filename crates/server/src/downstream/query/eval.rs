@@ -42,7 +42,7 @@ impl Query<'_> {
                 let value = variables::select(&self.view(), *scope, name)?;
                 self.read(value)
             }
-            Expr::Column(name) => Err(SqlError::unknown_column(name)),
+            Expr::Column(name) => self.column(name),
             Expr::Subquery(select) => {
                 if select.limit.is_some_and(|limit| limit.count == 0 || limit.offset > 0) {
                     return Ok(Value::Null);
@@ -52,7 +52,10 @@ impl Query<'_> {
                     None => Ok(Value::Null),
                 }
             }
-            Expr::Call { function, args } => function::call(self, function, args),
+            Expr::Call { function, args } => match self.aggregate(function, args)? {
+                Some(value) => Ok(value),
+                None => function::call(self, function, args),
+            },
             Expr::Operation(operation, operands) => self.operate(*operation, operands),
         }
     }

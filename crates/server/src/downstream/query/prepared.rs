@@ -79,14 +79,12 @@ impl Query<'_> {
     fn columns(&mut self, statement: Statement, parameters: u16) -> Result<Columns, SqlError> {
         Ok(match statement {
             Statement::SelectFrom { schema, table } => return Err(self.no_table(schema, &table)),
+            Statement::SelectOwn(select) => Columns::Known(self.select_own(&select)?.columns),
             Statement::Inquiry(mut inquiry) => {
                 if let Inquiry::Select(selection) = &mut inquiry {
                     selection.limit = Some(Limit { offset: 0, count: 0 });
                 }
-                match self.own_table(&inquiry)? {
-                    Some(rows) => Columns::Known(rows.columns),
-                    None => Columns::Asked(self.inquire(&inquiry)?),
-                }
+                Columns::Asked(self.inquire(&inquiry)?)
             }
             Statement::Show(Show::BinlogEvents { .. }) => Columns::Known(show::events_columns()),
             Statement::Show(show) => Columns::Known(show::run(&self.view(), &show)?.columns),

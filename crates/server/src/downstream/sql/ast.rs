@@ -1,8 +1,6 @@
 //! What a statement says, once read.
 
-use std::borrow::Cow;
-
-use super::{Expr, Inquiry};
+use super::{Expr, Inquiry, SelectOwn};
 use crate::downstream::SourceChange;
 
 /// A statement that binlogd answers, or refuses in a way that needs the session to say how.
@@ -14,6 +12,8 @@ pub enum Statement {
     Select(Select),
     /// A question about tables, which the primary answers.
     Inquiry(Inquiry),
+    /// `SELECT … FROM` a table whose rows are made here.
+    SelectOwn(SelectOwn),
     /// `SELECT … FROM` another table: there are none, the session says which error that is.
     SelectFrom {
         /// The database, where one is named.
@@ -70,6 +70,7 @@ impl Statement {
     pub fn each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {
             Self::Select(select) => select.items.iter().for_each(|item| item.expr.each(visit)),
+            Self::SelectOwn(select) => select.each_expr(visit),
             Self::Set(list) => {
                 for assignment in list {
                     match assignment {
@@ -351,34 +352,16 @@ pub enum Operator {
 impl Condition {
     /// Whether the condition holds; `None` if that hangs on a value not given.
     fn eval(&self, name: &[u8], value: Option<&[u8]>) -> Option<bool> {
-        self.holds(&|field| match field {
-            Field::Name => Some(Cow::Borrowed(name)),
-            Field::Value => value.map(Cow::Borrowed),
-        })
-    }
-}
-
-impl<F> Condition<F> {
-    /// The fields that it is about.
-    pub fn fields(&self) -> Vec<&F> {
         match self {
-            Self::And(list) | Self::Or(list) => list.iter().flat_map(Self::fields).collect(),
-            Self::Not(inner) => inner.fields(),
-            Self::Compare(comparison) => vec![&comparison.field],
-            Self::Unknown => Vec::new(),
-        }
-    }
-
-    /// Whether the condition holds for a row with these values; `None` if that hangs on one that is NULL or
-    /// not known.
-    pub fn holds<'a>(&self, value: &dyn Fn(&F) -> Option<Cow<'a, [u8]>>) -> Option<bool> {
-        match self {
-            Self::And(all) => join(all, true, value),
-            Self::Or(any) => join(any, false, value),
-            Self::Not(inner) => inner.holds(value).map(|holds| !holds),
+            Self::And(all) => join(all, true, name, value),
+            Self::Or(any) => join(any, false, name, value),
+            Self::Not(inner) => inner.eval(name, value).map(|holds| !holds),
             Self::Unknown => None,
             Self::Compare(comparison) => {
-                let text = &*value(&comparison.field)?;
+                let text = match comparison.field {
+                    Field::Name => name,
+                    Field::Value => value?,
+                };
                 let mut texts = comparison.texts.iter();
                 Some(match comparison.operator {
                     Operator::In => texts.any(|other| super::eq_ignore_case(text, other)),
@@ -390,14 +373,10 @@ impl<F> Condition<F> {
 }
 
 /// AND (`neutral` true) and OR (`neutral` false) over three values: true, false, not known.
-fn join<'a, F>(
-    list: &[Condition<F>],
-    neutral: bool,
-    value: &dyn Fn(&F) -> Option<Cow<'a, [u8]>>,
-) -> Option<bool> {
+fn join(list: &[Condition], neutral: bool, name: &[u8], value: Option<&[u8]>) -> Option<bool> {
     let mut result = Some(neutral);
     for condition in list {
-        match condition.holds(value) {
+        match condition.eval(name, value) {
             Some(holds) if holds != neutral => return Some(holds),
             Some(_) => {}
             None => result = None,

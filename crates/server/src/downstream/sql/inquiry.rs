@@ -15,9 +15,7 @@ use crate::downstream::error::SqlError;
 const CHARSET: &str = "utf8mb4";
 
 /// The schema whose tables say what tables there are.
-const INFORMATION_SCHEMA: &str = "information_schema";
-/// The schema whose tables say what a server is doing.
-const PERFORMANCE_SCHEMA: &str = "performance_schema";
+pub(super) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// What readers ask about tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,62 +134,11 @@ impl Selection {
         "VIEWS",
     ];
 
-    /// The tables that are made here, which say what binlogd is doing.
-    const OWN_TABLES: &[(&str, &str)] = &[
-        (INFORMATION_SCHEMA, "BINLOG_READERS"),
-        (INFORMATION_SCHEMA, "GLOBAL_STATUS"),
-        (INFORMATION_SCHEMA, "GLOBAL_VARIABLES"),
-        (INFORMATION_SCHEMA, "PROCESSLIST"),
-        (INFORMATION_SCHEMA, "SESSION_STATUS"),
-        (INFORMATION_SCHEMA, "SESSION_VARIABLES"),
-        (PERFORMANCE_SCHEMA, "global_status"),
-        (PERFORMANCE_SCHEMA, "global_variables"),
-        (PERFORMANCE_SCHEMA, "log_status"),
-        (PERFORMANCE_SCHEMA, "processlist"),
-        (PERFORMANCE_SCHEMA, "replication_applier_configuration"),
-        (PERFORMANCE_SCHEMA, "replication_applier_status"),
-        (PERFORMANCE_SCHEMA, "replication_applier_status_by_coordinator"),
-        (PERFORMANCE_SCHEMA, "replication_applier_status_by_worker"),
-        (PERFORMANCE_SCHEMA, "replication_connection_configuration"),
-        (PERFORMANCE_SCHEMA, "replication_connection_status"),
-        (PERFORMANCE_SCHEMA, "replication_group_member_stats"),
-        (PERFORMANCE_SCHEMA, "replication_group_members"),
-        (PERFORMANCE_SCHEMA, "session_status"),
-        (PERFORMANCE_SCHEMA, "session_variables"),
-        (PERFORMANCE_SCHEMA, "threads"),
-    ];
-
     /// Whether the table may be one that can be asked, whatever database is in use.
     pub fn is_about(table: &TableName) -> bool {
-        let is_in = |schema: &str| {
-            table.schema.as_ref().is_none_or(|named| named.eq_ignore_ascii_case(schema))
-        };
-        let is_own =
-            |(schema, name): &(&str, &str)| is_in(schema) && name.eq_ignore_ascii_case(&table.name);
-        let is_primarys = is_in(INFORMATION_SCHEMA)
-            && Self::TABLES.iter().any(|name| name.eq_ignore_ascii_case(&table.name));
-        is_primarys || Self::OWN_TABLES.iter().any(is_own)
-    }
-
-    /// Schema and name of the table, if with this database in use it is one that is made here.
-    pub fn own_table(&self, db: Option<&str>) -> Option<(&'static str, &'static str)> {
-        let schema = self.table.schema.as_deref().or(db)?;
-        let mut own = Self::OWN_TABLES.iter();
-        let found = own.find(|(of, name)| {
-            of.eq_ignore_ascii_case(schema) && name.eq_ignore_ascii_case(&self.table.name)
-        });
-        found.copied()
-    }
-
-    /// Whether a column's values are needed.
-    pub fn needs(&self, column: &str) -> bool {
-        if self.limit.is_some_and(|limit| limit.count == 0) {
-            return false;
-        }
-        let is = |name: &String| name == "*" || name.eq_ignore_ascii_case(column);
-        self.columns.iter().any(|(name, _)| is(name))
-            || self.order.iter().any(|(name, _)| is(name))
-            || self.condition.iter().flat_map(Condition::fields).any(is)
+        let schema = table.schema.as_deref().unwrap_or(INFORMATION_SCHEMA);
+        schema.eq_ignore_ascii_case(INFORMATION_SCHEMA)
+            && Self::TABLES.iter().any(|name| name.eq_ignore_ascii_case(&table.name))
     }
 
     /// Whether it is one of the primary's with this database in use.

@@ -8,6 +8,7 @@ mod expr;
 mod function;
 mod inquiry;
 mod operator;
+mod own_table;
 mod prepared;
 mod purge;
 mod replica;

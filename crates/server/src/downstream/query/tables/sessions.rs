@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::super::super::error::SqlError;
 use super::super::super::registry::{Session, State};
 use super::super::super::reply::{Column, Kind, ResultSet};
-use super::super::super::sql::{Selection, Value};
+use super::super::super::sql::Value;
 use super::super::super::variables::View;
 use super::super::show::{needs_replication_client, text, unsigned};
 
@@ -105,10 +105,7 @@ pub(super) fn threads(view: &View<'_>) -> ResultSet {
 }
 
 /// `BINLOG_READERS`: who is sent the binlog, and how far each one is.
-pub(super) fn binlog_readers(
-    view: &View<'_>,
-    selection: &Selection,
-) -> Result<ResultSet, SqlError> {
+pub(super) fn binlog_readers(view: &View<'_>, needs_gtids: bool) -> Result<ResultSet, SqlError> {
     needs_replication_client(view)?;
     let columns = vec![
         unsigned("CONNECTION_ID"),
@@ -125,7 +122,6 @@ pub(super) fn binlog_readers(
         unsigned("LAG_SECONDS"),
         unsigned("SENT_BYTES"),
     ];
-    let needs_gtids = selection.needs("GTIDS");
     let facts = &view.server.facts;
     let mut rows = Vec::new();
     for session in view.server.registry.all() {

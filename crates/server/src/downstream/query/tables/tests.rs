@@ -50,6 +50,35 @@ fn rows_are_selected_filtered_ordered_and_limited() {
     assert_eq!(asked(&format!("select nope {from}")), unknown("field list"));
     assert_eq!(asked(&format!("select id {from} where nope = 1")), unknown("where clause"));
     assert_eq!(asked(&format!("select id {from} order by nope")), unknown("order clause"));
+    assert_eq!(
+        asked(&format!(
+            "select count(*), min(p.id) as `min`, sum(id), avg(id), max(user) {from} p"
+        )),
+        "count(*) | min | sum(id) | avg(id) | max(user)\n4 | 1 | 10 | 2.5000 | c"
+    );
+    assert_eq!(
+        asked(&format!("select count(db) + 1 as n, max(id) {from} where id > 9")),
+        "n | max(id)\n1 | NULL",
+        "a group without rows"
+    );
+    assert_eq!(
+        asked(&format!(
+            "SELECT user, SUBSTRING_INDEX(host, ':', 1) AS host, COALESCE(command, '') AS command, \
+             COUNT(*) AS processes, SUM(time) AS seconds {from} WHERE ID != connection_id() AND TIME \
+             >= 0 GROUP BY user, host, command ORDER BY 4 DESC, user"
+        )),
+        "user | host | command | processes | seconds\nA | 10.0.0.2 | Connect | 2 | 0\n\
+         b | 10.0.0.2 | Connect | 1 | 0\nc | 10.0.0.2 | Connect | 1 | 0",
+        "as mysqld_exporter asks"
+    );
+    assert_eq!(
+        asked(&format!("select id {from} where id between 2 and 3 and db is null")),
+        "id\n2\n3"
+    );
+    assert_eq!(
+        asked(&format!("select id {from} having id = 1")),
+        "ERROR 1235: This version of MySQL doesn't yet support 'this kind of SELECT'"
+    );
     assert_eq!(asked("USE performance_schema"), "OK");
     assert_eq!(
         asked("select PROCESSLIST_USER, type from threads where thread_id = 1"),

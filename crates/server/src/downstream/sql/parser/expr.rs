@@ -2,7 +2,7 @@
 
 use super::super::lexer::Kind;
 use super::super::{
-    Expr, Limit, Operation, Scope, Select, SelectItem, Selection, Statement, Value,
+    Expr, Limit, Operation, Scope, Select, SelectItem, SelectOwn, Selection, Statement, Value,
 };
 use super::{LIST_LEN_MAX, Parser};
 use crate::downstream::error::SqlError;
@@ -119,7 +119,7 @@ impl Parser<'_> {
         Ok(SelectItem { expr, name, is_alias })
     }
 
-    fn alias(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
+    pub(super) fn alias(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
         let needed = self.eat("AS")?;
         let alias = match &self.token.kind {
             Kind::Word(_) if self.is_any(RESERVED) => None,
@@ -145,6 +145,9 @@ impl Parser<'_> {
             return Err(SqlError::not_supported("subqueries"));
         }
         let table = self.table_name()?;
+        if SelectOwn::is_about(&table) {
+            return self.select_own(distinct, items, table).map(Statement::SelectOwn);
+        }
         if Selection::is_about(&table) {
             return self.selection(distinct, items, table);
         }
