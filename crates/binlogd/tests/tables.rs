@@ -74,6 +74,7 @@ const QUESTIONS: &[&str] = &[
     "select engine, support from information_schema.engines where engine = 'InnoDB'",
     "select trigger_name, action_statement from information_schema.triggers where trigger_schema = 'shop'",
     "select * from information_schema.character_sets where character_set_name in ('latin1', 'utf8mb4')",
+    "select count(*), COUNT( * ) as `n` from information_schema.columns where table_schema = 'shop'",
     "show columns from shop.nope",
     "describe shop.nope",
     "show create table nope.nope",

@@ -19,7 +19,7 @@ pub use ast::{
     Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
 };
 pub use expr::{CastType, Expr, Operation, Unit};
-pub use inquiry::{Inquiry, Selection, TableName};
+pub use inquiry::{Inquiry, Selected, Selection, TableName};
 pub use like::{eq_ignore_case, like, like_with};
 pub use own_table::SelectOwn;
 pub use parser::{parse, parse_prepared};

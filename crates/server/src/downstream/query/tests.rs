@@ -327,6 +327,11 @@ fn the_primary_is_asked_in_words_of_our_own() {
                 "show full triggers in a where Event = 'INSERT'",
                 "ASKS in utf8mb4: SHOW TRIGGERS FROM `a` WHERE `Event` = 'INSERT'",
             ),
+            (
+                "select count( * ), Count(*) `n` from information_schema.columns where a = 'x'",
+                "ASKS in utf8mb4: SELECT COUNT(*) AS `count( * )`, COUNT(*) AS `n` FROM \
+                 `information_schema`.`columns` WHERE `a` = 'x'",
+            ),
             ("show charset like 'x'", "ASKS in utf8mb4: SHOW CHARACTER SET LIKE 'x'"),
             ("show table status", "ERROR 1046: No database selected"),
             ("SHOW DATABASES LIKE 'a\\_%\\0'", "ASKS in utf8mb4: SHOW DATABASES LIKE 'a\\\\_%\\0'"),

@@ -98,8 +98,8 @@ pub struct TableName {
 pub struct Selection {
     /// Equal rows are shown once.
     pub distinct: bool,
-    /// The columns, each with its alias; `*` is all of them.
-    pub columns: Vec<(String, Option<String>)>,
+    /// The columns, each with its alias.
+    pub columns: Vec<(Selected, Option<String>)>,
     /// The table, perhaps of the database that is in use.
     pub table: TableName,
     /// Which rows.
@@ -108,6 +108,17 @@ pub struct Selection {
     pub order: Vec<(String, bool)>,
     /// How many of them.
     pub limit: Option<Limit>,
+}
+
+/// A column of a selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selected {
+    /// `*`
+    All,
+    /// The table's column of this name.
+    Column(String),
+    /// `COUNT(*)`
+    Count,
 }
 
 impl Selection {
@@ -236,9 +247,10 @@ impl Sql<'_> {
     fn select(&mut self, selection: &Selection) -> Result<(), SqlError> {
         self.word(if selection.distinct { "SELECT DISTINCT" } else { "SELECT" });
         self.list(&selection.columns, |sql, (column, alias)| {
-            match column.as_str() {
-                "*" => sql.word("*"),
-                column => sql.name(column),
+            match column {
+                Selected::All => sql.word("*"),
+                Selected::Column(name) => sql.name(name),
+                Selected::Count => sql.word("COUNT(*)"),
             }
             if let Some(alias) = alias {
                 sql.word("AS");

@@ -351,7 +351,7 @@ fn sql_that_is_not_ours_is_refused_by_its_kind() {
         ("select a from information_schema.columns group by a", 1235),
         ("select a from information_schema.columns c where c.a = 1", 1235),
         ("select a from information_schema.columns, t", 1235),
-        ("select count(*) from information_schema.columns", 1235),
+        ("select count(a) from information_schema.columns", 1235),
         ("select c.a from information_schema.columns", 1235),
         ("select a from information_schema.columns where a = b", 1064),
         ("select a from information_schema.columns order by 1", 1235),

@@ -1,7 +1,7 @@
 //! Questions about tables.
 
 use super::super::lexer::Kind;
-use super::super::{Expr, Filter, Inquiry, SelectItem, Selection, Statement, TableName};
+use super::super::{Expr, Filter, Inquiry, SelectItem, Selected, Selection, Statement, TableName};
 use super::{LIST_LEN_MAX, Parser};
 use crate::downstream::error::SqlError;
 
@@ -193,12 +193,18 @@ fn any_column(name: &str) -> Result<String, SqlError> {
     Ok(name.to_owned())
 }
 
-/// A column's name, and its alias if it has one.
-fn column_selected(item: SelectItem) -> Result<(String, Option<String>), SqlError> {
+/// A column, and its alias if it has one. The number of rows has the name that the client wrote.
+fn column_selected(item: SelectItem) -> Result<(Selected, Option<String>), SqlError> {
+    let name = String::from_utf8_lossy(&item.name).into_owned();
     match item.expr {
-        Expr::Column(name) if !name.contains('.') => {
-            let alias = item.is_alias.then(|| String::from_utf8_lossy(&item.name).into_owned());
-            Ok((name, alias))
+        Expr::Column(all) if all == "*" => Ok((Selected::All, item.is_alias.then_some(name))),
+        Expr::Column(column) if !column.contains('.') => {
+            Ok((Selected::Column(column), item.is_alias.then_some(name)))
+        }
+        Expr::Call { function, args }
+            if function.eq_ignore_ascii_case("COUNT") && args == [Expr::Column("*".into())] =>
+        {
+            Ok((Selected::Count, Some(name)))
         }
         _ => Err(SqlError::not_supported("anything but columns of this table")),
     }
