@@ -20,7 +20,7 @@ pub use client::{AuthError, ClientAuth, ClientAuthOptions, ClientStep};
 pub use credential::{Credential, CredentialError};
 pub use crypt::CryptHash;
 pub use kinds::AccountKinds;
-pub use rsa::{RsaError, RsaPrivateKey, RsaPublicKey};
+pub use rsa::{LazyRsaKey, RsaError, RsaPrivateKey, RsaPublicKey};
 pub use server::{Outcome, ServerAuth, ServerAuthOptions, ServerReply, access_denied};
 pub use server_proof::{Fingerprint, ServerProof};
 

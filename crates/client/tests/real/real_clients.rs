@@ -7,8 +7,8 @@ use std::process::Output;
 use std::sync::{Arc, LazyLock};
 
 use binlogd_client::wire::auth::{
-    self, AccountKinds, Credential, CryptHash, Outcome, RsaPrivateKey, ServerAuth,
-    ServerAuthOptions, access_denied, native,
+    self, AccountKinds, Credential, CryptHash, LazyRsaKey, Outcome, ServerAuth, ServerAuthOptions,
+    access_denied, native,
 };
 use binlogd_client::wire::command::Command;
 use binlogd_client::wire::handshake::ClientReply;
@@ -19,8 +19,7 @@ use testkit::{Flavour, testbed};
 
 use crate::fake::{CAPABILITIES, Fake, SCRAMBLE, serve};
 
-static RSA: LazyLock<Arc<RsaPrivateKey>> =
-    LazyLock::new(|| Arc::new(RsaPrivateKey::generate().unwrap()));
+static RSA: LazyLock<Arc<LazyRsaKey>> = LazyLock::new(Arc::default);
 
 /// Lets one client in whose password is right, and answers its queries with a row of three values
 /// until it leaves.

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use binlogd_wire::auth::{
-    AccountKinds, Credential, CredentialError, Outcome, RsaPrivateKey, ServerAuth,
-    ServerAuthOptions, ServerReply, ed25519,
+    AccountKinds, Credential, CredentialError, LazyRsaKey, Outcome, ServerAuth, ServerAuthOptions,
+    ServerReply, ed25519,
 };
 use binlogd_wire::handshake::Scramble;
-use tokio::sync::OnceCell;
 
 use super::connection::{Connection, ReadError};
 use crate::config::{self, AuthPlugin, Rights, Secret, UserConfig};
@@ -21,7 +20,7 @@ pub(super) struct Accounts {
     kinds: AccountKinds,
     /// What unknown users are checked against, so that they look like known ones.
     nobody: Credential,
-    rsa_key: OnceCell<Option<Arc<RsaPrivateKey>>>,
+    rsa_key: Arc<LazyRsaKey>,
 }
 
 /// One account.
@@ -61,7 +60,7 @@ impl Accounts {
         }
         let credentials: Vec<_> = by_name.values().map(Account::credential).collect();
         let kinds = AccountKinds::of(&credentials);
-        Ok(Self { by_name, kinds, nobody: Credential::nobody(), rsa_key: OnceCell::new() })
+        Ok(Self { by_name, kinds, nobody: Credential::nobody(), rsa_key: Arc::default() })
     }
 
     pub(super) fn find(&self, user: &str) -> Option<&Account> {
@@ -86,9 +85,13 @@ impl Accounts {
             kinds: self.kinds.clone(),
             scramble: claim.scramble,
             secure,
-            rsa_key: if secure { None } else { self.rsa_key().await },
+            rsa_key: (!secure).then(|| Arc::clone(&self.rsa_key)),
         });
-        let mut reply = auth.start(claim.plugin, claim.response, greeted);
+        let plugin = claim.plugin.map(str::to_owned);
+        let (response, greeted) = (claim.response.to_vec(), greeted.to_owned());
+        let mut reply;
+        (auth, reply) =
+            computed(auth, move |auth| auth.start(plugin.as_deref(), &response, &greeted)).await?;
         loop {
             let ServerReply { payload, outcome } = reply;
             if let Some(payload) = payload {
@@ -108,30 +111,22 @@ impl Accounts {
                     return Ok(Verdict::Accepted(account.rights));
                 }
             }
-            // Salted hashes and RSA take milliseconds of computing.
             let payload = answer(connection).await?;
-            let answered = tokio::task::spawn_blocking(move || {
-                let reply = auth.on_payload(&payload);
-                (auth, reply)
-            });
-            (auth, reply) = answered.await.map_err(std::io::Error::other)?;
+            (auth, reply) = computed(auth, move |auth| auth.on_payload(&payload)).await?;
         }
     }
+}
 
-    /// The key, which is made when it is first wanted.
-    pub(super) async fn rsa_key(&self) -> Option<Arc<RsaPrivateKey>> {
-        let make = || async {
-            match tokio::task::spawn_blocking(RsaPrivateKey::generate).await {
-                Ok(Ok(key)) => Some(Arc::new(key)),
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "no RSA key: passwords can only come over TLS");
-                    None
-                }
-                Err(_) => None,
-            }
-        };
-        self.rsa_key.get_or_init(make).await.clone()
-    }
+/// A step of an exchange. Salted hashes and RSA take milliseconds of computing, or more if the key is still to be made.
+async fn computed(
+    mut auth: ServerAuth,
+    step: impl FnOnce(&mut ServerAuth) -> ServerReply + Send + 'static,
+) -> Result<(ServerAuth, ServerReply), ReadError> {
+    let computed = tokio::task::spawn_blocking(move || {
+        let reply = step(&mut auth);
+        (auth, reply)
+    });
+    Ok(computed.await.map_err(std::io::Error::other)?)
 }
 
 /// The client's next payload, which must come.

@@ -190,11 +190,6 @@ impl Downstream {
             let watch = certificate::watch(certificates, shutdown.clone());
             tasks.spawn(watch.instrument(span.clone()));
         }
-        // The first client over plain TCP should not have to wait for it.
-        let warm = Arc::clone(&service);
-        tasks.spawn(async move {
-            warm.accounts.rsa_key().await;
-        });
         for listener in listeners {
             let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
             tasks.spawn(listener.serve(service, shutdown).instrument(span.clone()));

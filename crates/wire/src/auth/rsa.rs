@@ -1,6 +1,7 @@
 //! A password through an insecure channel: RSA-OAEP with SHA-1, XORed with the scramble before.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
@@ -121,6 +122,19 @@ impl RsaPrivateKey {
 impl fmt::Debug for RsaPrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RsaPrivateKey({} bits)", self.key.key_size_bits())
+    }
+}
+
+/// A key pair that is made when a client first needs it: most send the password inside TLS, or only prove it.
+#[derive(Debug, Default)]
+pub struct LazyRsaKey(OnceLock<Option<RsaPrivateKey>>);
+
+impl LazyRsaKey {
+    /// The key pair; `None` if none could be made. The first call takes a good part of a second, and others wait for
+    /// it: not for a thread that serves other clients, too.
+    #[must_use]
+    pub fn get(&self) -> Option<&RsaPrivateKey> {
+        self.0.get_or_init(|| RsaPrivateKey::generate().ok()).as_ref()
     }
 }
 

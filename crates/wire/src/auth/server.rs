@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::sha2::Sha2Digest;
 use super::{
     AccountKinds, CACHING_SHA2_PASSWORD, CLIENT_ED25519, Credential, FAST_AUTH_OK, FULL_AUTH,
-    MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, RsaPrivateKey, SHA256_PASSWORD,
+    LazyRsaKey, MYSQL_NATIVE_PASSWORD, REQUEST_PUBLIC_KEY, SHA256_PASSWORD,
     SHA256_REQUEST_PUBLIC_KEY, ed25519, sha2,
 };
 use crate::error_code::ErrorCode;
@@ -25,8 +25,9 @@ pub struct ServerAuthOptions {
     pub scramble: Scramble,
     /// The channel is TLS or a unix socket: the client will send the password through it.
     pub secure: bool,
-    /// The key for passwords through an insecure channel.
-    pub rsa_key: Option<Arc<RsaPrivateKey>>,
+    /// The key for passwords through an insecure channel. [`ServerAuth`] makes it when a client
+    /// wants to encrypt its password.
+    pub rsa_key: Option<Arc<LazyRsaKey>>,
 }
 
 /// Where authentication stands.
@@ -263,17 +264,20 @@ impl ServerAuth {
                 _ => denied(),
             };
         }
-        match &self.options.rsa_key {
-            Some(key) if payload == [key_request] => {
-                let key = Arc::clone(key);
-                self.expect(State::Encrypted, key.public_key_pem().as_bytes())
-            }
-            _ => self.encrypted(payload),
+        if payload != [key_request] {
+            return self.encrypted(payload);
+        }
+        let rsa_key = self.options.rsa_key.clone();
+        match rsa_key.as_ref().and_then(|key| key.get()) {
+            Some(key) => self.expect(State::Encrypted, key.public_key_pem().as_bytes()),
+            None => denied(),
         }
     }
 
     fn encrypted(&mut self, payload: &[u8]) -> ServerReply {
-        let Some(key) = &self.options.rsa_key else { return denied() };
+        let Some(key) = self.options.rsa_key.as_ref().and_then(|key| key.get()) else {
+            return denied();
+        };
         match key.decrypt_password(payload, &self.options.scramble).as_deref() {
             Ok([password @ .., 0]) => self.verify_password(password),
             _ => denied(),

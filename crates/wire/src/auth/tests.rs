@@ -3,8 +3,7 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::handshake::{AuthSwitchRequest, Scramble};
 
-static RSA: LazyLock<Arc<RsaPrivateKey>> =
-    LazyLock::new(|| Arc::new(RsaPrivateKey::generate().unwrap()));
+static RSA: LazyLock<Arc<LazyRsaKey>> = LazyLock::new(Arc::default);
 
 const SCRAMBLE: Scramble = Scramble(*b"abcdefghijklmnopqrst");
 
@@ -288,12 +287,12 @@ fn without_leave_the_client_asks_for_no_key() {
 
 #[test]
 fn a_pinned_key_needs_no_request() {
-    let public_key = Some(RsaPublicKey::from_pem(RSA.public_key_pem()).unwrap());
+    let public_key = Some(RsaPublicKey::from_pem(RSA.get().unwrap().public_key_pem()).unwrap());
     let mut auth = client(ClientAuthOptions { public_key, ..ClientAuthOptions::default() });
     let Ok(ClientStep::Send(encrypted)) = auth.on_payload(b"\x01\x04") else {
         panic!("the client should send its password")
     };
-    assert_eq!(RSA.decrypt_password(&encrypted, &SCRAMBLE).unwrap(), b"secret\0");
+    assert_eq!(RSA.get().unwrap().decrypt_password(&encrypted, &SCRAMBLE).unwrap(), b"secret\0");
 
     let mut server = server(stored_crypt("secret"), false);
     server.start(Some(CACHING_SHA2_PASSWORD), &[1; 32], CACHING_SHA2_PASSWORD);
