@@ -260,6 +260,30 @@ mod tests {
     }
 
     #[test]
+    fn versions_and_ciphers_are_those_of_the_documentation() {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let mut names = Vec::new();
+        for suite in provider.cipher_suites {
+            let name = suite.suite().as_str().unwrap();
+            names.push(match name.strip_prefix("TLS13_") {
+                Some(rest) => format!("TLS_{rest}"),
+                // As OpenSSL names those of TLS 1.2.
+                None => name["TLS_".len()..]
+                    .replace("_WITH", "")
+                    .replace("AES_", "AES")
+                    .replace("POLY1305_SHA256", "POLY1305")
+                    .replace('_', "-"),
+            });
+        }
+        let documentation = include_str!("../../../../docs/administration.md");
+        assert_eq!(names.len(), 9, "{names:?}");
+        for name in names {
+            let as_rsa = name.replace("ECDSA", "RSA");
+            assert!(documentation.contains(&format!("`{as_rsa}`")), "{name} is not documented");
+        }
+    }
+
+    #[test]
     fn a_generated_identity_is_kept_and_usable() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("tls");
