@@ -477,6 +477,12 @@ impl StreamFacts for Stream {
         self.catalog.executed().position().to_string()
     }
 
+    fn gtid_binlog_state(&self) -> String {
+        let executed = self.catalog.executed();
+        let last: Vec<_> = executed.last_of_domains().map(|gtid| gtid.to_string()).collect();
+        last.join(",")
+    }
+
     fn binlog_gtid_pos(&self, file: &str, position: u64) -> Result<Option<String>, Ambiguous> {
         let at = || crate::dump::position_at(&self.catalog, file, position);
         match tokio::task::block_in_place(at) {
@@ -547,9 +553,17 @@ impl StreamFacts for Stream {
 
     fn upstream_variable(&self, name: &str) -> Option<String> {
         if let Some(seen) = &*self.observation.borrow() {
-            return seen.variables.value(name).map(str::to_owned);
+            let value = seen.variables.value(name).or_else(|| seen.all.value(name));
+            return value.map(str::to_owned);
         }
         self.with_primary(|primary| primary?.variables.value(name).map(str::to_owned))
+    }
+
+    fn upstream_variables(&self) -> Vec<(String, String)> {
+        match &*self.observation.borrow() {
+            Some(seen) => seen.all.iter().collect(),
+            None => Vec::new(),
+        }
     }
 
     fn binary_logs(&self) -> Vec<BinaryLog> {

@@ -25,10 +25,14 @@ impl CommandKind {
     pub const INIT_DB: Self = Self(0x02);
     /// Run SQL.
     pub const QUERY: Self = Self(0x03);
+    /// COM_REFRESH, which newer servers know no more.
+    pub const REFRESH: Self = Self(0x07);
     /// One line about the server.
     pub const STATISTICS: Self = Self(0x09);
     /// Kill a connection.
     pub const PROCESS_KILL: Self = Self(0x0c);
+    /// COM_DEBUG: the server writes its state to its log.
+    pub const DEBUG: Self = Self(0x0d);
     /// Are you there?
     pub const PING: Self = Self(0x0e);
     /// Log in anew.

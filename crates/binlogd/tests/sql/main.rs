@@ -5,10 +5,12 @@
 mod common;
 
 mod expressions;
+mod probe;
+mod variables;
 
 use binlogd_client::{Column, ConnectOptions, Connection};
 use testkit::server::{Endpoint, Server};
-use testkit::{Daemon, Flavour};
+use testkit::{Daemon, Flavour, wait_until};
 
 /// What a statement is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +75,20 @@ fn answers_like_its_primary(flavour: Flavour) {
     let (primary, daemon) = primary_and_binlogd(flavour);
     let mut theirs = Session::new(&primary.endpoint());
     let mut ours = Session::new(&daemon.endpoint());
-    let mut failures = expressions::compare(flavour, &mut theirs, &mut ours);
-    failures.sort();
+    let failures = expressions::compare(flavour, &mut theirs, &mut ours);
     assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+    // Its variables are known some seconds after it is followed.
+    wait_until("the primary's variables are known", common::PATIENCE, || {
+        Ok(matches!(ours.ask("SELECT @@log_bin_basename"), Answer::Rows(..)))
+    })
+    .unwrap();
+    let failures = variables::compare(&mut theirs, &mut ours);
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+    let probe = probe::probe(flavour, &mut theirs, &mut ours);
+    let failures = probe.failures.join("\n");
+    assert!(failures.is_empty(), "{} differ:\n{failures}", probe.failures.len());
+    assert!(probe.asked >= 200, "{}", probe.asked);
+    assert!(probe.same * 10 >= probe.asked * 9, "{} of {}", probe.same, probe.asked);
 }
 
 #[test]

@@ -221,6 +221,13 @@ impl SqlError {
         Self::new(1236, GENERAL, text)
     }
 
+    /// ER_VARIABLE_IS_READONLY: the session's value is fixed.
+    pub fn session_read_only(name: &str) -> Self {
+        let text =
+            format!("SESSION variable '{name}' is read-only. Use SET GLOBAL to assign the value");
+        Self::new(1621, GENERAL, text)
+    }
+
     /// ER_WRONG_VALUE_FOR_VAR.
     pub fn wrong_value(name: &str, value: &str) -> Self {
         let text = format!("Variable '{name}' can't be set to the value of '{value}'");
@@ -293,6 +300,15 @@ impl SqlError {
         Self::new(1290, GENERAL, text)
     }
 
+    /// The same for a global variable: its value is the primary's, or configured.
+    pub fn global_not_settable(name: &str) -> Self {
+        let text = format!(
+            "The MySQL server is running with the --super-read-only option so it cannot execute this \
+             statement: binlogd's '{name}' is the primary's or that of its configuration"
+        );
+        Self::new(1290, GENERAL, text)
+    }
+
     /// ER_UNSUPPORTED_PS
     pub fn cannot_be_prepared() -> Self {
         let text = "This command is not supported in the prepared statement protocol yet";
@@ -352,6 +368,24 @@ impl SqlError {
     /// ER_SP_DOES_NOT_EXIST, for a function nobody here knows.
     pub fn unknown_function(name: &str) -> Self {
         Self::new(1305, SYNTAX_OR_ACCESS, format!("FUNCTION {name} does not exist"))
+    }
+
+    /// ER_SP_DOES_NOT_EXIST, for a savepoint.
+    pub fn no_such_savepoint(name: &str) -> Self {
+        Self::new(1305, SYNTAX_OR_ACCESS, format!("SAVEPOINT {name} does not exist"))
+    }
+
+    /// ER_SP_DOES_NOT_EXIST, for a procedure.
+    pub fn no_such_procedure(name: &str) -> Self {
+        Self::new(1305, SYNTAX_OR_ACCESS, format!("PROCEDURE {name} does not exist"))
+    }
+
+    /// ER_ROLE_NOT_GRANTED, in MariaDB ER_INVALID_ROLE.
+    pub fn role_not_granted(role: &str, user: &str, mariadb: bool) -> Self {
+        if mariadb {
+            return Self::new(1959, b"OP000", format!("Invalid role specification '{role}'"));
+        }
+        Self::new(3530, GENERAL, format!("`{role}`@`%` is not granted to `{user}`@`%`"))
     }
 
     /// ER_QUERY_INTERRUPTED: the statement or the dump was killed.

@@ -41,9 +41,14 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// `CRC32` or `NONE`: the checksum of the events now written.
     fn binlog_checksum(&self) -> String;
 
-    /// A global variable of the upstream as `SHOW GLOBAL VARIABLES` showed it a second ago, or when the upstream was
+    /// A variable of the upstream as `SHOW GLOBAL VARIABLES` showed it some seconds ago, or when the upstream was
     /// last connected; the name is in lower case. `None` if the upstream has no such variable or was never asked.
     fn upstream_variable(&self, name: &str) -> Option<String>;
+
+    /// All variables of the upstream, as they were some seconds ago.
+    fn upstream_variables(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 
     /// The files that can be dumped, oldest first, under names that are unique.
     fn binary_logs(&self) -> Vec<BinaryLog>;
@@ -67,6 +72,11 @@ pub trait StreamFacts: Send + Sync + 'static {
 
     /// MariaDB: the last GTID of each domain, as `@@gtid_binlog_pos` shows it.
     fn gtid_binlog_pos(&self) -> String {
+        String::new()
+    }
+
+    /// MariaDB: the last GTID of each domain and server, as `@@gtid_binlog_state` shows it.
+    fn gtid_binlog_state(&self) -> String {
         String::new()
     }
 

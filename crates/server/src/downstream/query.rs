@@ -17,8 +17,8 @@ use super::prepared::Bound;
 use super::reply::{Column, Kind, Reply, ResultSet};
 use super::server::Server;
 use super::sql::{
-    Assignment, Expr, Inquiry, Kill, Limit, Select, SetValue, Show, Statement, Value, parse,
-    parse_prepared,
+    Assignment, Expr, Flush, Inquiry, Kill, Limit, Select, SetValue, Show, Statement,
+    TransactionVerb, Value, parse, parse_prepared,
 };
 use super::state::SessionState;
 use super::variables::{self, View};
@@ -144,7 +144,25 @@ impl<'a> Query<'a> {
             Statement::Kill(kill) => self.kill(&kill),
             Statement::Purge(purge) => purge::run(self, &purge),
             Statement::Replica { verb, channel } => replica::run(self, verb, &channel),
-            Statement::FlushHosts => self.flush_hosts(),
+            Statement::Flush(all) => self.flush(&all),
+            Statement::LockTables { writes: true } => Err(SqlError::read_only()),
+            Statement::LockTables { .. } | Statement::LockInstance | Statement::Unlock => {
+                Ok(Reply::Ok)
+            }
+            Statement::Savepoint(name) => self.savepoint(name),
+            Statement::ReleaseSavepoint(name) => self.cut_savepoints(&name, true),
+            Statement::RollbackTo(name) => self.cut_savepoints(&name, false),
+            Statement::Do(values) => self.eval_all(&values).map(|_| Reply::Ok),
+            Statement::Call(name) => Err(match (&self.session.db, name.contains('.')) {
+                (None, false) => SqlError::no_database(),
+                (Some(db), false) => SqlError::no_such_procedure(&format!("{db}.{name}")),
+                (_, true) => SqlError::no_such_procedure(&name),
+            }),
+            Statement::SetRole(None) => Ok(Reply::Ok),
+            Statement::SetRole(Some(role)) => {
+                let dialect = self.server.dialect();
+                Err(SqlError::role_not_granted(&role, &self.session.user, dialect.mariadb))
+            }
             Statement::Prepare { name, source } => self.prepare_named(name, &source),
             Statement::Deallocate(name) => self.deallocate(&name),
             // Resolved before, and none of them can be prepared.
@@ -155,7 +173,11 @@ impl<'a> Query<'a> {
                 self.session.db = Some(db);
                 Ok(Reply::Ok)
             }
-            Statement::Transaction(_) => Ok(Reply::Ok),
+            Statement::Transaction(verb) => {
+                let begins = verb == TransactionVerb::Begin;
+                self.session.savepoints = begins.then(Vec::new);
+                Ok(Reply::Ok)
+            }
         }
     }
 
@@ -206,7 +228,12 @@ impl<'a> Query<'a> {
             columns.push(Column { name: item.name.clone(), kind: Kind::of(&value) });
             row.push(value);
         }
-        Ok(Reply::Rows(ResultSet { columns, rows: Limit::apply(select.limit, vec![row]) }))
+        let is_chosen = match &select.condition {
+            Some(condition) => self.truth(condition)? == Some(true),
+            None => true,
+        };
+        let rows = if is_chosen { vec![row] } else { Vec::new() };
+        Ok(Reply::Rows(ResultSet { columns, rows: Limit::apply(select.limit, rows) }))
     }
 
     /// What is to be asked of the primary, whose tables a reader of its binlog may know.
@@ -245,13 +272,41 @@ impl<'a> Query<'a> {
         Ok(Reply::Ok)
     }
 
-    /// `FLUSH HOSTS`: forgets who has failed to log in.
-    fn flush_hosts(&self) -> Result<Reply, SqlError> {
-        if !self.session.rights.admin {
+    /// There is nothing to flush or to lock but the memory of who has failed to log in. Readers may lock tables, as
+    /// those do that begin with a snapshot: it is their account at the primary that has the right for it.
+    fn flush(&self, all: &[Flush]) -> Result<Reply, SqlError> {
+        let may_lock = self.session.rights.replicate && all == [Flush::Tables];
+        if !self.session.rights.admin && !may_lock {
             return Err(SqlError::privilege_needed("RELOAD"));
         }
-        self.server.registry.forget_failures();
+        if all.contains(&Flush::Hosts) {
+            self.server.registry.forget_failures();
+        }
         Ok(Reply::Ok)
+    }
+
+    /// Outside of a transaction a savepoint ends with its statement.
+    fn savepoint(&mut self, name: String) -> Result<Reply, SqlError> {
+        const SAVEPOINTS_MAX: usize = 64;
+        if let Some(savepoints) = &mut self.session.savepoints {
+            savepoints.retain(|known| !known.eq_ignore_ascii_case(&name));
+            if savepoints.len() >= SAVEPOINTS_MAX {
+                return Err(SqlError::not_supported("this many savepoints"));
+            }
+            savepoints.push(name);
+        }
+        Ok(Reply::Ok)
+    }
+
+    /// Forgets the savepoints after this one, and this one too.
+    fn cut_savepoints(&mut self, name: &str, this_too: bool) -> Result<Reply, SqlError> {
+        let savepoints = self.session.savepoints.as_mut();
+        let found = savepoints.and_then(|savepoints| {
+            let place = savepoints.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+            savepoints.truncate(place + usize::from(!this_too));
+            Some(())
+        });
+        found.map(|()| Reply::Ok).ok_or_else(|| SqlError::no_such_savepoint(name))
     }
 
     /// Which error a server without that table has.
@@ -306,6 +361,21 @@ pub(super) fn waits(
 pub(super) use function::wait::{Until, Wait};
 pub(super) use prepared::{Columns, prepare};
 pub(super) use show::events_failed;
+
+/// COM_REFRESH, by which older clients send `FLUSH`: each bit is something to flush.
+pub(super) fn refresh(
+    server: &Server,
+    session: &mut SessionState,
+    what: u8,
+) -> Result<Reply, SqlError> {
+    const LOG: u8 = 2;
+    const HOSTS: u8 = 8;
+    if what & LOG != 0 {
+        return Err(SqlError::not_supported("FLUSH LOGS: the files are copies of the primary's"));
+    }
+    let flush = if what & HOSTS != 0 { Flush::Hosts } else { Flush::Nothing };
+    Query::new(server, session).flush(&[flush])
+}
 
 /// COM_PROCESS_KILL: as `KILL id`.
 pub(super) fn kill(

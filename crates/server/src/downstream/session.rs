@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use binlogd_wire::command::Command;
+use binlogd_wire::command::{Command, CommandKind};
 use binlogd_wire::compress::Compression;
 use binlogd_wire::dump::RegisterReplica;
 use binlogd_wire::packet::PacketWriter;
@@ -129,6 +129,7 @@ fn first_state(
         user_variables: UserVariables::new(&service.server.limits),
         prepared: PreparedStatements::new(&service.server.limits),
         system: SystemValues::default(),
+        savepoints: None,
         last_error: None,
         warnings: Vec::new(),
     };
@@ -314,6 +315,18 @@ impl Session {
             }
             other => match other.kind() {
                 kind if kind.is_unanswered() => return Ok(Next::Command),
+                CommandKind::REFRESH => {
+                    let what = match other {
+                        Command::Other(_, [what, ..]) => *what,
+                        _ => 0,
+                    };
+                    query::refresh(&self.service.server, &mut self.state, what)
+                }
+                // Its answer is that of an option which was switched off.
+                CommandKind::DEBUG => {
+                    self.set_option(1);
+                    return Ok(Next::Command);
+                }
                 _ => Err(SqlError::unknown_command()),
             },
         };
@@ -364,7 +377,10 @@ impl Session {
     fn format(&self, rows: RowFormat) -> Format {
         let view = View { server: &self.service.server, session: &self.state };
         let autocommit = variables::select(&view, None, "autocommit") != Ok(Value::Int(0));
-        let status = if autocommit { StatusFlags::AUTOCOMMIT } else { StatusFlags::default() };
+        let mut status = if autocommit { StatusFlags::AUTOCOMMIT } else { StatusFlags::default() };
+        if self.state.savepoints.is_some() {
+            status |= StatusFlags::IN_TRANSACTION;
+        }
         let dialect = self.service.server.dialect();
         let newest = !dialect.mariadb && dialect.version >= 80_000;
         let charset = if newest { charsets::UTF8MB4_0900 } else { charsets::UTF8MB4 };

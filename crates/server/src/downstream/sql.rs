@@ -15,7 +15,7 @@ mod temporal;
 mod value;
 
 pub use ast::{
-    Assignment, Channel, Comparison, Condition, Field, Filter, Kill, Limit, Operator, Purge,
+    Assignment, Channel, Comparison, Condition, Field, Filter, Flush, Kill, Limit, Operator, Purge,
     Replica, Scope, Select, SelectItem, SetValue, Show, Statement, TransactionVerb,
 };
 pub use expr::{CastType, Expr, Operation, Unit};

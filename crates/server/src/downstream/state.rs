@@ -1,5 +1,6 @@
 //! What a session remembers between commands.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use binlogd_wire::compress::Compression;
@@ -27,6 +28,8 @@ pub(crate) struct SessionState {
     pub(crate) user_variables: UserVariables,
     pub(crate) prepared: PreparedStatements,
     pub(crate) system: SystemValues,
+    /// The savepoints of the transaction that is open; `None` outside of one.
+    pub(crate) savepoints: Option<Vec<String>>,
     /// The error of the statement before, for `SHOW WARNINGS`.
     pub(crate) last_error: Option<SqlError>,
     /// Its warnings, if it was none.
@@ -53,7 +56,7 @@ pub(crate) struct TlsFacts {
 
 /// System variables that the session has values of its own for; `None` is NULL.
 #[derive(Debug, Default)]
-pub(crate) struct SystemValues(pub(crate) BTreeMap<&'static str, Option<String>>);
+pub(crate) struct SystemValues(pub(crate) BTreeMap<Cow<'static, str>, Option<String>>);
 
 /// `@name = value`, names in lower case.
 #[derive(Debug)]
@@ -109,6 +112,7 @@ impl SessionState {
         self.user_variables = UserVariables::new(limits);
         self.prepared = PreparedStatements::new(limits);
         self.system = SystemValues::default();
+        self.savepoints = None;
         self.last_error = None;
         self.warnings.clear();
     }

@@ -114,6 +114,11 @@ impl StreamFacts for FakeFacts {
         self.upstream.get(name).map(|value| (*value).to_owned())
     }
 
+    fn upstream_variables(&self) -> Vec<(String, String)> {
+        let own = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
+        self.upstream.iter().map(own).collect()
+    }
+
     fn binary_logs(&self) -> Vec<BinaryLog> {
         let log = |name: &str, size| BinaryLog { name: name.into(), size };
         vec![log("binlog.000001", 1000), log("binlog.000002", 157)]
@@ -189,6 +194,7 @@ pub(crate) fn session() -> SessionState {
         user_variables: UserVariables::new(&Limits::default()),
         prepared: PreparedStatements::new(&Limits::default()),
         system: SystemValues::default(),
+        savepoints: None,
         last_error: None,
         warnings: Vec::new(),
     }

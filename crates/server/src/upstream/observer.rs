@@ -27,10 +27,19 @@ pub struct Observation {
     pub source: SourceId,
     /// Its global variables: those that binlogd acts on, or that readers are told.
     pub variables: Variables,
+    /// All of its variables but sets of GTIDs, which may be long, at most [`LIST_EVERY`] older.
+    pub all: Arc<Variables>,
 }
 
 /// How old an observation becomes.
 const OBSERVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How old the list of all variables becomes.
+const LIST_EVERY: Duration = Duration::from_secs(5);
+
+/// How many variables are kept, and how many bytes of them: a primary has some hundreds in about 40 KiB.
+const LISTED_MAX: usize = 4096;
+const LISTED_BYTES_MAX: usize = 1 << 20;
 
 /// How long an answer may take. Longer than a commit usually waits for semi-sync, since variables may be locked as long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -129,9 +138,17 @@ async fn observe_over_connection(
     let version = ServerVersion::new(connection.server_version().to_string());
     let silent = || UpstreamError::Silent(options.address(), ANSWER_TIMEOUT.as_secs());
     let mut may_list = true;
+    let mut all = Arc::default();
+    let mut list_at = Instant::now();
     loop {
         let next = Instant::now() + OBSERVE_EVERY;
-        let looking = look(&mut connection, &version);
+        if Instant::now() >= list_at {
+            let listing = list(&mut connection);
+            let listed = tokio::time::timeout(ANSWER_TIMEOUT, listing).await;
+            all = Arc::new(listed.map_err(|_| silent())??);
+            list_at = Instant::now() + LIST_EVERY;
+        }
+        let looking = look(&mut connection, &version, &all);
         let observation =
             tokio::time::timeout(ANSWER_TIMEOUT, looking).await.map_err(|_| silent())??;
         let source = observation.source.clone();
@@ -159,6 +176,7 @@ async fn observe_over_connection(
 async fn look(
     connection: &mut Connection,
     version: &ServerVersion,
+    all: &Arc<Variables>,
 ) -> Result<Observation, UpstreamError> {
     let names = OWN_VARIABLES.iter().chain(&SEMI_SYNC_ENABLED).copied();
     let names: Vec<_> = names.chain(upstream_variables()).collect();
@@ -167,5 +185,39 @@ async fn look(
     let values =
         rows.iter().filter_map(|row| Some((row.text(0)?.into_owned(), row.text(1)?.into_owned())));
     let variables: Variables = values.collect();
-    Ok(Observation { source: variables.source(version)?, variables })
+    Ok(Observation { source: variables.source(version)?, variables, all: Arc::clone(all) })
+}
+
+/// All variables, for readers that ask for one of them: the global values, and of those that only sessions have the
+/// session's.
+async fn list(connection: &mut Connection) -> Result<Variables, UpstreamError> {
+    /// Sets of GTIDs: those of binlogd are its own, and the primary's may be long.
+    const GTIDS: &str = "'gtid_executed', 'gtid_purged', 'gtid_owned', 'gtid_binlog_pos', \
+                         'gtid_binlog_state', 'gtid_current_pos', 'gtid_slave_pos'";
+    /// What accounts of the primary may see, but not those of binlogd.
+    const SECRETS: [&str; 2] = ["report_password", "wsrep_sst_auth"];
+    let mut listed = Variables::default();
+    let mut bytes = 0;
+    for scope in ["GLOBAL", "SESSION"] {
+        let query = format!("SHOW {scope} VARIABLES WHERE Variable_name NOT IN ({GTIDS})");
+        let mut rows = connection.query(&query).await?;
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            let (Some(name), Some(value)) = (row.text(0), row.text(1)) else { continue };
+            count += 1;
+            bytes += name.len() + value.len();
+            if SECRETS.contains(&&*name.to_lowercase()) {
+                continue;
+            }
+            if count > LISTED_MAX || bytes > LISTED_BYTES_MAX {
+                tracing::debug!(query, "the list of variables is too long");
+                continue;
+            }
+            let name = name.to_lowercase();
+            if listed.value(&name).is_none() {
+                listed.set(&name, value.into_owned());
+            }
+        }
+    }
+    Ok(listed)
 }

@@ -44,6 +44,11 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (String, String)> {
+        self.0.iter().map(|(name, value)| (name.clone(), value.clone()))
+    }
+
     pub(super) fn set(&mut self, name: &str, value: String) {
         self.0.insert(name.to_lowercase(), value);
     }

@@ -47,6 +47,11 @@ impl Query<'_> {
                 if select.limit.is_some_and(|limit| limit.count == 0 || limit.offset > 0) {
                     return Ok(Value::Null);
                 }
+                if let Some(condition) = &select.condition
+                    && self.truth(condition)? != Some(true)
+                {
+                    return Ok(Value::Null);
+                }
                 match select.items.first() {
                     Some(item) => self.eval(&item.expr),
                     None => Ok(Value::Null),

@@ -34,8 +34,29 @@ pub enum Statement {
         /// The channel that is named.
         channel: Channel,
     },
-    /// `FLUSH HOSTS`
-    FlushHosts,
+    /// `FLUSH …`
+    Flush(Vec<Flush>),
+    /// `LOCK TABLES …`
+    LockTables {
+        /// Whether one of them is to be written to.
+        writes: bool,
+    },
+    /// `LOCK INSTANCE FOR BACKUP`
+    LockInstance,
+    /// `UNLOCK TABLES`, `UNLOCK INSTANCE`
+    Unlock,
+    /// `SAVEPOINT name`
+    Savepoint(String),
+    /// `RELEASE SAVEPOINT name`
+    ReleaseSavepoint(String),
+    /// `ROLLBACK TO [SAVEPOINT] name`
+    RollbackTo(String),
+    /// `CALL procedure`: there are none.
+    Call(String),
+    /// `DO value, …`
+    Do(Vec<Expr>),
+    /// `SET ROLE …`: with a role, or `NONE`, `DEFAULT`, `ALL`.
+    SetRole(Option<String>),
     /// `PREPARE name FROM source`
     Prepare {
         /// The name, in lower case.
@@ -82,9 +103,21 @@ impl Statement {
                     }
                 }
             }
+            Self::Do(values) => values.iter().for_each(|value| value.each(visit)),
             _ => {}
         }
     }
+}
+
+/// What is to be flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// Who has failed to log in.
+    Hosts,
+    /// Tables, with a lock or without: there are none.
+    Tables,
+    /// Something else that is not here.
+    Nothing,
 }
 
 /// What is to be done with binlogd as a replica.
@@ -179,6 +212,8 @@ pub enum SetValue {
 pub struct Select {
     /// The columns, at least one.
     pub items: Vec<SelectItem>,
+    /// `WHERE`, if there is one.
+    pub condition: Option<Expr>,
     /// `LIMIT`, if there is one.
     pub limit: Option<Limit>,
 }
@@ -272,6 +307,12 @@ pub enum Show {
     },
     /// `SHOW GRANTS [FOR CURRENT_USER]`
     Grants,
+    /// `SHOW OPEN TABLES`: there are none.
+    OpenTables,
+    /// `SHOW PROFILES`: nothing is profiled.
+    Profiles,
+    /// `XA RECOVER`: there are no transactions.
+    XaRecover,
 }
 
 /// Which rows of a `SHOW` are wanted; `F` is how the columns are known.

@@ -206,6 +206,9 @@ impl Expr {
                 for item in &select.items {
                     item.expr.each(visit);
                 }
+                if let Some(condition) = &select.condition {
+                    condition.each(visit);
+                }
             }
             Self::Literal(_)
             | Self::Hex(_)

@@ -12,6 +12,7 @@ mod own_table;
 mod prepared;
 mod purge;
 mod replica;
+mod session;
 mod set;
 mod show;
 
@@ -136,6 +137,13 @@ impl<'a> Parser<'a> {
             b"EXECUTE" => self.execute(),
             b"DEALLOCATE" => self.deallocate(),
             b"DROP" => self.drop_prepared(),
+            b"LOCK" => self.lock(),
+            b"UNLOCK" => self.unlock(),
+            b"SAVEPOINT" => self.savepoint(),
+            b"RELEASE" => self.release(),
+            b"DO" => self.do_values(),
+            b"XA" => self.xa(),
+            b"CALL" => self.call_procedure(),
             b"USE" => self.use_database(),
             b"BEGIN" => self.begin(),
             b"START" => self.start(),
@@ -217,8 +225,8 @@ impl<'a> Parser<'a> {
         if self.is("RELEASE") {
             return Err(SqlError::not_supported("RELEASE"));
         }
-        if self.is("TO") {
-            return Err(SqlError::not_supported("SAVEPOINT"));
+        if verb == TransactionVerb::Rollback && self.eat("TO")? {
+            return self.rollback_to();
         }
         if self.eat("NO")? {
             self.expect("RELEASE")?;
@@ -345,29 +353,8 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "UPDATE",
     ];
     const OTHERS: &[&str] = &[
-        "BACKUP",
-        "BINLOG",
-        "CACHE",
-        "CALL",
-        "CHECK",
-        "CHECKSUM",
-        "CLONE",
-        "DO",
-        "GET",
-        "HANDLER",
-        "HELP",
-        "LOCK",
-        "RELEASE",
-        "RESIGNAL",
-        "RESTART",
-        "SAVEPOINT",
-        "SHUTDOWN",
-        "SIGNAL",
-        "TABLE",
-        "UNLOCK",
-        "VALUES",
-        "WITH",
-        "XA",
+        "BACKUP", "BINLOG", "CACHE", "CALL", "CHECK", "CHECKSUM", "CLONE", "GET", "HANDLER",
+        "HELP", "RESIGNAL", "RESTART", "SHUTDOWN", "SIGNAL", "TABLE", "VALUES", "WITH", "XA",
     ];
     let verb = std::str::from_utf8(verb).ok()?;
     if WRITES.contains(&verb) {

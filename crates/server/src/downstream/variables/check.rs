@@ -31,6 +31,12 @@ pub(super) enum Check {
     Collation,
     /// `SYSTEM`, `UTC` or an offset.
     TimeZone,
+    /// An integer.
+    AnyNumber,
+    /// A number.
+    AnyDouble,
+    /// A text of [`TEXT_LEN_MAX`] bytes at most.
+    AnyText,
 }
 
 /// The isolation levels.
@@ -76,6 +82,9 @@ const SQL_MODES: &[&str] = &[
     "TIME_TRUNCATE_FRACTIONAL",
     "TRADITIONAL",
 ];
+
+/// How long a value may be that means nothing here.
+const TEXT_LEN_MAX: usize = 4096;
 
 impl Check {
     /// The value as it is kept; `None` is NULL.
@@ -123,6 +132,20 @@ impl Check {
                 charset::charset_of_collation(&text)?;
                 text.to_ascii_lowercase()
             }
+            Self::AnyNumber => match given {
+                Given::Value(Value::Int(_) | Value::UInt(_)) => text,
+                _ => return Err(SqlError::wrong_type(name)),
+            },
+            Self::AnyDouble => match given {
+                Given::Value(
+                    Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::Double(_),
+                ) => text,
+                _ => return Err(SqlError::wrong_type(name)),
+            },
+            Self::AnyText if text.len() > TEXT_LEN_MAX => {
+                return Err(SqlError::wrong_value(name, "a longer text than binlogd keeps"));
+            }
+            Self::AnyText => text,
             Self::TimeZone => {
                 let is_system = upper == "SYSTEM";
                 if !is_system && zone::of_name(&text).is_none() {

@@ -30,7 +30,11 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    /// NULL where `SHOW` shows nothing.
+    TextOrNull,
     Number,
+    /// An approximate number.
+    Double,
     /// `ON` and `OFF`, 1 and 0.
     Bool,
 }
@@ -58,6 +62,8 @@ pub(super) enum Setting {
     Privileged,
     /// Each session for itself.
     Session(Check),
+    /// Sessions begin with the global value, and keep it.
+    GlobalOnly,
 }
 
 /// Which presented servers have the variable.
@@ -125,6 +131,10 @@ impl Kind {
                     Err(_) => Value::text(shown),
                 },
             },
+            Self::TextOrNull if shown.is_empty() => Value::Null,
+            Self::TextOrNull => Value::text(shown),
+            // With the digits that servers show.
+            Self::Double => Value::Decimal(shown),
             Self::Text => Value::text(shown),
         }
     }
@@ -205,6 +215,9 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::both("foreign_key_checks", Bool, Fixed("ON"), ON_OFF),
     Variable::global("gtid_binlog_pos", Text, Computed(|v| v.server.facts.gtid_binlog_pos()))
         .only(MariaDb),
+    Variable::global("gtid_binlog_state", Text, Computed(|v| v.server.facts.gtid_binlog_state()))
+        .dynamic()
+        .only(MariaDb),
     Variable::global("gtid_current_pos", Text, Computed(|v| v.server.facts.gtid_binlog_pos()))
         .only(MariaDb),
     Variable::both("gtid_domain_id", Number, Upstream("0"), Privileged).only(MariaDb),
@@ -230,14 +243,14 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::global("log_replica_updates", Bool, Fixed("ON")).only(MySqlFrom(80_026)),
     Variable::global("log_slave_updates", Bool, Fixed("ON")),
     Variable::global("lower_case_table_names", Number, Upstream("0")),
-    Variable::both("max_allowed_packet", Number, Upstream("67108864"), Setting::ReadOnly),
+    Variable::both("max_allowed_packet", Number, Upstream("67108864"), Setting::GlobalOnly),
     Variable::global(
         "max_connections",
         Number,
         Computed(|v| v.server.limits.connections_max.to_string()),
     )
     .dynamic(),
-    Variable::both("net_buffer_length", Number, Fixed("16384"), Setting::ReadOnly),
+    Variable::both("net_buffer_length", Number, Fixed("16384"), Setting::GlobalOnly),
     Variable::both("net_read_timeout", Number, Fixed("30"), TIMEOUT),
     Variable::both(
         "net_write_timeout",
@@ -284,6 +297,12 @@ pub(super) static TABLE: &[Variable] = &[
     Variable::global("sync_binlog", Number, Fixed("1")).dynamic(),
     Variable::global("system_time_zone", Text, Upstream("UTC")),
     Variable::both("time_zone", Text, Upstream("SYSTEM"), Setting::Session(Check::TimeZone)),
+    Variable::session(
+        "timestamp",
+        Kind::Double,
+        Computed(timestamp),
+        Setting::Session(Check::AnyDouble),
+    ),
     Variable::global("tls_version", Text, Fixed("TLSv1.2,TLSv1.3")),
     Variable::both("transaction_isolation", Text, Upstream("REPEATABLE-READ"), ISOLATION),
     Variable::both("transaction_read_only", Bool, Fixed("OFF"), ON_OFF),
@@ -296,11 +315,18 @@ pub(super) static TABLE: &[Variable] = &[
         Text,
         Fixed(concat!("binlogd ", env!("CARGO_PKG_VERSION"))),
     ),
-    Variable::global("version_compile_machine", Text, Fixed(std::env::consts::ARCH)),
-    Variable::global("version_compile_os", Text, Fixed(std::env::consts::OS)),
+    Variable::global("version_compile_machine", Text, Upstream(std::env::consts::ARCH)),
+    Variable::global("version_compile_os", Text, Upstream(std::env::consts::OS)),
     Variable::both("wait_timeout", Number, Computed(wait_timeout), TIMEOUT),
     Variable::session("warning_count", Number, Computed(warning_count), Setting::ReadOnly),
 ];
+
+/// Seconds since 1970.
+fn timestamp(_: &View<'_>) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap_or_default();
+    format!("{}.{:06}", now.as_secs(), now.subsec_micros())
+}
 
 fn on_off(on: bool) -> String {
     if on { "ON" } else { "OFF" }.to_owned()

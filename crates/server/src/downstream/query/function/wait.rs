@@ -68,7 +68,7 @@ pub(in super::super) fn wait(
         _ if name == "SLEEP" => Some(sleep(name, args).map(Some)),
         Dialect { mariadb, version } => {
             let is_known = match name {
-                "MASTER_POS_WAIT" => mariadb || version < 90_000,
+                "MASTER_POS_WAIT" => true,
                 "SOURCE_POS_WAIT" => !mariadb && version >= 80_026,
                 _ => false,
             };

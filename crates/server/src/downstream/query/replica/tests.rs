@@ -166,7 +166,6 @@ fn what_cannot_be_ordered_is_said_as_mysql_says_it() {
         ("RESET BINARY LOGS AND GTIDS", 1235),
         ("FLUSH BINARY LOGS", 1235),
         ("FLUSH LOGS", 1235),
-        ("FLUSH PRIVILEGES", 1235),
         ("FLUSH NONSENSE", 1064),
         ("STOP NONSENSE", 1064),
     ] {

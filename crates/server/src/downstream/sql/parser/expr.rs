@@ -98,11 +98,12 @@ impl Parser<'_> {
         if self.eat("FROM")? && !self.eat("DUAL")? {
             return self.select_from(distinct, items);
         }
+        let condition = if self.eat("WHERE")? { Some(self.expr()?) } else { None };
         let limit = self.limit()?;
         if self.is_any(RESERVED) {
             return Err(SqlError::not_supported("this kind of SELECT"));
         }
-        Ok(Statement::Select(Select { items, limit }))
+        Ok(Statement::Select(Select { items, condition, limit }))
     }
 
     fn item(&mut self) -> Result<SelectItem, SqlError> {
@@ -245,7 +246,9 @@ impl Parser<'_> {
                 Ok(Expr::Column("*".into()))
             }
             // MySQL's clients ask whether it begins a quoted text, which it does since 8.0.32.
-            Kind::Word(word) if word.starts_with(b"$$") => Err(self.error()),
+            Kind::Word(word) if word.starts_with(b"$$") && !self.lexer.dialect().mariadb => {
+                Err(self.error())
+            }
             Kind::Word(_) if self.is_any(FUNCTION_WORDS) => self.word_operand(),
             Kind::Word(_) if !self.is_any(RESERVED) => self.word_operand(),
             Kind::Quoted(_) => self.word_operand(),

@@ -234,36 +234,4 @@ impl Parser<'_> {
             _ => self.name().map(Channel),
         }
     }
-
-    /// `FLUSH …`: nothing is to be flushed here but the memory of who failed to log in.
-    pub(super) fn flush(&mut self) -> Result<Statement, SqlError> {
-        self.bump()?;
-        if !self.eat("NO_WRITE_TO_BINLOG")? {
-            self.eat("LOCAL")?;
-        }
-        if self.eat("HOSTS")? {
-            return Ok(Statement::FlushHosts);
-        }
-        const LOGS: &[&str] = &["BINARY", "LOGS", "RELAY", "ENGINE", "ERROR", "GENERAL", "SLOW"];
-        if self.is_any(LOGS) {
-            return Err(SqlError::not_supported(
-                "FLUSH LOGS: the files are copies of the primary's, flush them there",
-            ));
-        }
-        const OTHERS: &[&str] = &[
-            "DES_KEY_FILE",
-            "OPTIMIZER_COSTS",
-            "PRIVILEGES",
-            "QUERY",
-            "STATUS",
-            "TABLE",
-            "TABLES",
-            "USER_RESOURCES",
-        ];
-        if self.is_any(OTHERS) {
-            let what = String::from_utf8_lossy(&self.word()).to_ascii_uppercase();
-            return Err(SqlError::not_supported(&format!("FLUSH {what}")));
-        }
-        Err(self.error())
-    }
 }

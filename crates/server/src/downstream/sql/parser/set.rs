@@ -9,7 +9,13 @@ use crate::downstream::error::SqlError;
 impl Parser<'_> {
     pub(super) fn set(&mut self) -> Result<Statement, SqlError> {
         self.bump()?;
-        if self.is_any(&["PASSWORD", "ROLE", "DEFAULT", "RESOURCE", "STATEMENT"]) {
+        if self.eat("ROLE")? {
+            return self.role();
+        }
+        if self.is("PASSWORD") {
+            return Err(SqlError::read_only());
+        }
+        if self.is_any(&["DEFAULT", "RESOURCE", "STATEMENT"]) {
             let word = self.name()?.to_ascii_uppercase();
             return Err(SqlError::not_supported(&format!("SET {word}")));
         }
@@ -36,6 +42,19 @@ impl Parser<'_> {
             list.push(self.assignment(&mut scope)?);
         }
         Ok(Statement::Set(list))
+    }
+
+    /// What follows `SET ROLE`.
+    fn role(&mut self) -> Result<Statement, SqlError> {
+        if self.is_any(&["NONE", "DEFAULT", "ALL"]) {
+            self.bump()?;
+            return Ok(Statement::SetRole(None));
+        }
+        let role = match self.token.kind {
+            Kind::Text(_) => String::from_utf8_lossy(&self.text()?).into_owned(),
+            _ => self.name()?,
+        };
+        Ok(Statement::SetRole(Some(role)))
     }
 
     /// One member of the list. A scope word also holds for the plain names after it.

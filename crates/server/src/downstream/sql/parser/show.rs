@@ -14,11 +14,9 @@ const NOT_HERE: &[&str] = &[
     "EXTENDED",
     "LIBRARY",
     "LOCALES",
-    "OPEN",
     "PACKAGE",
     "PARSE_TREE",
     "PROFILE",
-    "PROFILES",
     "RELAYLOG",
 ];
 
@@ -62,6 +60,15 @@ impl Parser<'_> {
                 Ok(Show::Warnings { limit: self.limit()? })
             }
             b"COUNT" => self.warning_count(),
+            b"OPEN" => {
+                self.bump()?;
+                self.expect("TABLES")?;
+                let _in_database =
+                    if self.eat("FROM")? || self.eat("IN")? { Some(self.name()?) } else { None };
+                let _of_these = self.filter(|name| Ok(name.to_owned()))?;
+                Ok(Show::OpenTables)
+            }
+            b"PROFILES" => self.bump().map(|_| Show::Profiles),
             b"GRANTS" => self.grants(),
             _ => Err(self.error()),
         }
@@ -103,6 +110,9 @@ impl Parser<'_> {
     /// `BINLOG EVENTS [IN 'file'] [FROM position] [LIMIT [offset,] count]`
     fn binlog_events(&mut self) -> Result<Show, SqlError> {
         self.bump()?;
+        if self.lexer.dialect().mariadb && self.eat("STATUS")? {
+            return Ok(Show::BinaryLogStatus);
+        }
         self.expect("EVENTS")?;
         let file = match self.eat("IN")? {
             true => Some(String::from_utf8_lossy(&self.text()?).into_owned()),

@@ -123,6 +123,7 @@ fn what_replicas_and_clients_send_is_read() {
                     name: b"@@version_comment".to_vec(),
                     is_alias: false,
                 }],
+                condition: None,
                 limit: Some(Limit { offset: 0, count: 1 }),
             }),
         ),
