@@ -3,9 +3,11 @@
 //! The clients are in `compat/client.rs`; each streams the primary's binlog from its start, then
 //! binlogd's, and says a line an event, with all that it holds. The last statement of a workload ends it: what a
 //! server writes by itself behind that, and when, is none of its business. `compat/verdict.rs` compares.
+//! `compat/drivers.rs` compares what is answered to statements.
 
 mod client;
 mod debezium;
+mod drivers;
 mod mysql_async;
 mod verdict;
 
@@ -58,6 +60,7 @@ pub(crate) fn run(args: &CompatArgs) -> Result<bool> {
             }
         };
     }
+    is_same &= drivers::run_all(args.client.as_deref(), &cache, &sources, &binlogd, args.all)?;
     let mut clients = Vec::new();
     for client in client::ALL.iter().filter(|client| wanted(client)) {
         eprintln!("{}: fetching …", client.name);

@@ -24,10 +24,10 @@ const ERROR_LEN_MAX: usize = 100;
 /// A client.
 pub(super) struct Client {
     pub(super) name: &'static str,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+pub(super) enum Kind {
     /// mysqlbinlog of a flavour, with these options before the file's name.
     Tool(Flavour, &'static [&'static str]),
     /// mysqlbinlog that copies files; or with these options, which let it wait at the end, until it has
@@ -292,7 +292,7 @@ fn run_until(command: &mut Command, is_done: impl Fn() -> bool) -> Result<Said> 
     Ok(Said { lines: Vec::new(), error })
 }
 
-fn run(command: &mut Command) -> Result<Said> {
+pub(super) fn run(command: &mut Command) -> Result<Said> {
     let out = command.output().with_context(|| format!("run {command:?}"))?;
     let lines = String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect();
     let error = (!out.status.success()).then(|| last_line(&out.stderr));

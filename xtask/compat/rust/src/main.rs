@@ -1,0 +1,83 @@
+//! Does with a server what users of sqlx do: one line each, with what was answered.
+//! Arguments: HOST PORT USER PASSWORD plain|tls STATEMENTS
+
+use std::env;
+use std::error::Error;
+use std::fs;
+
+use futures_util::TryStreamExt;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
+use sqlx::{Column, ConnectOptions, Connection, Executor, Row, Statement, ValueRef};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = env::args().collect();
+    let mode = if args[5] == "tls" { MySqlSslMode::Required } else { MySqlSslMode::Disabled };
+    let mut connection = MySqlConnectOptions::new()
+        .host(&args[1])
+        .port(args[2].parse()?)
+        .username(&args[3])
+        .password(&args[4])
+        .ssl_mode(mode)
+        .connect()
+        .await?;
+    connection.ping().await?;
+    println!("ping");
+    for line in fs::read_to_string(&args[6])?.lines() {
+        let Some((kind, sql)) = line.split_once(' ') else { continue };
+        if kind == "parameters" {
+            let query = sqlx::query(sql).bind(7).bind("it's\u{fc}").bind(None::<String>);
+            println!("prepared {sql} {}", answer(&mut connection, kind, query).await?);
+            continue;
+        }
+        println!("text {sql} {}", answer(&mut connection, kind, sqlx::raw_sql(sql)).await?);
+        println!("prepared {sql} {}", answer(&mut connection, kind, sqlx::query(sql)).await?);
+    }
+    for commits in [true, false] {
+        let mut transaction = connection.begin().await?;
+        println!("transaction {}", answer(&mut transaction, "values", sqlx::query("SELECT 1")).await?);
+        if commits { transaction.commit().await? } else { transaction.rollback().await? }
+    }
+    let statement = connection.prepare("SELECT 1").await?;
+    println!("described {}", statement.columns().len());
+    connection.close().await?;
+    println!("closed");
+    Ok(())
+}
+
+async fn answer<'q, E>(
+    connection: &mut MySqlConnection,
+    kind: &str,
+    query: E,
+) -> Result<String, sqlx::Error>
+where
+    E: sqlx::Execute<'q, sqlx::MySql> + 'q,
+{
+    let rows: Vec<MySqlRow> = match connection.fetch(query).try_collect().await {
+        Ok(rows) => rows,
+        Err(sqlx::Error::Database(error)) => {
+            let number = error.downcast_ref::<MySqlDatabaseError>().number();
+            return Ok(format!("error {number}"));
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(first) = rows.first() else { return Ok("no rows".to_owned()) };
+    let mut shown: Vec<&str> = first.columns().iter().map(Column::name).collect();
+    let values: Vec<String> = rows.iter().map(values).collect::<Result<_, _>>()?;
+    if kind != "columns" {
+        shown.extend(values.iter().map(String::as_str));
+    }
+    Ok(shown.join(" "))
+}
+
+/// A row's values, as far as they have a text.
+fn values(row: &MySqlRow) -> Result<String, sqlx::Error> {
+    let mut shown = String::new();
+    for index in 0..row.len() {
+        let is_null = row.try_get_raw(index)?.is_null();
+        let text = row.try_get_unchecked::<String, _>(index);
+        shown.push_str(if is_null { "NULL" } else { text.as_deref().unwrap_or("(no text)") });
+        shown.push(',');
+    }
+    Ok(format!("[{shown}]"))
+}
