@@ -14,7 +14,7 @@ use std::path::Path;
 use binlogd_client::wire::StatusFlags;
 use binlogd_client::{ClientError, ConnectOptions, Connection};
 use common::{BINLOGD, PATIENCE};
-use testkit::{Daemon, Endpoint, Flavour, Server};
+use testkit::{Daemon, Endpoint, Flavour, Server, wait_until};
 
 /// What a statement is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,12 @@ async fn replay(flavour: Flavour, kind: &str) {
     let daemon = Daemon::new(BINLOGD, &primary.endpoint()).unwrap();
     let daemon = daemon.configured("").unwrap().started().unwrap();
     daemon.wait_for_all_of(&primary, PATIENCE).unwrap();
+
+    // Its variables are known some seconds after it is followed.
+    wait_until("the primary's variables are known", PATIENCE, || {
+        Ok(daemon.sql(primary.prefix(), "SELECT @@log_bin_basename").is_ok())
+    })
+    .unwrap();
 
     let (mut sent, mut differences) = (0, String::new());
     let mut seen = BTreeSet::new();

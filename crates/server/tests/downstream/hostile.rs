@@ -116,6 +116,7 @@ async fn commands_that_are_none_are_answered_and_the_connection_lives() {
         (b"\x04table\0", 1047),                // COM_FIELD_LIST
         (b"\x05", 1047),                       // COM_CREATE_DB
         (b"\x08", 1047),                       // COM_SHUTDOWN
+        (b"\x07\x02", 1235),                   // COM_REFRESH of logs
         (b"\xfe", 1047),                       // no such command
         (b"\x0c\x01", 1835),                   // COM_PROCESS_KILL with half an id
         (b"\x12\x04", 1835),                   // COM_BINLOG_DUMP, truncated

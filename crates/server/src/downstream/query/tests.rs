@@ -12,6 +12,8 @@ use super::super::state::{SessionState, TlsFacts};
 use super::super::testing::{ask, server, session};
 use crate::config::Rights;
 
+mod nothing_to_do;
+
 const MYSQL: &str = "9.7.4";
 const MARIADB: &str = "11.8.3-MariaDB-log";
 
