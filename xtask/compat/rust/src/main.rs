@@ -61,12 +61,14 @@ where
         }
         Err(error) => return Err(error),
     };
+    if kind == "columns" {
+        // They are known by a row, if there is one.
+        return Ok("rows".to_owned());
+    }
     let Some(first) = rows.first() else { return Ok("no rows".to_owned()) };
     let mut shown: Vec<&str> = first.columns().iter().map(Column::name).collect();
     let values: Vec<String> = rows.iter().map(values).collect::<Result<_, _>>()?;
-    if kind != "columns" {
-        shown.extend(values.iter().map(String::as_str));
-    }
+    shown.extend(values.iter().map(String::as_str));
     Ok(shown.join(" "))
 }
 
