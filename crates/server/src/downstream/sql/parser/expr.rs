@@ -114,9 +114,15 @@ impl Parser<'_> {
         };
         let expr = self.expr()?;
         let written = self.lexer.text(start, self.last_end);
+        let name = match (&expr, literal) {
+            // Without its quotes, if that is all.
+            (Expr::Literal(Value::Text(_)), Some(text)) => text,
+            _ if written.eq_ignore_ascii_case(b"NULL") => b"NULL".to_vec(),
+            _ => written.to_vec(),
+        };
         let alias = self.alias()?;
         let is_alias = alias.is_some();
-        let name = alias.unwrap_or_else(|| literal.unwrap_or_else(|| written.to_vec()));
+        let name = alias.unwrap_or(name);
         Ok(SelectItem { expr, name, is_alias })
     }
 
