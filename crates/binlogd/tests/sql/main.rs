@@ -87,8 +87,29 @@ fn answers_like_its_primary(flavour: Flavour) {
     let probe = probe::probe(flavour, &mut theirs, &mut ours);
     let failures = probe.failures.join("\n");
     assert!(failures.is_empty(), "{} differ:\n{failures}", probe.failures.len());
+    waits_for_positions(&primary, &mut ours);
     assert!(probe.asked >= 200, "{}", probe.asked);
     assert!(probe.same * 10 >= probe.asked * 9, "{} of {}", probe.same, probe.asked);
+}
+
+/// A position is waited for until it is here, or until the time is over.
+fn waits_for_positions(primary: &Server, ours: &mut Session) {
+    primary.sql("create database waited_for").unwrap();
+    let is_mariadb = primary.flavour().is_mariadb();
+    let status = if is_mariadb { "show master status" } else { "show binary log status" };
+    let status = primary.query_rows(status).unwrap();
+    let (file, position) = (&status[0][0], status[0][1].parse::<u64>().unwrap());
+    let mut wait = |position: u64, timeout: &str| {
+        let sql = format!("SELECT MASTER_POS_WAIT('{file}', {position}, {timeout})");
+        let Answer::Rows(_, rows) = ours.ask(&sql) else { panic!("no rows") };
+        rows[0][0].clone().map(|value| String::from_utf8(value).unwrap())
+    };
+    // NULL while nothing is followed: the stream was stopped and started before.
+    wait_until("the position is here", common::PATIENCE, || {
+        Ok(wait(position, "60").as_deref() == Some("0"))
+    })
+    .unwrap();
+    assert_eq!(wait(position + 1_000_000, "0.1").as_deref(), Some("-1"));
 }
 
 #[test]

@@ -343,6 +343,8 @@ pub(super) fn waits(
         }
     });
     let mut query = Query::new(server, session);
+    // The statement itself comes later, and sets what it sets.
+    query.is_trial = true;
     let mut waits = Vec::new();
     for (function, args) in calls {
         if !WAITING.iter().any(|word| function.contains(word)) {
