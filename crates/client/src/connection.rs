@@ -3,6 +3,7 @@
 
 mod channel;
 mod login;
+mod relay;
 
 use std::fmt;
 
@@ -64,7 +65,9 @@ impl Connection {
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ClientError> {
         let attempt = async {
             let mut connection = login::connect(options).await?;
-            connection.set_charset().await?;
+            if options.terms.is_none() {
+                connection.set_charset().await?;
+            }
             Ok(connection)
         };
         tokio::time::timeout(options.connect_timeout, attempt).await.map_err(|_| {

@@ -38,7 +38,8 @@ pub use clock::CertificateClock;
 pub use connection::Connection;
 pub use error::ClientError;
 pub use options::{
-    CompressionAlgorithm, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SslMode, TlsSummary,
+    CompressionAlgorithm, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Password, SessionTerms, SslMode,
+    TlsSummary,
 };
 pub use query::{Column, QueryResult, Row};
 pub use version::{Flavour, ServerVersion};

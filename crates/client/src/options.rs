@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use binlogd_wire::Capabilities;
 use binlogd_wire::compress::{ZSTD_LEVEL_DEFAULT, ZSTD_LEVEL_MAX};
 use binlogd_wire::packet::DEFAULT_MAX_PAYLOAD_LEN;
 
@@ -155,6 +156,26 @@ pub struct ConnectOptions {
     pub(crate) answer_limits: AnswerLimits,
     pub(crate) multi_statements: bool,
     pub(crate) program_name: String,
+    pub(crate) terms: Option<SessionTerms>,
+}
+
+/// What a session is to be like whose packets are relayed to another client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionTerms {
+    /// What that client can do. Only those capabilities are taken over that change what packets look like.
+    pub capabilities: Capabilities,
+    /// The low byte of its collation id.
+    pub collation: u8,
+}
+
+impl SessionTerms {
+    /// The capabilities that both sides of a relay must agree on.
+    pub const CAPABILITIES: Capabilities = Capabilities::FOUND_ROWS
+        .with(Capabilities::INTERACTIVE)
+        .with(Capabilities::MULTI_RESULTS)
+        .with(Capabilities::PS_MULTI_RESULTS)
+        .with(Capabilities::DEPRECATE_EOF)
+        .with(Capabilities::QUERY_ATTRIBUTES);
 }
 
 impl Default for ConnectOptions {
@@ -180,6 +201,7 @@ impl Default for ConnectOptions {
             answer_limits: AnswerLimits::default(),
             multi_statements: false,
             program_name: env!("CARGO_PKG_NAME").to_owned(),
+            terms: None,
         }
     }
 }
@@ -318,6 +340,13 @@ impl ConnectOptions {
     #[must_use]
     pub fn program_name(self, program_name: impl Into<String>) -> Self {
         Self { program_name: program_name.into(), ..self }
+    }
+
+    /// Makes it a session whose packets are [relayed](crate::Connection::begin_relay) to another client. Its
+    /// character set is that client's, and is not set again.
+    #[must_use]
+    pub fn session_terms(self, terms: SessionTerms) -> Self {
+        Self { terms: Some(terms), ..self }
     }
 
     /// The account's name.

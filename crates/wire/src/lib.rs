@@ -16,6 +16,7 @@ pub mod error_code;
 pub mod handshake;
 pub mod packet;
 pub mod reader;
+pub mod relay;
 pub mod response;
 pub mod resultset;
 pub mod statement;

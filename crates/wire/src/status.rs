@@ -14,6 +14,8 @@ impl StatusFlags {
     pub const AUTOCOMMIT: Self = Self(0x0002);
     /// Another result set follows.
     pub const MORE_RESULTS: Self = Self(0x0008);
+    /// A cursor is open: rows come when they are fetched.
+    pub const CURSOR_EXISTS: Self = Self(0x0040);
     /// The session tracks state; an OK packet carries it.
     pub const SESSION_STATE_CHANGED: Self = Self(0x4000);
 

@@ -48,6 +48,16 @@ impl<S> Channel<S> {
         self.receiver.buffered().len()
     }
 
+    /// What was received and not read.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.receiver.buffered()
+    }
+
+    /// Takes bytes of [`unread`](Self::unread).
+    pub(crate) fn consume(&mut self, len: usize) {
+        self.receiver.consume(len);
+    }
+
     pub(crate) fn set_max_payload_len(&mut self, max_payload_len: usize) {
         self.receiver.decoder().set_max_payload_len(max_payload_len);
     }
@@ -106,6 +116,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
             };
             self.receiver.filled(len);
         }
+    }
+
+    /// Receives more bytes, without reading them; `false` at the end. Cancellation loses nothing.
+    pub(crate) async fn fill(&mut self) -> Result<bool, ClientError> {
+        match self.stream.read(self.receiver.spare()).await {
+            Ok(len) => {
+                self.receiver.filled(len);
+                Ok(len > 0)
+            }
+            Err(error) => Err(self.io_error(error)),
+        }
+    }
+
+    /// Sends bytes as they are. Not cancellation safe.
+    pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        written.await.map_err(|error| self.io_error(error))
     }
 
     /// Sends the payload that `build` appends, as the next in sequence. Not cancellation safe.

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use super::{Channel, Connection, Phase};
 use crate::answer::AnswerBudget;
 use crate::error::ClientError;
-use crate::options::{CompressionAlgorithm, ConnectOptions, SslMode};
+use crate::options::{CompressionAlgorithm, ConnectOptions, SessionTerms, SslMode};
 use crate::tls::{self, ClientTls};
 use crate::transport::{Socket, Stream};
 use crate::version::ServerVersion;
@@ -119,7 +119,13 @@ fn public_key(options: &ConnectOptions) -> Result<Option<RsaPublicKey>, ClientEr
 }
 
 fn wanted_capabilities(options: &ConnectOptions, tls: bool) -> Capabilities {
-    let mut wanted = CAPABILITIES;
+    let mut wanted = match &options.terms {
+        None => CAPABILITIES,
+        Some(terms) => {
+            let own = CAPABILITIES.without(SessionTerms::CAPABILITIES);
+            own | (terms.capabilities & SessionTerms::CAPABILITIES)
+        }
+    };
     if tls {
         wanted |= Capabilities::SSL;
     }
@@ -180,7 +186,7 @@ async fn start_tls(
     let request = SslRequest {
         capabilities,
         max_packet: ANNOUNCED_MAX_PACKET,
-        charset: low_byte(charset::UTF8MB4),
+        charset: collation(options),
     };
     channel.write(|out| request.encode(out)).await?;
     let (socket, channel) = channel.replace_stream(());
@@ -276,7 +282,7 @@ async fn authenticate(
     let response = HandshakeResponse {
         capabilities,
         max_packet: ANNOUNCED_MAX_PACKET,
-        charset: low_byte(charset::UTF8MB4),
+        charset: collation(options),
         user: &options.user,
         auth_response: &auth_response,
         database: options.database.as_deref(),
@@ -298,6 +304,8 @@ async fn authenticate(
     Err(failed(AuthError::TooManySwitches))
 }
 
-fn low_byte(collation: u16) -> u8 {
-    collation.to_le_bytes()[0]
+/// The low byte of the session's collation id.
+fn collation(options: &ConnectOptions) -> u8 {
+    let [low, _] = charset::UTF8MB4.to_le_bytes();
+    options.terms.map_or(low, |terms| terms.collation)
 }

@@ -93,6 +93,17 @@ impl PacketReceiver {
         &self.buffer[self.start..self.end]
     }
 
+    /// Takes bytes of [`buffered`](Self::buffered) that were used without being decoded: whole packets,
+    /// between two payloads.
+    ///
+    /// # Panics
+    /// There are fewer.
+    pub fn consume(&mut self, len: usize) {
+        assert!(len <= self.end - self.start, "more bytes than were received");
+        self.payload = None;
+        self.start += len;
+    }
+
     /// Whether the peer has sent a part of a packet.
     #[must_use]
     pub fn is_mid_packet(&self) -> bool {
