@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod limits;
 mod listen;
+mod passthrough;
 mod resolve;
 mod retention;
 mod secret;
@@ -22,6 +23,7 @@ pub use ack::AckConfig;
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use listen::ListenAddr;
+pub use passthrough::PassthroughConfig;
 pub use retention::{RetentionConfig, RetentionFlags};
 pub use secret::{Secret, UpstreamUrl};
 pub use start::StartAt;
@@ -65,6 +67,8 @@ pub struct StreamConfig {
     pub listen: Vec<ListenAddr>,
     /// Who may connect.
     pub users: Vec<UserConfig>,
+    /// Sessions on the primary, for those who may query it.
+    pub passthrough: Option<PassthroughConfig>,
     /// The certificate that readers see.
     pub tls: TlsConfig,
 }
@@ -177,6 +181,8 @@ pub struct Rights {
     pub monitor: bool,
     /// See and end other users' connections, remove files, stop, start and move the upstream.
     pub admin: bool,
+    /// Query the primary, where that is passed through.
+    pub query: bool,
 }
 
 impl Rights {

@@ -16,6 +16,7 @@ mod facts;
 mod failures;
 mod listener;
 mod login;
+mod passthrough;
 mod prepared;
 mod query;
 mod registry;

@@ -600,6 +600,20 @@ impl StreamFacts for Stream {
         })
     }
 
+    fn primary_options(&self) -> Option<ConnectOptions> {
+        self.source()
+    }
+
+    fn file_reaches(&self, file: &str, position: u64) -> Result<bool, String> {
+        let files = self.catalog.files();
+        let Some(newest) = files.last() else { return Ok(false) };
+        let own = |of: &&Arc<LogFile>| of.timeline.number == newest.timeline.number;
+        let mut own = files.iter().rev().filter(own);
+        let Some(found) = own.find(|of| of.name.as_str() == file) else { return Ok(false) };
+        let shown = self.catalog.shown_name(found);
+        if shown == file { Ok(self.catalog.readable_len(found) >= position) } else { Err(shown) }
+    }
+
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
         Box::pin(self.until_ready())
     }

@@ -140,7 +140,8 @@ impl AnswerTracker {
     /// The OK of COM_STMT_PREPARE: definitions of parameters follow, then those of columns.
     fn prepared(&self, prefix: &[u8]) -> Result<State, WireError> {
         let prepared = Prepared::parse(prefix)?;
-        let (columns, parameters) = (usize::from(prepared.columns), usize::from(prepared.parameters));
+        let (columns, parameters) =
+            (usize::from(prepared.columns), usize::from(prepared.parameters));
         Ok(match parameters {
             0 => self.after_definitions(Then::Columns(columns)),
             left => State::Definitions { left, then: Then::Columns(columns) },
@@ -148,7 +149,11 @@ impl AnswerTracker {
     }
 
     fn definitions_end(&self, then: Then) -> State {
-        if self.deprecate_eof { self.after_definitions(then) } else { State::DefinitionsEnd { then } }
+        if self.deprecate_eof {
+            self.after_definitions(then)
+        } else {
+            State::DefinitionsEnd { then }
+        }
     }
 
     fn after_definitions(&self, then: Then) -> State {

@@ -183,11 +183,8 @@ async fn start_tls(
     }
     let host = if options.socket.is_some() { "localhost" } else { &options.host };
     let name = tls::server_name(host)?;
-    let request = SslRequest {
-        capabilities,
-        max_packet: ANNOUNCED_MAX_PACKET,
-        charset: collation(options),
-    };
+    let request =
+        SslRequest { capabilities, max_packet: ANNOUNCED_MAX_PACKET, charset: collation(options) };
     channel.write(|out| request.encode(out)).await?;
     let (socket, channel) = channel.replace_stream(());
     match socket.into_tls(config, name).await {

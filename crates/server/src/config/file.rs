@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::ack::AckSection;
 use super::error::Place;
 use super::limits::LimitsSection;
+use super::passthrough::PassthroughSection;
 use super::retention::RetentionSection;
 use super::{ConfigError, SingleStream};
 
@@ -42,6 +43,7 @@ pub(super) struct StreamSection {
     pub(super) retention: RetentionSection,
     #[serde(default)]
     pub(super) ack: AckSection,
+    pub(super) passthrough: Option<PassthroughSection>,
     #[serde(default)]
     pub(super) listen: Vec<Spanned<String>>,
     #[serde(default, rename = "user")]
@@ -122,6 +124,7 @@ impl ConfigFile {
             semi_sync: flags.semi_sync.map(unspanned),
             retention: RetentionSection::of_flags(flags.retention),
             ack: AckSection::default(),
+            passthrough: None,
             listen: flags.listen.into_iter().map(unspanned).collect(),
             users: users.collect::<Result<_, _>>()?,
             tls: tls.map(unspanned),

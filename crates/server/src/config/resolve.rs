@@ -10,10 +10,11 @@ use toml::Spanned;
 
 use super::error::Place;
 use super::file::{ConfigFile, StreamSection, TlsSection, UserSection, line_of};
+use super::passthrough::PassthroughSection;
 use super::{
-    AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork, Report,
-    Rights, Secret, SemiSync, StartAt, StreamConfig, TlsConfig, TlsIdentity, UpstreamConfig,
-    UpstreamUrl, UserConfig, is_certifiable,
+    AuthPlugin, Choose, Config, ConfigError, Credential, Limits, ListenAddr, OnFork,
+    PassthroughConfig, Report, Rights, Secret, SemiSync, StartAt, StreamConfig, TlsConfig,
+    TlsIdentity, UpstreamConfig, UpstreamUrl, UserConfig, is_certifiable,
 };
 
 /// The longest name of a stream or a user, in characters; MySQL's limit for accounts is 32.
@@ -123,6 +124,10 @@ impl<'a> Resolver<'a> {
             retention.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
         let ack = section.ack.resolve();
         let ack = ack.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
+        let passthrough = match &section.passthrough {
+            None => None,
+            Some(given) => Some(self.passthrough(given)?),
+        };
         let mut listen = Vec::new();
         for text in &section.listen {
             let address: Result<ListenAddr, String> = text.get_ref().parse();
@@ -135,7 +140,7 @@ impl<'a> Resolver<'a> {
         }
         let needs_cert = section.users.iter().find(|user| user.get_ref().require_client_cert);
         let needs_cert = needs_cert.map(|user| at("stream.user.require_client_cert", user));
-        let users = self.users(section.users)?;
+        let users = self.users(section.users, passthrough.is_some())?;
         if let (false, true, Some(first)) =
             (listen.is_empty(), users.is_empty(), section.listen.first())
         {
@@ -161,6 +166,7 @@ impl<'a> Resolver<'a> {
             ack,
             listen,
             users,
+            passthrough,
             tls,
         })
     }
@@ -229,12 +235,20 @@ impl<'a> Resolver<'a> {
         Ok(UpstreamConfig { url, password })
     }
 
-    fn users(&self, sections: Vec<Spanned<UserSection>>) -> Result<Vec<UserConfig>, ConfigError> {
+    fn users(
+        &self,
+        sections: Vec<Spanned<UserSection>>,
+        passes_through: bool,
+    ) -> Result<Vec<UserConfig>, ConfigError> {
         let mut names = HashSet::new();
         let mut users = Vec::with_capacity(sections.len());
         for section in sections {
             let name_at = at("stream.user.name", &section.get_ref().name);
             let user = self.user(&section)?;
+            if user.rights.query && !passes_through {
+                let message = "the right \"query\" needs a section [stream.passthrough]";
+                return Err(self.invalid(At { key: "stream.user.rights", ..name_at }, message));
+            }
             if !names.insert(user.name.clone()) {
                 let message = format!("there are two users named {:?}", user.name);
                 return Err(self.invalid(name_at, message));
@@ -269,8 +283,10 @@ impl<'a> Resolver<'a> {
                         "replicate" => rights.replicate = true,
                         "monitor" => rights.monitor = true,
                         "admin" => rights.admin = true,
+                        "query" => rights.query = true,
                         _ => {
-                            let message = "rights are \"replicate\", \"monitor\" and \"admin\"";
+                            let message =
+                                "rights are \"replicate\", \"monitor\", \"admin\" and \"query\"";
                             return Err(self.invalid(at("stream.user.rights", right), message));
                         }
                     }
@@ -292,6 +308,50 @@ impl<'a> Resolver<'a> {
             require_tls: user.require_tls,
             require_client_cert: user.require_client_cert,
             connections_max,
+        })
+    }
+
+    fn passthrough(&self, section: &PassthroughSection) -> Result<PassthroughConfig, ConfigError> {
+        let limits = section.limits();
+        let (sessions_max, idle_timeout, statement_timeout) =
+            limits.map_err(|(key, offset, what)| self.invalid(At { key, offset }, what))?;
+        let upstream = match &section.upstream {
+            None => None,
+            Some(url) => {
+                let here = at("stream.passthrough.upstream", url);
+                ConnectOptions::from_url(url.get_ref())
+                    .map_err(|error| self.invalid(here, error.to_string()))?;
+                let url = UpstreamUrl::new(url.get_ref().as_str());
+                if url.has_password() {
+                    let message = "write the account as user and password beside the URL";
+                    return Err(self.invalid(here, message));
+                }
+                Some(url)
+            }
+        };
+        let user_at = at("stream.passthrough.user", &section.user);
+        let mut given = Vec::new();
+        if let Some(password) = &section.password {
+            given.push(Secret::new(password.get_ref().as_str()));
+        }
+        if let Some(file) = &section.password_file {
+            given.push(self.secret_file("stream.passthrough.password_file", file)?);
+        }
+        if let Some(env) = &section.password_env {
+            given.push(self.secret_env("stream.passthrough.password_env", env)?);
+        }
+        let Some(password) = given.pop().filter(|_| given.is_empty()) else {
+            let message = "give one of password, password_file and password_env";
+            return Err(self.invalid(user_at, message));
+        };
+        let user = section.user.get_ref().clone();
+        Ok(PassthroughConfig {
+            upstream,
+            user,
+            password,
+            sessions_max,
+            idle_timeout,
+            statement_timeout,
         })
     }
 

@@ -32,7 +32,10 @@ fn the_example_is_valid_and_shows_the_defaults() {
     assert_eq!(stream.listen.len(), 2);
     assert_eq!(stream.users.len(), 2);
     assert_eq!(stream.users[1].plugin, Some(AuthPlugin::MysqlNativePassword));
-    assert_eq!(stream.users[1].rights, Rights { replicate: true, admin: true, monitor: false });
+    assert_eq!(
+        stream.users[1].rights,
+        Rights { replicate: true, admin: true, ..Rights::default() }
+    );
 
     // The lines that are commented out must be right as well.
     let text = std::fs::read_to_string(&path).unwrap();

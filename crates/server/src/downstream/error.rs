@@ -436,6 +436,11 @@ impl SqlError {
         Self::new(1429, GENERAL, text)
     }
 
+    /// ER_UNKNOWN_ERROR: a session on the primary cannot be had, or was lost.
+    pub fn passthrough(why: &str) -> Self {
+        Self::new(1105, b"HY000", format!("No session on the primary: {why}"))
+    }
+
     /// ER_QUERY_ON_FOREIGN_DATA_SOURCE: the primary was asked, and gave no answer.
     pub fn primary_silent(why: &str) -> Self {
         let text = format!(

@@ -160,6 +160,21 @@ pub trait StreamFacts: Send + Sync + 'static {
         Box::pin(std::future::ready(Err(AnswerError::Unreachable("there is none".into()))))
     }
 
+    /// How the followed primary is reached, else the first that may be.
+    fn primary_options(&self) -> Option<binlogd_client::ConnectOptions> {
+        None
+    }
+
+    /// Whether the primary's file of this name is stored up to `position`; an error if the name may mean a
+    /// file of another server, too.
+    ///
+    /// # Errors
+    /// The name that is unique.
+    fn file_reaches(&self, file: &str, position: u64) -> Result<bool, String> {
+        let _ = (file, position);
+        Ok(false)
+    }
+
     /// Waits until a client can be greeted, but not for long.
     ///
     /// # Errors

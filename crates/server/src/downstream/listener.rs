@@ -24,6 +24,7 @@ use super::certificate;
 use super::dump::DumpService;
 use super::error::SqlError;
 use super::facts::StreamFacts;
+use super::passthrough::Gate;
 use super::registry::{Registration, Registry};
 use super::server::Server;
 use super::service::Service;
@@ -160,6 +161,7 @@ impl Downstream {
             accounts,
             tls: Some(TlsAcceptor::from(tls)),
             certificate: tls::fingerprint(&identity)?,
+            passthrough: stream.passthrough.clone().map(Gate::new),
             dumps,
         };
         let mut certificates = vec![identity.cert];

@@ -42,6 +42,8 @@ pub(super) struct LoggedIn {
     pub(super) capabilities: Capabilities,
     /// The character set of the client's handshake, if its collation id is known.
     pub(super) charset: Option<&'static str>,
+    /// The low byte of its collation id.
+    pub(super) collation: u8,
     /// How everything behind the login is compressed.
     pub(super) compression: Option<Compression>,
 }
@@ -204,6 +206,7 @@ async fn check(
             rights,
             db: response.database.map(str::to_owned),
             capabilities,
+            collation: response.charset,
             charset: charset::charset_of_id(response.charset, service.server.dialect()),
             compression,
         }),

@@ -7,6 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::account::Accounts;
 use super::dump::DumpService;
+use super::passthrough::Gate;
 use super::server::Server;
 
 /// A stream's public side.
@@ -18,6 +19,8 @@ pub(super) struct Service {
     pub(super) tls: Option<TlsAcceptor>,
     /// Of the certificate that TLS clients see.
     pub(super) certificate: Fingerprint,
+    /// Sessions on the primary, where they are configured.
+    pub(super) passthrough: Option<Gate>,
     pub(super) dumps: Arc<dyn DumpService>,
 }
 

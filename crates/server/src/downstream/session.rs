@@ -3,6 +3,7 @@
 
 mod prepared;
 mod rows;
+mod through;
 mod user;
 mod wait;
 
@@ -34,6 +35,7 @@ use super::state::{Endpoint, SessionState, SystemValues, UserVariables};
 use super::transport::Transport;
 use super::variables::{self, View};
 use super::wishes::ReplicaWishes;
+use through::Through;
 use wait::Waited;
 
 /// How much of a statement the process list keeps, in bytes.
@@ -103,9 +105,10 @@ pub(super) async fn serve(
         "connected"
     );
     let capabilities = logged_in.capabilities;
+    let through = Through::new(logged_in.collation);
     let state = first_state(&service, id, &peer, logged_in, tls);
     registration.session().update(|shown| shown.db.clone_from(&state.db));
-    let session = Session { service, connection, state, registration, capabilities, stop };
+    let session = Session { service, connection, state, registration, capabilities, stop, through };
     let left = session.run().await;
     info!(connection = id, from = peer.address, why = left, "left");
 }
@@ -149,6 +152,7 @@ struct Session {
     registration: Registration,
     capabilities: Capabilities,
     stop: Stop,
+    through: Through,
 }
 
 /// A statement as others may see it: not endless, and no password.
@@ -180,7 +184,9 @@ impl Session {
             }
             self.service.server.registry.counters().questions.fetch_add(1, Ordering::Relaxed);
             let payload = self.connection.payload().to_vec();
+            let through = self.pass_through(&payload).await;
             let next = match Command::parse(&payload, self.capabilities) {
+                _ if through.is_some() => through.unwrap_or(Ok(Next::Command)),
                 Ok(command) => self.command(command).await,
                 Err(error) => {
                     debug!(connection = self.state.id, %error, "malformed command");
@@ -210,6 +216,8 @@ impl Session {
         let wait_s = variables::number(&view, "wait_timeout").unwrap_or(u64::from(u32::MAX));
         let write_s = variables::number(&view, "net_write_timeout").unwrap_or(60);
         self.connection.write_timeout = Duration::from_secs(write_s);
+        let idle_s = self.through.idle_timeout(&self.service).map(|idle| idle.as_secs());
+        let wait_s = wait_s.min(idle_s.unwrap_or(u64::MAX));
         self.connection.expect_command();
         let read = tokio::time::timeout(Duration::from_secs(wait_s), self.connection.read());
         let read = tokio::select! {
@@ -462,7 +470,7 @@ impl Session {
     /// Hands the connection over; returns why the dump ended.
     async fn dump(self, request: DumpRequest) -> String {
         let wishes = self.wishes();
-        let Self { service, connection, state, registration, capabilities, stop } = self;
+        let Self { service, connection, state, registration, capabilities, stop, .. } = self;
         let reader = registry::Reader { server_id: request.server_id, uuid: wishes.uuid.clone() };
         let ended = service.server.registry.end_earlier_dumps(&reader, state.id);
         if ended > 0 {
