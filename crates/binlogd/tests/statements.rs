@@ -54,8 +54,6 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("information_schema.innodb_cmp", "the state of an engine"),
     // It applies nothing.
     ("SHOW ALL SLAVES STATUS", "the columns of another version"),
-    // MariaDB has a column for the progress of ALTER TABLE.
-    ("SHOW FULL PROCESSLIST", "no progress"),
     // MySQL 9.7 refuses its old words, and binlogd takes them for older clients.
     ("SHOW MASTER STATUS", "old words"),
     ("SHOW SLAVE STATUS", "old words"),

@@ -168,7 +168,7 @@ fn replicas(view: &View<'_>, names: [&str; 5]) -> Result<ResultSet, SqlError> {
 
 /// All sessions for those who may see them, else the user's own.
 fn process_list(view: &View<'_>, full: bool) -> ResultSet {
-    let columns = vec![
+    let mut columns = vec![
         unsigned("Id"),
         text("User"),
         text("Host"),
@@ -178,6 +178,11 @@ fn process_list(view: &View<'_>, full: bool) -> ResultSet {
         text("State"),
         text("Info"),
     ];
+    // How far an ALTER TABLE is, of which there are none here.
+    let progress = view.server.dialect().mariadb.then(|| Value::Decimal("0.000".into()));
+    if progress.is_some() {
+        columns.push(Column { name: "Progress".into(), kind: Kind::Decimal });
+    }
     let or_null = |text: Option<String>| text.map_or(Value::Null, Value::text);
     let mut rows = Vec::new();
     for session in view.server.registry.all() {
@@ -189,7 +194,7 @@ fn process_list(view: &View<'_>, full: bool) -> ResultSet {
         let info = state
             .info
             .map(|info| if full { info } else { info.chars().take(INFO_CHARS).collect() });
-        rows.push(vec![
+        let mut row = vec![
             Value::UInt(u64::from(session.id)),
             Value::text(state.user.unwrap_or_else(|| "unauthenticated user".into())),
             Value::text(session.host.as_str()),
@@ -198,7 +203,9 @@ fn process_list(view: &View<'_>, full: bool) -> ResultSet {
             Value::UInt(state.since.elapsed().as_secs()),
             Value::text(state.status),
             or_null(info),
-        ]);
+        ];
+        row.extend(progress.clone());
+        rows.push(row);
     }
     ResultSet { columns, rows }
 }
