@@ -272,7 +272,7 @@ impl Verifier {
         let header = verified.header;
         let outcome = self.judge_whole(&verified, event);
         let after = outcome.map_err(|violation| self.error(header.kind, violation))?;
-        self.accept(verified, after);
+        self.accept(&verified, after);
         Ok(verified)
     }
 
@@ -363,7 +363,7 @@ impl Verifier {
                     self.list(&set.map_err(|error| self.error(kind, error.into()))?);
                 }
             }
-            self.accept(verified, unfinished.after);
+            self.accept(&verified, unfinished.after);
         }
         Ok(verified)
     }
@@ -454,7 +454,8 @@ impl Verifier {
         self.transaction.after(header, event, whole, query_len.unwrap_or(QUERY_POST_HEADER_LEN))
     }
 
-    fn accept(&mut self, verified: Verified, after: TransactionState) {
+    #[inline]
+    fn accept(&mut self, verified: &Verified, after: TransactionState) {
         if verified.disposition == Disposition::Store {
             self.last_event = Some(self.offset);
             if verified.header.kind.is_gtid() {
@@ -472,16 +473,21 @@ impl Verifier {
                 self.transaction_end = self.offset;
                 self.before_transaction = (self.last_event, self.last_gtid);
             }
-            match verified.header.kind {
-                // The source's say nothing of the relay log.
-                EventKind::ROTATE | EventKind::STOP if self.is_relay_log => {}
-                EventKind::ROTATE => {
-                    self.end = FileEnd::Rotate(std::mem::take(&mut self.next_file));
-                }
-                EventKind::STOP => self.end = FileEnd::Stop,
-                // Nothing comes behind those.
-                _ => {}
+            if matches!(verified.header.kind, EventKind::ROTATE | EventKind::STOP) {
+                self.accept_end(verified.header.kind);
             }
+        }
+    }
+
+    /// Takes a Rotate or Stop, after which nothing comes. Those of a relay log's source say nothing of the relay log.
+    #[cold]
+    fn accept_end(&mut self, kind: EventKind) {
+        match kind {
+            _ if self.is_relay_log => {}
+            EventKind::ROTATE => {
+                self.end = FileEnd::Rotate(std::mem::take(&mut self.next_file));
+            }
+            _ => self.end = FileEnd::Stop,
         }
     }
 
