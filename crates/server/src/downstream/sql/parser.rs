@@ -133,6 +133,7 @@ impl<'a> Parser<'a> {
             b"CHANGE" => self.change(),
             b"RESET" => self.reset(),
             b"FLUSH" => self.flush(),
+            b"TRUNCATE" => self.truncate(),
             b"PREPARE" => self.prepare(),
             b"EXECUTE" => self.execute(),
             b"DEALLOCATE" => self.deallocate(),
@@ -348,7 +349,6 @@ fn refusal(verb: &[u8]) -> Option<SqlError> {
         "REPAIR",
         "REPLACE",
         "REVOKE",
-        "TRUNCATE",
         "UNINSTALL",
         "UPDATE",
     ];

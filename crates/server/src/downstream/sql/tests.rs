@@ -258,6 +258,7 @@ fn other_statements_are_read_by_grammar() {
         ("SHOW REPLICAS", Statement::Show(Show::Replicas)),
         ("show full processlist", Statement::Show(Show::ProcessList { full: true })),
         ("show processlist", Statement::Show(Show::ProcessList { full: false })),
+        ("truncate table performance_schema.host_cache", Statement::Flush(vec![Flush::Hosts])),
         ("show count(*) errors", Statement::Show(Show::WarningCount { errors: true })),
         (
             "show warnings limit 2, 3",

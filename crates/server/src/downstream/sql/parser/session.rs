@@ -25,6 +25,21 @@ impl Parser<'_> {
         Ok(Statement::Flush(all))
     }
 
+    /// `TRUNCATE [TABLE] performance_schema.host_cache`, by which newer clients say `FLUSH HOSTS`; other tables are not
+    /// here.
+    pub(super) fn truncate(&mut self) -> Result<Statement, SqlError> {
+        self.bump()?;
+        self.eat("TABLE")?;
+        let table = self.table_name()?;
+        let schema = table.schema.as_deref().unwrap_or_default();
+        let is_host_cache = schema.eq_ignore_ascii_case("performance_schema")
+            && table.name.eq_ignore_ascii_case("host_cache");
+        if !is_host_cache {
+            return Err(SqlError::read_only());
+        }
+        Ok(Statement::Flush(vec![Flush::Hosts]))
+    }
+
     fn flushed(&mut self) -> Result<Flush, SqlError> {
         const KINDS_OF_LOGS: &[&str] = &["ENGINE", "ERROR", "GENERAL", "SLOW"];
         const OTHERS: &[&str] = &[
