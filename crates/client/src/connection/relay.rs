@@ -1,4 +1,4 @@
-//! Packets of somebody else over a connection: their bytes go out and come in as they are.
+//! Packets that are relayed over a connection: their bytes go out and come in as they are.
 
 use super::{Connection, Phase};
 use crate::error::ClientError;

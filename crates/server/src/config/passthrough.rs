@@ -49,7 +49,8 @@ impl PassthroughSection {
         const SESSIONS: &str = "stream.passthrough.sessions_max";
         let sessions = self.sessions_max.as_ref().map_or(16, |given| *given.get_ref());
         if let (0, Some(given)) = (sessions, &self.sessions_max) {
-            let what = "0 would let nobody in; leave the section out to switch it off".to_owned();
+            let what =
+                "0 would refuse all sessions; leave the section out to switch it off".to_owned();
             return Err((SESSIONS, given.span().start, what));
         }
         let time = |key, given: &Option<Spanned<String>>, default| match given {

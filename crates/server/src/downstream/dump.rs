@@ -237,7 +237,7 @@ impl DumpWriter {
     }
 
     /// What `information_schema.BINLOG_READERS` shows: where the reader is, now that it was sent so many bytes
-    /// more. It takes a lock that nobody holds for long.
+    /// more. It takes a lock that is held for moments only.
     pub fn show_place(&self, place: ReaderPlace, sent: usize) {
         self.session.reached(place, sent);
     }

@@ -57,7 +57,7 @@ pub trait StreamFacts: Send + Sync + 'static {
     /// `None` if nothing is stored yet.
     fn binary_log_status(&self) -> Option<BinaryLogStatus>;
 
-    /// How many bytes can be read behind a place.
+    /// How many bytes can be read after a place.
     fn bytes_after(&self, place: Position) -> u64 {
         let _ = place;
         0

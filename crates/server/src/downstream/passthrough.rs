@@ -78,7 +78,7 @@ impl Gate {
     /// Opens a session; `primary` is where the followed primary is.
     ///
     /// # Errors
-    /// There are too many, or the primary cannot be used; the client is told so.
+    /// There are too many, or the primary cannot be used; the error says which.
     pub(super) async fn open(
         &self,
         primary: Option<ConnectOptions>,
@@ -91,7 +91,9 @@ impl Gate {
             ))
         })?;
         let base = match &self.config.upstream {
-            Some(url) => ConnectOptions::from_url(url.expose()).map_err(|error| told(&error))?,
+            Some(url) => {
+                ConnectOptions::from_url(url.expose()).map_err(|error| sql_error(&error))?
+            }
             None => primary.ok_or_else(|| SqlError::passthrough("there is no primary"))?,
         };
         let options = base
@@ -99,7 +101,8 @@ impl Gate {
             .password(self.config.password.expose())
             .program_name(format!("binlogd pass-through for {}", beginning.user));
         let connecting = options.clone().session_terms(beginning.terms);
-        let connection = Connection::connect(&connecting).await.map_err(|error| told(&error))?;
+        let connection =
+            Connection::connect(&connecting).await.map_err(|error| sql_error(&error))?;
         let (client, opened) = (beginning.client, Instant::now());
         let usage = Usage { client, opened, statements: 0, bytes: 0 };
         let mut upstream = Upstream { connection, options, usage, _permit: permit };
@@ -132,10 +135,10 @@ impl Upstream {
             return Err(SqlError::passthrough("the server is of another product than the primary"));
         }
         if let Some(database) = beginning.database {
-            self.connection.use_database(database).await.map_err(|error| told(&error))?;
+            self.connection.use_database(database).await.map_err(|error| sql_error(&error))?;
         }
         for sql in beginning.settings {
-            self.connection.execute(sql).await.map_err(|error| told(&error))?;
+            self.connection.execute(sql).await.map_err(|error| sql_error(&error))?;
         }
         Ok(())
     }
@@ -199,8 +202,8 @@ impl Killer {
     }
 }
 
-/// As the client is told: the server's own error, or why there is none.
-pub(super) fn told(error: &ClientError) -> SqlError {
+/// As the client gets it: the server's own error, or why there is none.
+pub(super) fn sql_error(error: &ClientError) -> SqlError {
     match error {
         ClientError::Server { error: ServerError { code, sqlstate, message }, .. } => {
             SqlError { code: code.0, state: *sqlstate, message: message.to_string() }

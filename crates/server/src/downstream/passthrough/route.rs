@@ -164,20 +164,20 @@ impl Words {
                 [b'/', b'*', ..] if in_comment => return None,
                 [b'/', b'*', after @ ..] => {
                     let end = after.windows(2).position(|pair| pair == b"*/")?;
-                    let (comment, behind) = after.split_at(end);
+                    let (comment, after) = after.split_at(end);
                     // Within some character sets the end could be a part of another character.
                     if comment.windows(2).any(|pair| pair == b"/*") || !comment.is_ascii() {
                         return None;
                     }
-                    rest = behind.get(2..)?;
+                    rest = after.get(2..)?;
                 }
                 [b'-', b'-', b' ' | b'\t' | b'\n', ..] | [b'#', ..] => {
                     let end = rest.iter().position(|byte| *byte == b'\n')?;
-                    let (comment, behind) = rest.split_at(end);
+                    let (comment, after) = rest.split_at(end);
                     if !comment.is_ascii() {
                         return None;
                     }
-                    rest = behind;
+                    rest = after;
                 }
                 [b'(', ..] if words.is_empty() => {
                     words.push("(".to_owned());
@@ -186,12 +186,12 @@ impl Words {
                 [byte, ..] if byte.is_ascii_alphabetic() || *byte == b'_' => {
                     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
                     let end = rest.iter().position(|byte| !is_word(byte)).unwrap_or(rest.len());
-                    let (word, behind) = rest.split_at(end);
-                    if behind.first().is_some_and(|byte| *byte >= 0x80 || *byte == 0) {
+                    let (word, after) = rest.split_at(end);
+                    if after.first().is_some_and(|byte| *byte >= 0x80 || *byte == 0) {
                         return None;
                     }
                     words.push(String::from_utf8_lossy(word).to_ascii_uppercase());
-                    rest = behind;
+                    rest = after;
                 }
                 [0x80.. | 0..0x20, ..] => return None,
                 _ => break,

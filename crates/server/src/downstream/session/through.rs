@@ -15,7 +15,7 @@ use crate::downstream::connection::{ReadError, send};
 use crate::downstream::error::SqlError;
 use crate::downstream::facts::Gtids;
 use crate::downstream::passthrough::{
-    Beginning, Broken, END_TIMEOUT, Ended, Relay, Route, Upstream, route, told,
+    Beginning, Broken, END_TIMEOUT, Ended, Relay, Route, Upstream, route, sql_error,
 };
 use crate::downstream::query::{self, Request};
 use crate::downstream::reply::Reply;
@@ -308,13 +308,13 @@ impl Session {
         }
     }
 
-    /// Tells the client, where an error can follow what it has got.
+    /// Sends the client an error, where one can follow what it has got.
     fn broken(&mut self, error: &Broken, sequence: Option<u8>) -> &'static str {
         warn!(connection = self.state.id, %error, "lost the session on the primary");
         if let (Some(sequence), false) = (sequence, matches!(error, Broken::Client(_))) {
-            let told = SqlError::passthrough(&error.to_string());
+            let error = SqlError::passthrough(&error.to_string());
             self.connection.packets.set_sequence(sequence);
-            self.connection.put(|out| ServerError::from(told).encode(out));
+            self.connection.put(|out| ServerError::from(error).encode(out));
         }
         "its session on the primary was lost"
     }
@@ -341,8 +341,9 @@ impl Session {
                      mean nothing here. Use GTIDs",
                 ));
             }
-            let mut rows = upstream.connection.query(&text).await.map_err(|error| told(&error))?;
-            let row = rows.next().await.map_err(|error| told(&error))?;
+            let mut rows =
+                upstream.connection.query(&text).await.map_err(|error| sql_error(&error))?;
+            let row = rows.next().await.map_err(|error| sql_error(&error))?;
             let Some(row) = row else { return Ok(()) };
             let file = row.by_name("File").unwrap_or_default().into_owned();
             let position = row.by_name("Position").unwrap_or_default().parse().unwrap_or(u64::MAX);
@@ -364,8 +365,8 @@ impl Session {
             true => "SELECT @@GLOBAL.gtid_binlog_pos",
             false => "SELECT @@GLOBAL.gtid_executed",
         };
-        let mut rows = upstream.connection.query(sql).await.map_err(|error| told(&error))?;
-        let row = rows.next().await.map_err(|error| told(&error))?;
+        let mut rows = upstream.connection.query(sql).await.map_err(|error| sql_error(&error))?;
+        let row = rows.next().await.map_err(|error| sql_error(&error))?;
         let text = row.and_then(|row| row.text(0).map(String::from)).unwrap_or_default();
         let nonsense = || SqlError::passthrough("the primary's GTIDs cannot be read");
         let gtids = match is_mariadb {

@@ -126,7 +126,7 @@ fn wait_for_executed(view: &View<'_>, name: &str, args: &[Value]) -> Result<Wait
 }
 
 /// The older function, which the newer MySQLs have no more: NULL where nothing is applied. Of what it waited
-/// for it counts something that nobody has defined; here that is always 0.
+/// for it counts something that is not defined; here that is always 0.
 fn wait_for_applier(view: &View<'_>, name: &str, args: &[Value]) -> Result<Option<Wait>, SqlError> {
     let (set, timeout) = match args {
         [set] => (set, None),
