@@ -8,7 +8,6 @@
 mod client;
 mod debezium;
 mod drivers;
-mod mysql_async;
 mod verdict;
 
 use std::path::Path;

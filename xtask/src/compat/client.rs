@@ -10,8 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use testkit::{Endpoint, Flavour, Server, testbed, wait_until};
 
-use super::mysql_async;
-
 /// The first file of every test's primary.
 pub(super) const FIRST_FILE: &str = "binlog.000001";
 
@@ -35,7 +33,6 @@ pub(super) enum Kind {
     Raw(Flavour, &'static [&'static str]),
     /// mysqlbinlog that leaves out the first transactions by their GTIDs.
     ByGtid(Flavour),
-    MysqlAsync,
     /// A program of ours in this folder: how it is made there, and run.
     Program {
         folder: &'static str,
@@ -46,6 +43,8 @@ pub(super) enum Kind {
 
 const STOP_NEVER: &[&str] = &["--stop-never"];
 const DECODED: &[&str] = &["--base64-output=decode-rows", "-vv", "--to-last-log"];
+
+pub(super) const RUST: &[&[&str]] = &[&["cargo", "build", "--quiet", "--locked"]];
 
 pub(super) const ALL: &[Client] = &[
     Client { name: "mysqlbinlog 9.7", kind: Kind::Tool(Flavour::Mysql97, DECODED) },
@@ -59,7 +58,14 @@ pub(super) const ALL: &[Client] = &[
         name: "mysqlbinlog 11.8 --stop-never",
         kind: Kind::Raw(Flavour::Mariadb118, STOP_NEVER),
     },
-    Client { name: "mysql_async", kind: Kind::MysqlAsync },
+    Client {
+        name: "mysql_async",
+        kind: Kind::Program {
+            folder: "rust",
+            make: RUST,
+            run: &["target/debug/clients", "mysql_async"],
+        },
+    },
     Client {
         name: "python-mysql-replication",
         kind: Kind::Program {
@@ -156,7 +162,6 @@ impl Client {
         end: &str,
     ) -> Result<Said> {
         match &self.kind {
-            Kind::MysqlAsync => Ok(mysql_async::stream(from, end)),
             Kind::Tool(flavour, options) => {
                 let tool = testbed::ensure(*flavour)?.mysqlbinlog_from(from);
                 Ok(run_tool(tool, options)?.up_to(end))

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 use testkit::{Daemon, Endpoint, Flavour, Server};
 
-use super::client::{Client, Kind, Said, run};
+use super::client::{Client, Kind, RUST, Said, run};
 
 const PYTHON: &[&[&str]] = &[
     &["python3", "-m", "venv", "venv"],
@@ -16,21 +16,26 @@ const PYTHON: &[&[&str]] = &[
 ];
 const NODE: &[&[&str]] = &[&["npm", "ci", "--silent", "--no-audit", "--no-fund"]];
 
-/// What makes the program for JDBC, with a connector in a folder of its own.
+/// A driver for JDBC, whose jar is in a folder of its own.
 macro_rules! jdbc {
-    ($folder:literal, $artifact:literal) => {
-        &[
-            &["javac", "-d", "classes", "Drive.java"],
+    ($name:literal, $scheme:literal, $folder:literal, $artifact:literal) => {
+        driver(
+            $name,
+            "jdbc",
             &[
-                "mvn",
-                "--quiet",
-                "--batch-mode",
-                "--strict-checksums",
-                "dependency:copy",
-                concat!("-Dartifact=", $artifact),
-                concat!("-DoutputDirectory=", $folder),
+                &["javac", "-d", "classes", "Drive.java"],
+                &[
+                    "mvn",
+                    "--quiet",
+                    "--batch-mode",
+                    "--strict-checksums",
+                    "dependency:copy",
+                    concat!("-Dartifact=", $artifact),
+                    concat!("-DoutputDirectory=", $folder),
+                ],
             ],
-        ]
+            &["java", "-cp", concat!("classes:", $folder, "/*"), "Drive", $scheme],
+        )
     };
 }
 
@@ -59,30 +64,20 @@ pub(super) const ALL: &[Client] = &[
         &[&["go", "build", "-mod=readonly", "-o", "drive", "."]],
         &["./drive"],
     ),
-    driver("sqlx", "rust", &[&["cargo", "build", "--quiet", "--locked"]], &["target/debug/drive"]),
-    driver(
-        "MySQL Connector/J 8",
-        "jdbc",
-        jdbc!("mysql8", "com.mysql:mysql-connector-j:8.4.0"),
-        &["java", "-cp", "classes:mysql8/*", "Drive", "mysql"],
-    ),
-    driver(
-        "MySQL Connector/J 9",
-        "jdbc",
-        jdbc!("mysql9", "com.mysql:mysql-connector-j:9.7.0"),
-        &["java", "-cp", "classes:mysql9/*", "Drive", "mysql"],
-    ),
-    driver(
+    driver("sqlx", "rust", RUST, &["target/debug/clients", "sqlx"]),
+    jdbc!("MySQL Connector/J 8", "mysql", "mysql8", "com.mysql:mysql-connector-j:8.4.0"),
+    jdbc!("MySQL Connector/J 9", "mysql", "mysql9", "com.mysql:mysql-connector-j:9.7.0"),
+    jdbc!(
         "MariaDB Connector/J 3",
-        "jdbc",
-        jdbc!("mariadb3", "org.mariadb.jdbc:mariadb-java-client:3.5.11"),
-        &["java", "-cp", "classes:mariadb3/*", "Drive", "mariadb"],
+        "mariadb",
+        "mariadb3",
+        "org.mariadb.jdbc:mariadb-java-client:3.5.11"
     ),
-    driver(
+    jdbc!(
         "MariaDB Connector/J 4",
-        "jdbc",
-        jdbc!("mariadb4", "org.mariadb.jdbc:mariadb-java-client:4.0.0"),
-        &["java", "-cp", "classes:mariadb4/*", "Drive", "mariadb"],
+        "mariadb",
+        "mariadb4",
+        "org.mariadb.jdbc:mariadb-java-client:4.0.0"
     ),
 ];
 

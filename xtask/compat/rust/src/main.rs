@@ -1,85 +1,46 @@
-//! Does with a server what users of sqlx do: one line each, with what was answered.
-//! Arguments: HOST PORT USER PASSWORD plain|tls STATEMENTS
+//! Rust clients for `cargo xtask compat`.
+//!
+//! `clients sqlx HOST PORT USER PASSWORD plain|tls STATEMENTS` sends statements with sqlx.
+//! `clients mysql_async HOST PORT USER PASSWORD PRODUCT FILE END` streams a binlog with mysql_async.
+
+mod mysql_async;
+mod sqlx;
 
 use std::env;
-use std::error::Error;
-use std::fs;
-
-use futures_util::TryStreamExt;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
-use sqlx::{Column, ConnectOptions, Connection, Executor, Row, Statement, ValueRef};
+use std::panic;
+use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = env::args().collect();
-    let mode = if args[5] == "tls" { MySqlSslMode::Required } else { MySqlSslMode::Disabled };
-    let mut connection = MySqlConnectOptions::new()
-        .host(&args[1])
-        .port(args[2].parse()?)
-        .username(&args[3])
-        .password(&args[4])
-        .ssl_mode(mode)
-        .connect()
-        .await?;
-    connection.ping().await?;
-    println!("ping");
-    for line in fs::read_to_string(&args[6])?.lines() {
-        let Some((kind, sql)) = line.split_once(' ') else { continue };
-        if kind == "parameters" {
-            let query = sqlx::query(sql).bind(7).bind("it's\u{fc}").bind(None::<String>);
-            println!("prepared {sql} {}", answer(&mut connection, kind, query).await?);
-            continue;
-        }
-        println!("text {sql} {}", answer(&mut connection, kind, sqlx::raw_sql(sql)).await?);
-        println!("prepared {sql} {}", answer(&mut connection, kind, sqlx::query(sql)).await?);
-    }
-    for commits in [true, false] {
-        let mut transaction = connection.begin().await?;
-        println!("transaction {}", answer(&mut transaction, "values", sqlx::query("SELECT 1")).await?);
-        if commits { transaction.commit().await? } else { transaction.rollback().await? }
-    }
-    let statement = connection.prepare("SELECT 1").await?;
-    println!("described {}", statement.columns().len());
-    connection.close().await?;
-    println!("closed");
-    Ok(())
-}
-
-async fn answer<'q, E>(
-    connection: &mut MySqlConnection,
-    kind: &str,
-    query: E,
-) -> Result<String, sqlx::Error>
-where
-    E: sqlx::Execute<'q, sqlx::MySql> + 'q,
-{
-    let rows: Vec<MySqlRow> = match connection.fetch(query).try_collect().await {
-        Ok(rows) => rows,
-        Err(sqlx::Error::Database(error)) => {
-            let number = error.downcast_ref::<MySqlDatabaseError>().number();
-            return Ok(format!("error {number}"));
-        }
-        Err(error) => return Err(error),
+async fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [client, args @ ..] = args.as_slice() else {
+        eprintln!("usage: clients sqlx|mysql_async …");
+        return ExitCode::FAILURE;
     };
-    if kind == "columns" {
-        // They are known by a row, if there is one.
-        return Ok("rows".to_owned());
+    // A panic is the client's error, in one line as every other.
+    panic::set_hook(Box::new(|panic| eprintln!("{}", panic.to_string().replace('\n', " "))));
+    let outcome = match client.as_str() {
+        "sqlx" => sqlx::run(args).await,
+        "mysql_async" => mysql_async::run(args).await,
+        other => Err(format!("unknown client {other}").into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", chain(&*error));
+            ExitCode::FAILURE
+        }
     }
-    let Some(first) = rows.first() else { return Ok("no rows".to_owned()) };
-    let mut shown: Vec<&str> = first.columns().iter().map(Column::name).collect();
-    let values: Vec<String> = rows.iter().map(values).collect::<Result<_, _>>()?;
-    shown.extend(values.iter().map(String::as_str));
-    Ok(shown.join(" "))
 }
 
-/// A row's values, as far as they have a text.
-fn values(row: &MySqlRow) -> Result<String, sqlx::Error> {
-    let mut shown = String::new();
-    for index in 0..row.len() {
-        let is_null = row.try_get_raw(index)?.is_null();
-        let text = row.try_get_unchecked::<String, _>(index);
-        shown.push_str(if is_null { "NULL" } else { text.as_deref().unwrap_or("(no text)") });
-        shown.push(',');
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
     }
-    Ok(format!("[{shown}]"))
+    text.replace('\n', " ")
 }
